@@ -1,0 +1,71 @@
+// Loss detection over transmission numbers: one object per packet number space (QUIC), one per connection (TCP).
+// RFC 9002 6.1 and RFC 8985 6.2 are the same rule once a tolerance says how much reordering is normal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <tandem/bytes/range_set.hpp>
+#include <tandem/bytes/time.hpp>
+#include <tandem/recovery/reordering.hpp>
+#include <tandem/recovery/sender.hpp>
+#include <tandem/recovery/sent_log.hpp>
+#include <tandem/recovery/transmission.hpp>
+
+namespace tandem::recovery {
+
+// Recovery returns values, it never calls up. The vectors are members of loss_recovery and reused: valid until the next call.
+template <class Contents>
+struct delivered {
+    std::span<transmission<Contents>* const> newly;      // acknowledged just now, ascending by number
+    bool any_ack_eliciting = false;
+    const transmission<Contents>* largest = nullptr;     // newest of them
+    std::uint64_t late = 0;                              // how many of them had been declared lost (spurious losses)
+    bool undo = false;                                   // every loss of the present recovery period proved spurious; sender was told
+};
+
+template <class Contents>
+struct lost {
+    std::span<transmission<Contents>* const> packets;    // declared lost just now, ascending
+    bool persistent_congestion = false;                  // RFC 9002 7.6 (only if asked for); sender was told
+};
+
+// The RTT sample of an ACK, decided by the protocol before on_ack.
+struct rtt_input {
+    bool take_from_largest = true;       // QUIC: now - sent of the largest if it is newly acknowledged and ack-eliciting
+    std::optional<duration> explicit_sample;  // TCP: from the timestamp echo, or Karn's rule; used instead if set
+    duration ack_delay{};
+};
+
+template <class Contents>
+class loss_recovery {
+public:
+    // Remembers it, counts it in flight. Numbers ascend; gaps are allowed (skipped packet numbers).
+    void on_sent(transmission<Contents> t, sender& s);
+
+    // ranges: acknowledged numbers as half-open ranges in any order (QUIC's ACK ranges, TCP's transmission numbers).
+    // Numbers never sent are the caller's business to refuse (largest_sent()); unknown or settled ones are ignored.
+    // Also feeds the tolerance with late arrivals of what was declared lost.
+    delivered<Contents> on_ack(std::span<const range> ranges, rtt_input rtt, reordering_tolerance&, sender&, time_point now);
+
+    // Declares lost what the tolerance says (RFC 9002 6.1). Lost ones stay in the log, marked, so that late ACKs undo.
+    lost<Contents> detect_lost(const reordering_tolerance&, sender&, time_point now);
+    lost<Contents> lose_all(sender&, time_point now);   // TCP's retransmission timeout
+    void forget(std::uint64_t number, sender&);
+    void forget_all(sender&);                            // the space's keys are gone: RFC 9002 6.4
+
+    std::optional<time_point> loss_time() const;         // when detect_lost is to be called next (RFC 9002 A.3)
+    std::optional<std::uint64_t> largest_acknowledged() const;
+    std::optional<std::uint64_t> largest_sent() const;
+    std::uint64_t ack_eliciting_outstanding() const;
+    std::optional<time_point> last_ack_eliciting_sent() const;
+    transmission<Contents>* find(std::uint64_t number);
+    // Visits outstanding transmissions, oldest first, until f returns false.
+    template <class F> void for_each_outstanding(F f);
+    std::uint64_t total_lost() const;                    // transmissions declared lost so far
+    std::uint64_t total_spurious() const;
+};
+
+}  // namespace tandem::recovery
