@@ -1,0 +1,21 @@
+# Install and export: find_package(tandem) gives tandem::quic, tandem::tcp, ...
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+get_property(libraries GLOBAL PROPERTY TANDEM_LIBRARIES)
+install(TARGETS ${libraries} EXPORT tandemTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(folder IN ITEMS bytes recovery tls quic tcp http net sim)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tandem/${folder}
+          FILES_MATCHING PATTERN "*.hpp")
+endforeach()
+if(TARGET tandem)
+  install(TARGETS tandem RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tandem)
+install(EXPORT tandemTargets NAMESPACE tandem:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/tandemConfig.cmake.in ${PROJECT_BINARY_DIR}/tandemConfig.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/tandemConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tandemConfig.cmake ${PROJECT_BINARY_DIR}/tandemConfigVersion.cmake
+              cmake/FindBoringSSL.cmake cmake/FindNghttp3.cmake DESTINATION ${package_dir})
