@@ -1,0 +1,371 @@
+"""Runs tandem against programs by others, as client and as server, and compares every file. Prints one line per case."""
+
+import contextlib
+import fnmatch
+import hashlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TANDEM = os.environ["TANDEM"]
+PEERS = pathlib.Path(os.environ["TANDEM_PEERS"])
+CLIENT_TIMEOUT = 60  # seconds
+CADDYFILE = """
+{
+    admin off
+    auto_https off
+    skip_install_trust
+    servers {
+        protocols h1 h2 h3
+    }
+}
+https://localhost:@PORT@, https://127.0.0.1:@PORT@ {
+    bind 127.0.0.1
+    tls @CERTS@/chain.pem @CERTS@/leaf.key
+    root * @WWW@
+    file_server
+}
+"""
+NGINX_CONF = """
+daemon off; worker_processes 1; user root; error_log stderr warn; pid @RUN@/nginx.pid;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path @RUN@/t1; proxy_temp_path @RUN@/t2; fastcgi_temp_path @RUN@/t3; uwsgi_temp_path @RUN@/t4; scgi_temp_path @RUN@/t5;
+  server {
+    listen 127.0.0.1:@PORT@ quic reuseport; listen 127.0.0.1:@PORT@ ssl;
+    http3 on; quic_retry on;
+    ssl_certificate @CERTS@/chain.pem; ssl_certificate_key @CERTS@/leaf.key;
+    location / { root @WWW@; }
+  }
+}
+"""
+
+
+def run(command, **more):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, errors="replace", timeout=CLIENT_TIMEOUT, **more)
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def sha(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def free_port():
+    """A port that is free for TCP and for UDP."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
+
+
+def udp_bound(port):
+    needle = f"0100007F:{port:04X} "
+    return needle in pathlib.Path("/proc/net/udp").read_text()
+
+
+class World:
+    """Certificates, files and the servers that a case starts."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.certs = self.folder / "certs"
+        self.www = self.folder / "www"
+        self.certs.mkdir()
+        self.www.mkdir()
+        os.chmod(folder, 0o755)
+        self.files = {"empty.bin": 0, "1k.bin": 1000, "5m.bin": 5_000_000}
+        for name, size in self.files.items():
+            (self.www / name).write_bytes(os.urandom(size))
+        for i in range(20):
+            (self.www / f"s{i}.bin").write_bytes(os.urandom(3000 + 997 * i))
+        (self.www / "index.html").write_text("hello\n")
+        self.make_certificates()
+
+    def make_certificates(self):
+        def openssl(*arguments):
+            result = run(["openssl", *arguments], cwd=self.certs)
+            check(result.returncode == 0, result.stderr)
+
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        for ca in ("ca", "other-ca"):
+            openssl("req", "-x509", *key, "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-days", "30", "-subj", f"/CN=tandem test {ca}",
+                    "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        for leaf, names in (("leaf", "DNS:localhost,IP:127.0.0.1,IP:::1"), ("elsewhere", "DNS:elsewhere.example")):
+            openssl("req", *key, "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr", "-subj", f"/CN={leaf}")
+            (self.certs / "ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=critical,CA:FALSE\n")
+            openssl("x509", "-req", "-in", f"{leaf}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "10",
+                    "-extfile", "ext", "-out", f"{leaf}.pem")
+        ca = (self.certs / "ca.pem").read_text()
+        for leaf, chain in (("leaf", "chain"), ("elsewhere", "elsewhere-chain")):
+            (self.certs / f"{chain}.pem").write_text((self.certs / f"{leaf}.pem").read_text() + ca)
+
+    def out(self):
+        return pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+
+    def fill_in(self, text, port, folder):
+        return text.replace("@PORT@", str(port)).replace("@CERTS@", str(self.certs)).replace("@WWW@", str(self.www)).replace("@RUN@", str(folder))
+
+    @contextlib.contextmanager
+    def server(self, command, port, log, env=None):
+        """A server process by others, until its UDP port is bound."""
+        with open(log, "wb") as sink:
+            process = subprocess.Popen([str(c) for c in command], stdout=sink, stderr=sink, env={**os.environ, **(env or {})})
+        try:
+            deadline = time.monotonic() + 20
+            while not udp_bound(port):
+                check(process.poll() is None and time.monotonic() < deadline, f"{command[0]} did not start: {pathlib.Path(log).read_text()[-300:]}")
+                time.sleep(0.05)
+            yield port
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            process.kill()
+            process.wait()
+
+    def gtlsserver(self, *options, leaf="leaf", chain="chain"):
+        port = free_port()
+        return self.server(["gtlsserver", "-q", "-d", self.www, *options, "127.0.0.1", port, self.certs / f"{leaf}.key", self.certs / f"{chain}.pem"],
+                           port, self.out() / "log")
+
+    def caddy(self):
+        port, folder = free_port(), self.out()
+        (folder / "Caddyfile").write_text(self.fill_in(CADDYFILE, port, folder))
+        return self.server([PEERS / "caddy/usr/bin/caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"], port, folder / "log",
+                           {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)})
+
+    def nginx(self):
+        port, folder = free_port(), self.out()
+        (folder / "nginx.conf").write_text(self.fill_in(NGINX_CONF, port, folder))
+        return self.server([PEERS / "nginx/run", "nginx", "-p", f"{folder}/", "-c", folder / "nginx.conf"], port, folder / "log")
+
+    def aioquic_server(self):
+        port, folder = free_port(), self.out()
+        examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
+        return self.server([PEERS / "aioquic/run", "python3.13", examples / "http3_server.py", "--host", "127.0.0.1", "--port", port, "-c",
+                            self.certs / "chain.pem", "-k", self.certs / "leaf.key", "--retry"], port, folder / "log",
+                           {"PYTHONHOME": str(PEERS / "aioquic/usr"), "STATIC_ROOT": str(self.www)})
+
+    @contextlib.contextmanager
+    def tandem_server(self, *options, leaf="leaf", chain="chain"):
+        log = self.out() / "log"
+        with open(log, "wb") as sink:
+            process = subprocess.Popen([TANDEM, "serve", str(self.www), "--bind", "127.0.0.1", "--port", "0", "--cert", str(self.certs / f"{chain}.pem"),
+                                        "--key", str(self.certs / f"{leaf}.key"), *options], stdout=sink, stderr=sink)
+        try:
+            deadline = time.monotonic() + 10
+            while "listening on " not in log.read_text():
+                check(process.poll() is None and time.monotonic() < deadline, f"tandem serve did not start: {log.read_text()[-300:]}")
+                time.sleep(0.02)
+            url = log.read_text().split("listening on ")[1].split()[0]
+            yield int(url.split(":")[2].split("/")[0])
+            process.terminate()
+            check(process.wait(10) == 0, f"tandem serve ended with {process.returncode}: {log.read_text()[-300:]}")
+        finally:
+            process.kill()
+            process.wait()
+
+
+# Our client, their server.
+
+def fetch_all(world, port, *options, path="", names=None):
+    """One file by one, then twenty at once on one connection."""
+    out = world.out()
+    base = f"https://127.0.0.1:{port}{path}"
+    for name in names or world.files:
+        result = run([TANDEM, "get", *options, "--cacert", world.certs / "ca.pem", "-o", out / name, f"{base}/{name}"])
+        check(result.returncode == 0, f"get {name}: {result.stderr.strip()}")
+        check(sha(out / name) == sha(world.www / name), f"{name} differs")
+    small = [f"s{i}.bin" for i in range(20)]
+    result = run([TANDEM, "get", *options, "--cacert", world.certs / "ca.pem", "--parallel", "-O", "--output-dir", out, *[f"{base}/{n}" for n in small]])
+    check(result.returncode == 0, f"parallel get: {result.stderr.strip()}")
+    for name in small:
+        check(sha(out / name) == sha(world.www / name), f"{name} differs")
+
+
+def get_from_gtlsserver(world):
+    with world.gtlsserver() as port:
+        fetch_all(world, port, "--http3-only")
+
+
+def get_from_gtlsserver_with_retry(world):
+    with world.gtlsserver("-V") as port:
+        fetch_all(world, port, "--http3-only")
+
+
+def get_from_gtlsserver_with_loss(world):
+    with world.gtlsserver("-t", "0.05", "-r", "0.05") as port:
+        fetch_all(world, port, "--http3-only")
+
+
+def get_from_caddy(world):
+    with world.caddy() as port:
+        fetch_all(world, port, "--http3-only")
+
+
+def get_from_caddy_over_http1(world):
+    with world.caddy() as port:
+        fetch_all(world, port, "--http1.1")
+
+
+def get_from_nginx_with_retry(world):
+    with world.nginx() as port:
+        fetch_all(world, port, "--http3-only")
+
+
+def get_from_nginx_over_http1(world):
+    with world.nginx() as port:
+        fetch_all(world, port, "--http1.1")
+
+
+def get_from_aioquic_with_retry(world):
+    with world.aioquic_server() as port:
+        fetch_all(world, port, "--http3-only", names=["1k.bin", "5m.bin"])
+
+
+def get_refuses_a_certificate_for_another_name(world):
+    with world.gtlsserver(leaf="elsewhere", chain="elsewhere-chain") as port:
+        out = world.out() / "file"
+        result = run([TANDEM, "get", "--http3-only", "--cacert", world.certs / "ca.pem", "-o", out, f"https://127.0.0.1:{port}/1k.bin"])
+        check(result.returncode == 60, f"exit code {result.returncode}: {result.stderr}")
+        check(not out.exists(), "a file was left")
+        check(len(result.stderr.strip().splitlines()) == 1, f"not one line: {result.stderr}")
+
+
+def get_refuses_an_unknown_authority(world):
+    with world.caddy() as port:
+        for protocol in ("--http3-only", "--http1.1"):
+            result = run([TANDEM, "get", protocol, "--cacert", world.certs / "other-ca.pem", "-o", world.out() / "file", f"https://127.0.0.1:{port}/1k.bin"])
+            check(result.returncode == 60, f"{protocol}: exit code {result.returncode}: {result.stderr}")
+
+
+# Their client, our server.
+
+def gtlsclient_fetches(world, *server_options, client_options=()):
+    with world.tandem_server(*server_options) as port:
+        out = world.out()
+        for name in ("1k.bin", "5m.bin"):
+            result = run(["gtlsclient", "-q", "--exit-on-all-streams-close", "--no-http-dump", f"--download={out}", "--sni=localhost", *client_options,
+                          "127.0.0.1", port, f"https://localhost:{port}/{name}"])
+            check(result.returncode == 0, f"{name}: {result.stderr[-300:]}")
+            check(sha(out / name) == sha(world.www / name), f"{name} differs")
+
+
+def serve_to_gtlsclient(world):
+    gtlsclient_fetches(world)
+
+
+def serve_with_retry_to_gtlsclient(world):
+    gtlsclient_fetches(world, "--retry")
+
+
+def serve_to_gtlsclient_with_loss(world):
+    gtlsclient_fetches(world, client_options=("-t", "0.05", "-r", "0.05"))
+
+
+def serve_to_gtlsclient_with_chacha20(world):
+    gtlsclient_fetches(world, client_options=("--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305",))
+
+
+def serve_to_gtlsclient_of_an_unknown_version(world):
+    gtlsclient_fetches(world, client_options=("-v", "0x1a2a3a4a", "--preferred-versions=v1"))
+
+
+def curl_fetches(world, curl, version, *options):
+    with world.tandem_server() as port:
+        out = world.out()
+        for name in world.files:
+            result = run([*curl, "-sS", *options, "--cacert", world.certs / "ca.pem", "-o", out / name, "-w", "%{http_version} %{http_code} %{size_download}",
+                          f"https://127.0.0.1:{port}/{name}"])
+            check(result.returncode == 0, f"{name}: {result.stderr.strip()}")
+            check(result.stdout == f"{version} 200 {world.files[name]}", f"{name}: {result.stdout}")
+            if world.files[name]:
+                check(sha(out / name) == sha(world.www / name), f"{name} differs")
+        names = [f"s{i}.bin" for i in range(20)]
+        result = run([*curl, "-sS", *options, "--cacert", world.certs / "ca.pem", "--parallel", "--remote-name-all", "--output-dir", out,
+                      *[f"https://127.0.0.1:{port}/{n}" for n in names]])
+        check(result.returncode == 0, f"parallel: {result.stderr.strip()}")
+        for name in names:
+            check(sha(out / name) == sha(world.www / name), f"{name} differs")
+        result = run([*curl, "-sS", *options, "--cacert", world.certs / "other-ca.pem", f"https://127.0.0.1:{port}/1k.bin"])
+        check(result.returncode == 60, f"curl accepted an unknown authority: {result.returncode}")
+
+
+def serve_to_curl_with_ngtcp2(world):
+    curl_fetches(world, [PEERS / "curl-ngtcp2/run", "curl"], "3", "--http3-only")
+
+
+def serve_to_curl_with_openssl(world):
+    curl_fetches(world, [PEERS / "curl-openssl/run", "curl"], "3", "--http3-only")
+
+
+def serve_to_curl_over_http1(world):
+    curl_fetches(world, ["curl"], "1.1", "--http1.1")
+
+
+def serve_to_aioquic(world):
+    examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
+    with world.tandem_server() as port:
+        out = world.out()
+        result = run([PEERS / "aioquic/run", "python3.13", examples / "http3_client.py", "--ca-certs", world.certs / "ca.pem", "--output-dir", out,
+                      f"https://127.0.0.1:{port}/5m.bin"], env={**os.environ, "PYTHONHOME": str(PEERS / "aioquic/usr")})
+        check(result.returncode == 0, result.stderr[-300:])
+        check(sha(out / "5m.bin") == sha(world.www / "5m.bin"), "5m.bin differs")
+
+
+# Captures.
+
+def wireshark_decrypts_the_simulation(world):
+    out = world.out()
+    result = run([TANDEM, "compare", "--page", "2x20KB", "--runs", "1", "--pcap", out, "--report", out / "report.html"])
+    check(result.returncode == 0, result.stderr)
+    tshark = [PEERS / "tshark/run", "tshark"]
+    for cell, expression in (("h3-quic", "http3.headers.header.value"), ("h3-tcp", "tls.app_data"), ("h1-1conn", "http.response.code")):
+        capture = out / f"{cell}.pcapng"
+        result = run([*tshark, "-r", capture, "-d", "udp.port==443,quic", "-Y", expression, "-T", "fields", "-e", "frame.number"])
+        check(result.stdout.strip(), f"{cell}: nothing decrypted: {result.stderr[-300:]}")
+        result = run([*tshark, "-r", capture, "-d", "udp.port==443,quic", "-Y", "_ws.expert.severity >= 8388608", "-T", "fields", "-e", "_ws.expert.message"])
+        check(not result.stdout.strip(), f"{cell}: {result.stdout[:300]}")
+
+
+CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_with_loss, get_from_caddy, get_from_caddy_over_http1,
+         get_from_nginx_with_retry, get_from_nginx_over_http1, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
+         get_refuses_an_unknown_authority, serve_to_gtlsclient, serve_with_retry_to_gtlsclient, serve_to_gtlsclient_with_loss,
+         serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl,
+         serve_to_curl_over_http1, serve_to_aioquic, wireshark_decrypts_the_simulation]
+
+
+def main():
+    pattern = sys.argv[1] if len(sys.argv) > 1 else "*"
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="tandem-peers-") as folder:
+        world = World(folder)
+        for case in CASES:
+            if not fnmatch.fnmatch(case.__name__, pattern):
+                continue
+            begin = time.monotonic()
+            try:
+                case(world)
+                passed += 1
+                print(f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
+            except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
+                failed += 1
+                print(f"FAIL {case.__name__}: {error}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
