@@ -1,0 +1,86 @@
+// The client's end of an HTTP connection, whatever its version. A value that is told things and asked for events; the owner
+// moves the bytes below it (byte_stream_client, quic_client).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <variant>
+
+#include <tandem/bytes/time.hpp>
+#include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/http/body.hpp>
+#include <tandem/http/error.hpp>
+#include <tandem/http/message.hpp>
+
+namespace tandem::http {
+
+// Numbers the requests of one session from 0, in the order they were submitted or arrived.
+using request_id = std::uint64_t;
+
+namespace client_events {
+// The final response's header section. Interim responses (1xx) are not reported.
+struct response {
+    request_id id = 0;
+    http::response message;
+    bool has_body = false;  // false: no body follows
+};
+// There are body bytes to read: read_body() until it gives 0. Comes again only after it gave 0.
+struct body {
+    request_id id = 0;
+};
+// Comes after the last body byte was read.
+struct trailers {
+    request_id id = 0;
+    http::fields fields;
+};
+// The response is complete and all of its body was read. The last event of a request.
+struct finished {
+    request_id id = 0;
+    wait_ledger ledger;  // how long the bytes of this response waited, by cause
+};
+// The request ended without a complete response. The last event of a request; body bytes not read yet are gone.
+struct failed {
+    request_id id = 0;
+    request_failure failure;
+    wait_ledger ledger;
+};
+// The server takes no more requests on this connection (GOAWAY, Connection: close); those it took go on.
+struct going_away {};
+// The session is over; every request had its last event before.
+struct closed {
+    session_error error;
+};
+}  // namespace client_events
+
+using client_event = std::variant<client_events::response, client_events::body, client_events::trailers, client_events::finished,
+                                  client_events::failed, client_events::going_away, client_events::closed>;
+
+class client_session {
+public:
+    virtual ~client_session() = default;
+
+    // Whether a request submitted now would be put on the wire at once, as far as the session can tell. HTTP/1.1: nothing is
+    // under way. HTTP/3: the peer allows one more stream.
+    virtual bool can_submit() const = 0;
+    // Queues a request; body may be null. A request that cannot be sent fails with an event, never here.
+    virtual request_id submit(request, std::unique_ptr<body_source> body, time_point now) = 0;
+    // The body source of this request, which gave nothing, has more now.
+    virtual void resume_body(request_id) = 0;
+    // Copies body bytes out, giving the peer credit for more; 0 when there are none now (or the request is over).
+    virtual std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) = 0;
+    // Gives a request up; it fails with failure_kind::cancelled. No effect on one that is over.
+    virtual void cancel(request_id, time_point now) = 0;
+    // Takes no more requests, ends the connection when those under way are over.
+    virtual void close(time_point now) = 0;
+
+    virtual std::optional<client_event> poll_event() = 0;
+
+    // Waiting of the bytes of a request that is not over, and of the whole session (its control streams included).
+    virtual const wait_ledger& ledger(request_id) const = 0;
+    virtual const wait_ledger& ledger() const = 0;
+};
+
+}  // namespace tandem::http

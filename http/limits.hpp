@@ -1,0 +1,29 @@
+// What a peer may make an HTTP session hold or do. Every number can be chosen; the defaults have their reason beside them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tandem::http {
+
+struct limits {
+    // One header or trailer section, counted as RFC 9114 4.2.2 does in HTTP/3 (name + value + 32 each) and as bytes on the wire
+    // in HTTP/1.1. 64 KiB: above what browsers and proxies send (8 to 16 KiB), small enough to hold for every request.
+    std::size_t field_section_size = 64 * 1024;
+    // Field lines in one section: bounds the allocations that tiny lines cause.
+    std::size_t field_count = 128;
+    // Body bytes of one message held for an application that does not read; then the transport's flow control stops the peer.
+    std::size_t body_buffer = 64 * 1024;
+    // HTTP/3 server: resets by the peer of requests this side already began, above those that ended well, before the connection
+    // is closed with H3_EXCESSIVE_LOAD (the "rapid reset" attack).
+    std::uint64_t reset_budget = 200;
+    // HTTP/1.1: interim responses (1xx) to one request.
+    std::size_t interim_responses = 32;
+    // HTTP/1.1: bytes of chunk extensions and line ends around one chunk; nobody sends any.
+    std::size_t chunk_header = 256;
+    // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
+    std::size_t qpack_table = 0;
+    std::size_t qpack_blocked_streams = 0;
+};
+
+}  // namespace tandem::http

@@ -1,0 +1,97 @@
+// HTTP messages without their bodies, the same for every version (RFC 9110).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tandem/http/priority.hpp>
+
+namespace tandem::http {
+
+// A field line. The name is in lower case.
+struct field {
+    std::string name;
+    std::string value;
+    friend bool operator==(const field&, const field&) = default;
+};
+
+// A header or trailer section: field lines in the order they came (RFC 9110 5.2). Names given to it are lowered.
+class fields {
+public:
+    fields() = default;
+    fields(std::initializer_list<field> list);
+
+    void append(std::string_view name, std::string_view value);
+    void set(std::string_view name, std::string_view value);  // replaces all lines of that name
+    std::size_t erase(std::string_view name);                  // returns how many lines went
+
+    // The first line of that name (given in lower case), or nothing.
+    std::optional<std::string_view> find(std::string_view name) const;
+    bool contains(std::string_view name) const { return find(name).has_value(); }
+    std::size_t count(std::string_view name) const;
+    // All lines of that name joined with ", " (RFC 9110 5.3).
+    std::string joined(std::string_view name) const;
+
+    auto begin() const { return list_.begin(); }
+    auto end() const { return list_.end(); }
+    std::size_t size() const { return list_.size(); }
+    bool empty() const { return list_.empty(); }
+    void clear() { list_.clear(); }
+    friend bool operator==(const fields&, const fields&) = default;
+
+private:
+    std::vector<field> list_;
+};
+
+// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT.
+// No field repeats what these say: no Host, no Content-Length for a body source that knows its length, no Transfer-Encoding.
+struct request {
+    std::string method = "GET";
+    std::string scheme = "https";
+    std::string authority;
+    std::string path = "/";
+    http::fields fields;
+    std::optional<http::priority> priority;  // RFC 9218; sent as the priority field
+};
+
+struct response {
+    int status = 200;
+    http::fields fields;
+};
+
+// RFC 9110 5.6.2: the characters of methods and field names.
+bool is_token(std::string_view text);
+// A field name as it may be sent in HTTP/3: a token without upper case.
+bool is_lower_token(std::string_view text);
+// RFC 9110 5.5: no CR, LF or NUL and no other control characters but HTAB; no space or HTAB at either end.
+bool is_field_value(std::string_view text);
+// RFC 9110 4.3.1: host or host:port as an Authority may hold it; no user information, space, slash or control character.
+bool is_authority(std::string_view text);
+// What a :path or an origin-form request target may be: begins with '/', or is "*"; no space, control character or '#'.
+bool is_path(std::string_view text);
+// RFC 9114 4.2, RFC 9113 8.2.2: fields that belong to a connection and are not sent in HTTP/2 and HTTP/3.
+bool is_connection_specific(std::string_view name);
+
+// Everything of a message that can be checked before it is sent; the text says what is wrong, or is empty.
+std::string_view invalid_reason(const request&);
+std::string_view invalid_reason(const response&);
+std::string_view invalid_reason(const fields&);
+
+// RFC 9110 6.4.1: whether a response may have a body at all (not to HEAD; not 1xx, 204, 304).
+bool response_has_body(std::string_view request_method, int status);
+
+// A Content-Length value: digits only, up to 2^63-1, a list of identical values is taken once (RFC 9110 8.6); else nothing.
+std::optional<std::uint64_t> parse_content_length(std::string_view value);
+
+std::string to_lower(std::string_view text);
+bool equals_ignoring_case(std::string_view a, std::string_view b);  // ASCII
+
+// The reason phrase people expect to a status in HTTP/1.1; empty if it has none.
+std::string_view reason_phrase(int status);
+
+}  // namespace tandem::http

@@ -1,0 +1,76 @@
+// The server's end of an HTTP connection, whatever its version.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <variant>
+
+#include <tandem/http/client_session.hpp>
+
+namespace tandem::http {
+
+namespace server_events {
+// A request's header section. Answer it with respond(), now or later, before or after its body was read.
+struct request {
+    request_id id = 0;
+    http::request message;
+    bool has_body = false;
+};
+// There are body bytes to read: read_body() until it gives 0. Comes again only after it gave 0.
+struct body {
+    request_id id = 0;
+};
+// Comes after the last body byte was read.
+struct trailers {
+    request_id id = 0;
+    http::fields fields;
+};
+// The request is complete and all of its body was read.
+struct received {
+    request_id id = 0;
+};
+// The transport took the whole response, and the request was received or is not wanted any more. The last event of a request.
+struct finished {
+    request_id id = 0;
+};
+// The exchange ended early. The last event of a request.
+struct failed {
+    request_id id = 0;
+    request_failure failure;
+};
+// The session is over; every request had its last event before.
+struct closed {
+    session_error error;
+};
+}  // namespace server_events
+
+using server_event = std::variant<server_events::request, server_events::body, server_events::trailers, server_events::received,
+                                  server_events::finished, server_events::failed, server_events::closed>;
+
+class server_session {
+public:
+    virtual ~server_session() = default;
+
+    // Answers a request; body may be null. Only the first answer counts. If body gives nothing for a response that must have a
+    // known end, the session frames it as its version does (Content-Length where the source knows, else chunked, or the stream's end).
+    virtual void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) = 0;
+    // The body source of this response, which gave nothing, has more now.
+    virtual void resume_body(request_id) = 0;
+    // Copies request body bytes out, giving the peer credit for more; 0 when there are none now.
+    virtual std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) = 0;
+    // Ends an exchange without a (complete) response. HTTP/1.1 closes the connection.
+    virtual void reset(request_id, h3_error code, time_point now) = 0;
+    // Takes no more requests, lets those under way end, then ends the connection.
+    virtual void close(time_point now) = 0;
+
+    virtual std::optional<server_event> poll_event() = 0;
+
+    virtual std::size_t active_requests() const = 0;
+    // Waiting of all bytes this side received on the connection.
+    virtual const wait_ledger& ledger() const = 0;
+};
+
+}  // namespace tandem::http
