@@ -3,7 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include <tandem/bytes/front_vector.hpp>
 
 namespace tandem {
 
@@ -16,6 +17,8 @@ struct range {
     friend bool operator==(const range&, const range&) = default;
 };
 
+// Adding at the back, extending the last range and removing from the front are O(1) and, once warm, without allocation: an in-order
+// stream's set is one range. Elsewhere O(ranges), of 16 bytes each; owners cap how many there are.
 class range_set {
 public:
     // Adds a range; returns how many numbers of it were not in the set before.
@@ -25,13 +28,14 @@ public:
 
     bool contains(std::uint64_t n) const;
     bool contains(range r) const;
+    bool touches(range r) const;  // overlaps or adjoins a range of the set
     std::uint64_t count() const { return count_; }  // numbers in the set
     bool empty() const { return ranges_.empty(); }
     std::size_t size() const { return ranges_.size(); }  // ranges in the set
     const range& front() const { return ranges_.front(); }
     const range& back() const { return ranges_.back(); }
-    auto begin() const { return ranges_.begin(); }
-    auto end() const { return ranges_.end(); }
+    const range* begin() const { return ranges_.begin(); }
+    const range* end() const { return ranges_.end(); }
     void pop_front();
     void clear();
 
@@ -40,15 +44,15 @@ public:
     void for_each_missing(range r, F f) const;
 
 private:
-    std::vector<range>::const_iterator first_ending_at_or_after(std::uint64_t n) const;
+    const range* first_ending_at_or_after(std::uint64_t n) const;
 
-    std::vector<range> ranges_;
+    front_vector<range> ranges_;
     std::uint64_t count_ = 0;
 };
 
 template <class F>
 void range_set::for_each_missing(range r, F f) const {
-    for (auto it = first_ending_at_or_after(r.begin); it != ranges_.end() && it->begin < r.end; ++it) {
+    for (const range* it = first_ending_at_or_after(r.begin); it != ranges_.end() && it->begin < r.end; ++it) {
         if (r.begin < it->begin) f(range{r.begin, it->begin});
         if (r.begin < it->end) r.begin = it->end;
     }

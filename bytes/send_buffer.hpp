@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include <tandem/bytes/block_list.hpp>
 #include <tandem/bytes/range_set.hpp>
 
 namespace tandem {
@@ -16,14 +17,15 @@ class send_buffer {
 public:
     void append(std::span<const std::uint8_t> data);  // copies
 
-    std::uint64_t begin_offset() const;  // everything below is acknowledged and gone
-    std::uint64_t end_offset() const;    // one past the last byte appended
-    std::uint64_t next_unsent() const;   // lowest offset never sent
+    std::uint64_t begin_offset() const { return begin_; }      // everything below is acknowledged and gone
+    std::uint64_t end_offset() const { return end_; }          // one past the last byte appended
+    std::uint64_t next_unsent() const { return next_unsent_; } // lowest offset never sent
     std::size_t size() const { return static_cast<std::size_t>(end_offset() - begin_offset()); }
     std::uint64_t unsent() const { return end_offset() - next_unsent(); }
-    bool has_lost() const;
-    std::uint64_t lost_bytes() const;
-    bool all_acknowledged() const;       // begin_offset() == end_offset()
+    bool has_lost() const { return !lost_.empty(); }
+    std::uint64_t lost_bytes() const { return lost_.count(); }
+    bool all_acknowledged() const { return begin_ == end_; }
+    std::size_t allocated() const { return blocks_.allocated(); }  // bytes of heap held for data
 
     // What to send next: the lowest lost range, else unsent bytes below `limit` (flow control; lost bytes were within it already).
     // At most max_bytes long; empty if there is nothing.
@@ -32,10 +34,19 @@ public:
     void copy(range r, std::uint8_t* out) const;
 
     void sent(range r);                    // they are in flight now (again)
-    std::uint64_t acknowledged(range r);   // returns how many were newly acknowledged; unknown offsets are ignored
+    std::uint64_t acknowledged(range r);   // returns how many were newly acknowledged; offsets never sent are ignored
     void lost(range r);                    // to be sent again, unless acknowledged meanwhile
-    const range_set& acknowledged() const; // above begin_offset()
-    void clear();                          // drops all bytes held (the stream was reset)
+    const range_set& acknowledged() const { return acknowledged_; }  // above begin_offset()
+    // Drops all bytes held (the stream was reset). What was never sent never existed: end_offset() becomes next_unsent().
+    void clear();
+
+private:
+    block_list blocks_;
+    std::uint64_t begin_ = 0;
+    std::uint64_t next_unsent_ = 0;
+    std::uint64_t end_ = 0;
+    range_set acknowledged_;  // above begin_, which moves past what is acknowledged in order
+    range_set lost_;          // within [begin_, next_unsent_), disjoint from acknowledged_
 };
 
 }  // namespace tandem
