@@ -24,6 +24,8 @@ struct limits {
     // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
     std::size_t qpack_table = 0;
     std::size_t qpack_blocked_streams = 0;
+    // Client: the ledger of each request also keeps when its bytes waited, not only how long (wait_ledger::record_intervals).
+    bool record_waits = false;
 };
 
 }  // namespace tandem::http
