@@ -28,11 +28,16 @@ public:
     // returns false; then what was ciphertext is destroyed, but the tag is left as it was.
     bool open(std::span<std::uint8_t> buffer, std::span<const std::uint8_t> associated, std::uint64_t number) const;
 
+    // The same with a whole nonce in place of iv xor number, for nonces drawn at random.
+    using nonce_span = std::span<const std::uint8_t, aead_nonce_size>;
+    bool seal(std::span<std::uint8_t> buffer, std::span<const std::uint8_t> associated, nonce_span nonce) const;
+    bool open(std::span<std::uint8_t> buffer, std::span<const std::uint8_t> associated, nonce_span nonce) const;
+
 private:
     struct free_context {
         void operator()(evp_aead_ctx_st* context) const;
     };
-    std::array<std::uint8_t, aead_nonce_size> nonce(std::uint64_t number) const;
+    std::array<std::uint8_t, aead_nonce_size> nonce_of(std::uint64_t number) const;
 
     std::unique_ptr<evp_aead_ctx_st, free_context> context_;
     std::array<std::uint8_t, aead_nonce_size> iv_{};

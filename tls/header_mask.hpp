@@ -13,20 +13,18 @@ namespace tandem::tls {
 
 constexpr std::size_t header_sample_size = 16;
 
+// Copies share the key schedule: header protection stays the same over key updates.
 class header_mask {
 public:
-    header_mask();  // holds no key
+    header_mask() = default;  // holds no key: the mask is zero
     // key: key_size(suite) bytes.
     header_mask(cipher_suite suite, std::span<const std::uint8_t> key);
-    ~header_mask();
-    header_mask(header_mask&&) noexcept;
-    header_mask& operator=(header_mask&&) noexcept;
 
     std::array<std::uint8_t, 5> operator()(std::span<const std::uint8_t, header_sample_size> sample) const;
 
 private:
     struct schedule;
-    std::unique_ptr<schedule> schedule_;
+    std::shared_ptr<const schedule> schedule_;
 };
 
 }  // namespace tandem::tls
