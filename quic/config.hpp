@@ -1,0 +1,72 @@
+// What an application may choose for QUIC connections and endpoints. Every default suits the open Internet.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tandem/bytes/time.hpp>
+#include <tandem/recovery/congestion_controller.hpp>
+#include <tandem/recovery/reordering.hpp>
+
+namespace tandem::tls {
+class server_context;
+}
+
+namespace tandem::quic {
+
+// One connection.
+struct config {
+    // Application protocols, most wanted first (TLS ALPN). A client offers them; a server takes the first of its own that the client offers.
+    std::vector<std::string> alpn = {"h3"};
+
+    duration max_idle_timeout = std::chrono::seconds(30);   // RFC 9000 10.1; zero: none from our side
+    duration handshake_timeout = std::chrono::seconds(10);  // from the first packet until the handshake is complete
+    duration keep_alive{};                                  // send a PING after this much silence; zero: never
+
+    // Flow control, in bytes. Windows start at `initial` and grow, up to `max`, while the application keeps up.
+    std::uint64_t initial_connection_window = 1536 * 1024;
+    std::uint64_t max_connection_window = 24 * 1024 * 1024;
+    std::uint64_t initial_stream_window = 1024 * 1024;
+    std::uint64_t max_stream_window = 16 * 1024 * 1024;
+    std::uint64_t max_bidirectional_streams = 100;  // the peer may have open at one time
+    std::uint64_t max_unidirectional_streams = 100;
+    std::size_t stream_send_buffer = 256 * 1024;    // a stream accepts writes while it holds less than this unacknowledged
+
+    // The largest UDP payload sent, 1200 to 65527. The handshake is known to fit, so the path must carry it.
+    std::size_t max_datagram_size = 1200;
+    duration max_ack_delay = std::chrono::milliseconds(25);  // below 2^14 ms
+    std::uint64_t active_connection_id_limit = 4;            // 2 to 8; IDs of the peer held at one time
+
+    recovery::controller_kind controller = recovery::controller_kind::cubic;
+    std::uint64_t initial_window = 0;  // bytes; 0: RFC 9002 7.2
+    std::uint64_t fixed_window = 0;    // bytes; for controller_kind::fixed_window
+    bool hystart = true;
+    recovery::reordering_kind reordering = recovery::reordering_kind::adaptive;
+    bool pacing = true;
+    duration initial_rtt = std::chrono::milliseconds(333);  // RFC 9002 6.2.2
+    bool ecn = true;                                        // mark ECT(0) and validate it (RFC 9000 13.4.2)
+    bool skip_packet_numbers = true;                        // against optimistic acknowledgments (RFC 9000 21.4)
+};
+
+enum class retry_policy : std::uint8_t {
+    never,      // accept at once
+    always,     // every client proves its address first: one more round trip (RFC 9000 8.1.2)
+    when_busy,  // only while `retry_threshold` or more handshakes are under way
+};
+
+// One endpoint: a socket's worth of connections, client and server alike.
+struct endpoint_config {
+    // Accepts connections with this certificate; none: the endpoint only makes connections.
+    std::shared_ptr<const tls::server_context> server;
+    config accepted;  // of the connections it accepts
+
+    retry_policy retry = retry_policy::when_busy;
+    std::size_t retry_threshold = 256;   // handshakes under way from unproven addresses
+    std::size_t max_half_open = 4096;    // more handshakes under way are refused (CONNECTION_REFUSED)
+    std::size_t max_connections = 65536; // more connections in all are refused
+};
+
+}  // namespace tandem::quic

@@ -1,0 +1,72 @@
+// One UDP socket's worth of QUIC connections, client and server alike: gives each datagram to the connection it is for, accepts
+// new ones, answers unknown versions, sends Retry and stateless resets. Sans-IO: a driver moves the datagrams.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tandem/bytes/address.hpp>
+#include <tandem/bytes/datagram.hpp>
+#include <tandem/bytes/random.hpp>
+#include <tandem/bytes/time.hpp>
+#include <tandem/quic/config.hpp>
+#include <tandem/quic/connection.hpp>
+#include <tandem/quic/event.hpp>
+#include <tandem/quic/statistics.hpp>
+
+namespace tandem::quic {
+
+struct endpoint_event {
+    connection_handle connection = 0;
+    connection_event event;
+};
+
+// Whom to connect to, and what is known from earlier connections.
+struct connect_options {
+    ip_endpoint remote;
+    ip_endpoint local;                      // may be unspecified
+    std::string server_name;                // whom the certificate must be for
+    std::shared_ptr<const tls::client_context> tls;
+    std::vector<std::uint8_t> ticket;       // from ticket_received; empty: a full handshake
+    std::vector<std::uint8_t> token;        // from token_received; empty: none
+    quic::config config;
+};
+
+class endpoint {
+public:
+    // The seed decides everything random: connection IDs, reset keys, packet numbers skipped. Give a real one on real networks.
+    endpoint(endpoint_config config, std::uint64_t seed);
+    ~endpoint();
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
+
+    // Starts a connection; its first flight waits for transmit. On error returns nothing and says why.
+    std::optional<connection_handle> connect(const connect_options& options, time_point now, tls::error& why);
+
+    // The four verbs. The payload is decrypted in place.
+    void receive(received_datagram& datagram, time_point now);
+    // Fills one train of one connection; false if nobody has anything to send now.
+    bool transmit(time_point now, train& out);
+    std::optional<time_point> next_timeout();
+    void on_timeout(time_point now);
+    // Events of all connections, each connection's in order. After connection_closed the connection lives on until `release`
+    // or the end of its draining period, whichever is later to need it.
+    std::optional<endpoint_event> poll_event();
+
+    // Nothing once the connection is gone. A pointer is valid until the next call of receive, on_timeout or release.
+    connection* find(connection_handle handle);
+
+    // Closes every connection with the application's code; new ones are refused from now on.
+    void close(std::uint64_t application_code, std::string_view reason, time_point now);
+
+    endpoint_statistics statistics() const;
+
+private:
+    class state;
+    std::unique_ptr<state> state_;
+};
+
+}  // namespace tandem::quic

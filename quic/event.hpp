@@ -1,0 +1,56 @@
+// What a connection tells the application; taken with connection::poll_event or endpoint::poll_event.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <tandem/quic/error.hpp>
+#include <tandem/quic/streams.hpp>
+
+namespace tandem::quic {
+
+// Server: a client has begun a handshake. The first event of an accepted connection; nothing can be sent or received yet.
+struct handshake_started {};
+
+// The handshake is complete: the peer is who it says it is, streams can be opened.
+struct handshake_completed {
+    std::string alpn;      // the selected application protocol
+    bool resumed = false;  // with a ticket of an earlier connection
+};
+
+// Both sides know that the handshake is complete (RFC 9001 4.1.2).
+struct handshake_confirmed {};
+
+// Client: a token that proves our address to this server in a later connection (RFC 9000 8.1.3).
+struct token_received {
+    std::vector<std::uint8_t> token;
+};
+
+// Client: a TLS session ticket for this server.
+struct ticket_received {
+    std::vector<std::uint8_t> ticket;
+};
+
+enum class close_cause : std::uint8_t {
+    application,        // this side's application called close
+    peer,               // the peer sent CONNECTION_CLOSE
+    protocol_error,     // the peer broke a rule; we told it so
+    idle_timeout,       // RFC 9000 10.1: silently
+    handshake_timeout,  // the peer never answered, or not to the end
+    stateless_reset,    // RFC 9000 10.3: the peer no longer knows the connection
+    version,            // the peer speaks no version of ours
+};
+
+// The connection is over; always the last event, exactly one. Data that was received and not read yet can still be read until
+// the endpoint drops the connection.
+struct connection_closed {
+    close_cause cause{};
+    connection_error error;  // code, frame type, text; whose application it concerns. Code 0 with a timeout or a reset
+};
+
+using connection_event = std::variant<handshake_started, handshake_completed, handshake_confirmed, token_received,
+                                      ticket_received, stream_event, connection_closed>;
+
+}  // namespace tandem::quic
