@@ -1,0 +1,66 @@
+// The packets received in one packet number space: duplicates, the ACK frames to send, and when (RFC 9000 13.2).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <tandem/bytes/datagram.hpp>
+#include <tandem/bytes/range_set.hpp>
+#include <tandem/bytes/time.hpp>
+#include <tandem/quic/frame.hpp>
+#include <tandem/quic/frame_writer.hpp>
+
+namespace tandem::quic {
+
+// A packet that carried an ACK remembers what the ACK covered.
+struct ack_token {
+    packet_number largest = 0;
+};
+
+class received_packets {
+public:
+    static constexpr std::size_t max_ranges = 256;     // ranges remembered; the oldest go first, and packets below are taken for duplicates
+    static constexpr std::size_t max_ack_ranges = 64;  // ranges in one ACK frame, the newest; 64 fit in a packet beside other frames
+    static constexpr int ack_threshold = 2;            // RFC 9000 13.2.2: ack-eliciting packets per ACK
+
+    // max_ack_delay: what we declared; zero for Initial and Handshake, whose packets are acknowledged at once (RFC 9000 13.2.1).
+    explicit received_packets(duration max_ack_delay = duration::zero()) : max_ack_delay_(max_ack_delay) {}
+
+    // Received before, or so old that it cannot be told (RFC 9000 12.3: do not process).
+    bool is_duplicate(packet_number) const;
+    // A packet that was opened and processed. Numbers that are duplicates must not be told.
+    void on_received(packet_number, bool ack_eliciting, ecn mark, time_point now);
+
+    // An ACK should go out now. Asked once after a batch of datagrams, so that a batch causes one ACK.
+    bool ack_due(time_point now) const;
+    // When ack_due becomes true by itself; nothing if no ack-eliciting packet waits or an ACK is due already for another reason.
+    std::optional<time_point> ack_timer() const;
+    // There is something unacknowledged that an ACK may carry along in a packet that is sent anyway.
+    bool ack_useful() const { return unacknowledged_ > 0; }
+    // The last probe or close wants an ACK whatever the state: sends again what was sent before.
+    bool empty() const { return received_.empty(); }
+
+    // Writes an ACK frame (with as many ranges as fit and ECN counts if any mark was seen) and remembers that it went.
+    std::optional<ack_token> write_ack(frame_writer& out, time_point now, std::uint64_t ack_delay_exponent);
+    // The peer knows: ranges up to the largest need not be sent again (RFC 9000 13.2.4).
+    void acknowledged(ack_token);
+
+    std::optional<packet_number> largest() const;
+    const ecn_counts& ecn() const { return ecn_; }
+    const range_set& ranges() const { return received_; }
+
+private:
+    range_set received_;
+    packet_number floor_ = 0;              // numbers below count as received
+    std::optional<time_point> largest_at_; // when the largest arrived
+    ecn_counts ecn_;
+    bool any_ecn_ = false;
+    duration max_ack_delay_;
+    int unacknowledged_ = 0;               // ack-eliciting packets since the last ACK
+    bool immediate_ = false;
+    std::optional<time_point> timer_;
+};
+
+}  // namespace tandem::quic

@@ -1,0 +1,212 @@
+// All streams of one connection (RFC 9000 2 to 4): the table, both state machines, flow control, priorities, and which frames to send next.
+// It knows no packets: QUIC puts its frames into packets and QMux into records.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include <tandem/bytes/byte_times.hpp>
+#include <tandem/bytes/time.hpp>
+#include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/quic/error.hpp>
+#include <tandem/quic/flow_control.hpp>
+#include <tandem/quic/frame.hpp>
+#include <tandem/quic/frame_writer.hpp>
+#include <tandem/quic/stream.hpp>
+#include <tandem/quic/stream_scheduler.hpp>
+#include <tandem/quic/stream_token.hpp>
+#include <tandem/quic/transport_parameters.hpp>
+
+namespace tandem::quic {
+
+struct streams_config {
+    perspective side = perspective::client;                   // ours
+    std::uint64_t initial_max_data = 1536 * 1024;             // bytes; raised to 1.5 of the largest stream window
+    std::uint64_t initial_max_stream_data_bidi_local = 1024 * 1024;
+    std::uint64_t initial_max_stream_data_bidi_remote = 1024 * 1024;
+    std::uint64_t initial_max_stream_data_uni = 1024 * 1024;
+    std::uint64_t max_connection_window = 24 * 1024 * 1024;   // bytes; auto-tuning stops here
+    std::uint64_t max_stream_window = 16 * 1024 * 1024;
+    std::uint64_t max_streams_bidi = 100;                     // that the peer may have open at one time
+    std::uint64_t max_streams_uni = 100;
+    std::size_t send_buffer = 256 * 1024;                     // bytes of one stream that wait to be sent the first time
+};
+
+enum class stream_event_kind : std::uint8_t {
+    opened,             // by the peer; also those that a higher number opened
+    readable,           // more bytes, or the end, or a reset can be read; once until the event is taken
+    writable,           // after a write that was not accepted whole: there is room again
+    finished,           // everything we wrote and our FIN were acknowledged
+    reset,              // the peer reset its direction (code)
+    stop_sending,       // the peer wants no more (code); our direction was reset with that code
+    closed,             // both directions are over; the ID means nothing any more
+    streams_available,  // the peer allows more streams of this kind after `open` had failed
+};
+struct stream_event {
+    stream_event_kind kind;
+    stream_id id;                               // none for streams_available
+    std::uint64_t code = 0;                     // reset, stop_sending
+    direction which = direction::bidirectional;  // streams_available
+};
+
+enum class stream_status : std::uint8_t {
+    open,      // more may come (read) or be written
+    finished,  // read: all bytes up to the FIN are read now. write: after a FIN
+    reset,     // read: reset by the peer (code). write: reset by us, or stopped by the peer (code)
+    unknown,   // no such stream, or closed, or it has no such direction
+};
+struct stream_write_result {
+    std::size_t accepted = 0;
+    stream_status status = stream_status::open;
+    std::uint64_t code = 0;
+};
+struct stream_read_result {
+    std::size_t count = 0;
+    stream_status status = stream_status::open;
+    std::uint64_t code = 0;
+};
+
+class streams {
+public:
+    explicit streams(const streams_config&);
+
+    // Our side of the declaration: fills the initial_max_* members.
+    void declare(transport_parameters&) const;
+    // The peer's declaration: gives credit to streams that are open and to those to come. Values below earlier ones are ignored.
+    void set_peer_parameters(const transport_parameters&, time_point now);
+    // Smoothed round-trip time, for window tuning; zero: unknown.
+    void set_rtt(duration rtt) { rtt_ = rtt; }
+
+    // --- frames from the peer ---
+    std::optional<connection_error> receive(const stream_frame&, time_point now);
+    std::optional<connection_error> receive(const reset_stream_frame&, time_point now);
+    std::optional<connection_error> receive(const stop_sending_frame&, time_point now);
+    std::optional<connection_error> receive(const max_data_frame&, time_point now);
+    std::optional<connection_error> receive(const max_stream_data_frame&, time_point now);
+    std::optional<connection_error> receive(const max_streams_frame&, time_point now);
+    std::optional<connection_error> receive(const data_blocked_frame&, time_point now);
+    std::optional<connection_error> receive(const stream_data_blocked_frame&, time_point now);
+    std::optional<connection_error> receive(const streams_blocked_frame&, time_point now);
+    // Any frame; those that are not about streams are ignored.
+    std::optional<connection_error> receive(const frame&, time_point now);
+
+    // --- frames to the peer ---
+    // Exact: if true, write_frames into min_room bytes writes at least one frame; if false, it writes nothing.
+    bool wants_to_send() const;
+    static constexpr std::size_t min_room = 64;
+    // Fills one packet: control frames, then STREAM frames of the streams whose turn it is, lost data of each stream before new.
+    void write_frames(frame_writer& out, stream_tokens& tokens, time_point now);
+    void acknowledged(const stream_token&, time_point now);
+    void lost(const stream_token&, time_point now);
+
+    // --- the application ---
+    // Nothing while the peer's limit forbids another stream (STREAMS_BLOCKED is sent; event streams_available comes later).
+    std::optional<stream_id> open(direction);
+    bool can_open(direction kind) const;
+    // Takes what fits into the send buffer; fin counts only if all of data was accepted.
+    stream_write_result write(stream_id, std::span<const std::uint8_t> data, bool fin, time_point now);
+    // Bytes that write would accept now.
+    std::size_t write_room(stream_id) const;
+    // Copies what is there. `waits`, if given, is charged for how long the bytes waited (see HEAD-OF-LINE in docs).
+    stream_read_result read(stream_id, std::span<std::uint8_t> out, time_point now, wait_ledger* waits = nullptr);
+    // Without copying: the first contiguous piece, and taking n bytes of it. `read` with an empty span tells the status.
+    std::span<const std::uint8_t> front(stream_id) const;
+    stream_read_result consume(stream_id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
+    // Abandons our direction (RESET_STREAM). Ignored when everything is acknowledged already.
+    void reset(stream_id, std::uint64_t code, time_point now);
+    // Abandons the peer's direction (STOP_SENDING). What came and comes is thrown away; no more events of reading.
+    void stop_sending(stream_id, std::uint64_t code, time_point now);
+    // RFC 9218: urgency 0 (first) to 7; incremental streams of one urgency take turns packet by packet, others go by stream ID, before them.
+    // Default: urgency 3, incremental.
+    void set_priority(stream_id, std::uint8_t urgency, bool incremental);
+
+    std::optional<stream_event> poll_event();
+
+    bool contains(stream_id id) const { return table_.contains(id.value); }
+    std::size_t open_streams() const { return table_.size(); }
+    std::uint64_t bytes_sent() const { return connection_send_.used(); }          // stream bytes, each counted once
+    std::uint64_t bytes_received() const { return received_total_; }              // credit used by the peer
+    // Bytes that could have been sent but for the peer's credit, times how long: cause flow_control (and total).
+    const wait_ledger& send_waits(time_point now);
+    std::size_t readable(stream_id) const;
+
+private:
+    // Streams of one type (RFC 9000 2.1). Below `opened` and not in the table means closed.
+    struct stream_type_state {
+        std::uint64_t opened = 0;
+        std::uint64_t limit = 0;       // cumulative; ours for the peer's streams, the peer's for ours
+        std::uint64_t announced = 0;   // peer's streams: the limit last announced (MAX_STREAMS)
+        std::uint64_t closed = 0;      // peer's streams: over and removed
+        std::uint64_t window = 0;      // peer's streams: how many may be open
+        bool announcement_due = false; // MAX_STREAMS (peer's) or STREAMS_BLOCKED (ours)
+        std::optional<std::uint64_t> blocked_announced;
+        bool want_event = false;       // open() failed: tell when there is room
+    };
+    struct lookup {
+        stream* found = nullptr;  // null: closed long ago, ignore the frame
+        std::optional<connection_error> error;
+    };
+
+    static std::size_t type_of(stream_id id) { return id.value & 3; }
+    stream_type_state& type(stream_id id) { return types_[type_of(id)]; }
+    stream_type_state& own(direction kind) { return type(stream_id::make(config_.side, kind, 0)); }
+    stream_type_state& peers(direction kind) { return type(stream_id::make(peer_of(config_.side), kind, 0)); }
+    bool is_ours(stream_id id) const { return id.initiator() == config_.side; }
+
+    stream* find(stream_id) const;
+    stream& create(stream_id);
+    lookup find_or_open(stream_id, std::uint64_t frame_type);
+    lookup find_for_sending(stream_id, std::uint64_t frame_type);
+    lookup find_for_receiving(stream_id, std::uint64_t frame_type);
+    void close_if_over(stream&);
+    void raise_stream_limit(direction kind);
+
+    std::optional<connection_error> account_received(receive_stream::arrival, std::uint64_t frame_type);
+    void consumed(stream&, std::uint64_t n, time_point now);
+    void charge(wait_ledger&, time_point now);
+    stream_read_result read_status(stream&, std::size_t count, time_point now);
+    void drop_receive_side(stream&, time_point now);
+
+    void push(stream&, stream_event_kind, std::uint64_t code = 0);
+    void refresh(stream&, time_point now);  // puts it into the list where it belongs after any change
+    void refresh_control(stream&);
+    void on_connection_credit(time_point now);
+    void block_on_connection(time_point now);
+    void charge_flow_control(time_point now);
+
+    bool write_connection_control(frame_writer&, stream_tokens&);
+    bool write_streams_control(frame_writer&, stream_tokens&, direction);
+    bool write_stream_control(stream&, frame_writer&, stream_tokens&);
+    bool write_stream_data(frame_writer&, stream_tokens&, time_point now);
+
+    void on_acknowledged(stream&, const stream_data_token&, time_point now);
+
+    streams_config config_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<stream>> table_;
+    std::array<stream_type_state, 4> types_;
+    transport_parameters peer_;  // only its initial_max_* matter
+    duration rtt_{};
+
+    receive_credit connection_receive_;
+    std::uint64_t received_total_ = 0;
+    send_credit connection_send_;
+
+    stream_scheduler ready_;       // can send data now
+    stream_list credit_blocked_;   // could, but for the connection's credit
+    stream_list control_;          // have control frames to send
+    std::vector<stream_event> events_;
+    std::size_t next_event_ = 0;
+    byte_time_runs times_;         // scratch
+
+    wait_ledger send_waits_;
+    std::uint64_t blocked_bytes_ = 0;
+    time_point blocked_since_;
+};
+
+}  // namespace tandem::quic
