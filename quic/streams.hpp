@@ -55,21 +55,12 @@ struct stream_event {
     direction which = direction::bidirectional;  // streams_available
 };
 
-enum class stream_status : std::uint8_t {
-    open,      // more may come (read) or be written
-    finished,  // read: all bytes up to the FIN are read now. write: after a FIN
-    reset,     // read: reset by the peer (code). write: reset by us, or stopped by the peer (code)
-    unknown,   // no such stream, or closed, or it has no such direction
-};
-struct stream_write_result {
-    std::size_t accepted = 0;
-    stream_status status = stream_status::open;
-    std::uint64_t code = 0;
-};
-struct stream_read_result {
-    std::size_t count = 0;
-    stream_status status = stream_status::open;
-    std::uint64_t code = 0;
+// What a read gave. Nothing read, no end and no reset: would block.
+struct read_result {
+    std::size_t n = 0;
+    bool end = false;                    // the stream's last byte was read
+    std::optional<std::uint64_t> reset;  // the peer's RESET_STREAM code
+    bool unknown = false;                // no such stream, or closed, or without that direction
 };
 
 class streams {
@@ -109,15 +100,17 @@ public:
     // Nothing while the peer's limit forbids another stream (STREAMS_BLOCKED is sent; event streams_available comes later).
     std::optional<stream_id> open(direction);
     bool can_open(direction kind) const;
-    // Takes what fits into the send buffer; fin counts only if all of data was accepted.
-    stream_write_result write(stream_id, std::span<const std::uint8_t> data, bool fin, time_point now);
+    // Takes what fits into the send buffer and returns how much; fin counts only if all of data was taken. If less was taken, a
+    // writable event follows. Takes nothing where nothing can be sent (any more).
+    std::size_t write(stream_id, std::span<const std::uint8_t> data, bool fin, time_point now);
     // Bytes that write would accept now.
     std::size_t write_room(stream_id) const;
-    // Copies what is there. `waits`, if given, is charged for how long the bytes waited (see HEAD-OF-LINE in docs).
-    stream_read_result read(stream_id, std::span<std::uint8_t> out, time_point now, wait_ledger* waits = nullptr);
+    // Copies what is there. `waits`, if given, is charged for how long the bytes waited: own_stream_hole (readable - arrived),
+    // application (read - readable).
+    read_result read(stream_id, std::span<std::uint8_t> out, time_point now, wait_ledger* waits = nullptr);
     // Without copying: the first contiguous piece, and taking n bytes of it. `read` with an empty span tells the status.
     std::span<const std::uint8_t> front(stream_id) const;
-    stream_read_result consume(stream_id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
+    read_result consume(stream_id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
     // Abandons our direction (RESET_STREAM). Ignored when everything is acknowledged already.
     void reset(stream_id, std::uint64_t code, time_point now);
     // Abandons the peer's direction (STOP_SENDING). What came and comes is thrown away; no more events of reading.
@@ -132,8 +125,9 @@ public:
     std::size_t open_streams() const { return table_.size(); }
     std::uint64_t bytes_sent() const { return connection_send_.used(); }          // stream bytes, each counted once
     std::uint64_t bytes_received() const { return received_total_; }              // credit used by the peer
-    // Bytes that could have been sent but for the peer's credit, times how long: cause flow_control (and total).
-    const wait_ledger& send_waits(time_point now);
+    // What all reads were charged with, and flow_control: bytes that could have been sent but for the peer's credit, times how long
+    // (charged when that changes).
+    const wait_ledger& ledger() const { return ledger_; }
     std::size_t readable(stream_id) const;
 
 private:
@@ -167,11 +161,10 @@ private:
     void close_if_over(stream&);
     void raise_stream_limit(direction kind);
 
-    std::optional<connection_error> account_received(receive_stream::arrival, std::uint64_t frame_type);
-    void consumed(stream&, std::uint64_t n, time_point now);
-    void charge(wait_ledger&, time_point now);
-    stream_read_result read_status(stream&, std::size_t count, time_point now);
-    void drop_receive_side(stream&, time_point now);
+    std::optional<connection_error> check_arrival(const receive_stream&, std::uint64_t end, bool final, std::uint64_t frame_type) const;
+    void give_back(stream&, std::uint64_t n, time_point now);
+    void charge_read(wait_ledger*, time_point now);
+    read_result after_read(stream&, std::size_t n, time_point now, wait_ledger*);
 
     void push(stream&, stream_event_kind, std::uint64_t code = 0);
     void refresh(stream&, time_point now);  // puts it into the list where it belongs after any change
@@ -180,12 +173,11 @@ private:
     void block_on_connection(time_point now);
     void charge_flow_control(time_point now);
 
-    bool write_connection_control(frame_writer&, stream_tokens&);
-    bool write_streams_control(frame_writer&, stream_tokens&, direction);
+    void write_connection_control(frame_writer&, stream_tokens&);
+    void write_streams_control(direction, frame_writer&, stream_tokens&);
     bool write_stream_control(stream&, frame_writer&, stream_tokens&);
-    bool write_stream_data(frame_writer&, stream_tokens&, time_point now);
-
-    void on_acknowledged(stream&, const stream_data_token&, time_point now);
+    void write_data(frame_writer&, stream_tokens&, time_point now);
+    void tell_writable(stream&);
 
     streams_config config_;
     std::unordered_map<std::uint64_t, std::unique_ptr<stream>> table_;
@@ -204,7 +196,7 @@ private:
     std::size_t next_event_ = 0;
     byte_time_runs times_;         // scratch
 
-    wait_ledger send_waits_;
+    wait_ledger ledger_;
     std::uint64_t blocked_bytes_ = 0;
     time_point blocked_since_;
 };

@@ -1,0 +1,38 @@
+// One stream as the table holds it: its parts, its priority and the lists it is in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <tandem/quic/receive_stream.hpp>
+#include <tandem/quic/send_stream.hpp>
+#include <tandem/quic/types.hpp>
+
+namespace tandem::quic {
+
+struct stream;
+class stream_list;
+
+// Membership in one stream_list.
+struct stream_hook {
+    stream* previous = nullptr;
+    stream* next = nullptr;
+    stream_list* list = nullptr;
+};
+
+struct stream {
+    explicit stream(stream_id i) : id(i) {}
+
+    stream_id id;
+    std::optional<send_stream> out;
+    std::optional<receive_stream> in;
+    std::uint8_t urgency = 3;  // RFC 9218 4.1
+    bool incremental = true;
+    bool readable_told = false;   // a readable event waits to be taken
+    bool want_writable = false;   // a write was cut short
+    std::uint64_t blocked = 0;    // unsent bytes that only credit holds back
+    stream_hook sending;          // in a ready list, or among those blocked by the connection's credit
+    stream_hook control;          // has control frames to send
+};
+
+}  // namespace tandem::quic
