@@ -12,6 +12,14 @@ if(TARGET tandem)
   install(TARGETS tandem RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
+# A fetched BoringSSL goes along, where FindBoringSSL looks for it again.
+set(TANDEM_INSTALLED_BORINGSSL "")
+if(TANDEM_BORINGSSL_FETCHED)
+  set(TANDEM_INSTALLED_BORINGSSL ${CMAKE_INSTALL_LIBDIR}/tandem/boringssl)
+  install(FILES $<TARGET_FILE:ssl> $<TARGET_FILE:crypto> DESTINATION ${TANDEM_INSTALLED_BORINGSSL}/lib)
+  install(DIRECTORY ${boringssl_SOURCE_DIR}/include/openssl DESTINATION ${TANDEM_INSTALLED_BORINGSSL}/include)
+endif()
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tandem)
 install(EXPORT tandemTargets NAMESPACE tandem:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/tandemConfig.cmake.in ${PROJECT_BINARY_DIR}/tandemConfig.cmake
