@@ -39,7 +39,7 @@ enum class header_error : std::uint8_t {
     fixed_bit_zero,      // RFC 9000 17.2, 17.3.1
     unknown_version,     // answer with Version Negotiation, if anything (RFC 9000 6)
     connection_id_size,  // above 20 bytes (RFC 9000 17.2)
-    too_short,           // nothing to sample for header protection (RFC 9001 5.4.2)
+    too_short,           // nothing to sample for header protection (RFC 9001 5.4.2); it may still be a stateless reset
 };
 std::string_view to_string(header_error);
 

@@ -19,12 +19,13 @@ struct unprotected_header {
     std::uint64_t number = 0;     // the full packet number; not authenticated yet
     std::size_t number_size = 0;  // 1 to 4
     std::uint8_t first_byte = 0;  // unprotected
+    std::array<std::uint8_t, 5> mask{};  // what was removed, to put it back if the payload does not open
 
     bool key_phase() const { return (first_byte & 0x04) != 0; }  // short headers only
     // RFC 9000 17.2, 17.3.1: if not zero after authentication, the connection fails with PROTOCOL_VIOLATION.
     bool reserved_bits() const {
-        auto mask = (first_byte & 0x80) != 0 ? 0x0c : 0x18;
-        return (first_byte & mask) != 0;
+        auto bits = (first_byte & 0x80) != 0 ? 0x0c : 0x18;
+        return (first_byte & bits) != 0;
     }
 };
 
