@@ -19,13 +19,15 @@ struct rate_sample {                 // draft-cheng-iccrg-delivery-rate-estimati
 
 struct ack_event {                   // what a controller may know of one acknowledgment
     time_point now;
-    std::uint64_t acknowledged = 0;      // bytes newly acknowledged by this ACK
+    std::uint64_t acknowledged = 0;      // bytes newly acknowledged by this ACK, but for those sent before or at the start of the
+                                         // recovery period, which must not grow the window (RFC 9002 7.3.2)
     std::uint64_t delivered = 0;         // bytes acknowledged on this path so far
     std::uint64_t bytes_in_flight = 0;   // after this ACK
     time_point newest_sent;              // when the newest acknowledged transmission was sent
     const rtt_estimator& rtt;
+    bool rtt_sampled = false;            // this ACK gave an RTT sample: rtt.latest() is new
     rate_sample rate;
-    bool window_limited = false;         // the sender was using the whole window (RFC 9002 7.8)
+    bool window_limited = false;         // the sender was using the whole window (RFC 9002 7.8); if not, the window must not grow
 };
 
 struct congestion_event {
@@ -36,19 +38,33 @@ struct congestion_event {
     bool ecn = false;
 };
 
+// What a controller decides (window, threshold, rate) is held here, so that asking for it is no virtual call: one per ACK is all.
 class congestion_controller {
 public:
+    static constexpr std::uint64_t unknown_ssthresh = UINT64_MAX;
+
     virtual ~congestion_controller() = default;
+    congestion_controller(const congestion_controller&) = delete;
+    congestion_controller& operator=(const congestion_controller&) = delete;
+
     virtual std::string_view name() const = 0;
-    virtual void on_sent(time_point, std::uint64_t /*bytes*/, std::uint64_t /*bytes_in_flight*/) {}
+    virtual void on_sent(time_point, std::uint64_t /*bytes*/, std::uint64_t /*bytes_in_flight, these included*/) {}
     virtual void on_ack(const ack_event&) = 0;
     virtual void on_congestion(const congestion_event&) = 0;  // at most once a round trip: `sender` sees to that
     virtual void on_persistent_congestion(time_point) = 0;    // QUIC: RFC 9002 7.6; TCP: a retransmission timeout
     virtual void on_spurious_congestion() {}                  // the last on_congestion was a mistake: undo
     virtual void on_max_datagram_size(std::uint64_t bytes) = 0;
-    virtual std::uint64_t window() const = 0;                 // bytes
-    virtual std::uint64_t ssthresh() const = 0;               // bytes; UINT64_MAX while unknown
-    virtual std::optional<std::uint64_t> pacing_rate() const { return std::nullopt; }  // bytes per second; none: derived from window and RTT
+
+    std::uint64_t window() const { return window_; }          // bytes
+    std::uint64_t ssthresh() const { return ssthresh_; }      // bytes; UINT64_MAX while unknown
+    std::optional<std::uint64_t> pacing_rate() const { return pacing_rate_; }  // bytes per second; none: derived from window and RTT
+
+protected:
+    congestion_controller() = default;
+
+    std::uint64_t window_ = 0;
+    std::uint64_t ssthresh_ = unknown_ssthresh;
+    std::optional<std::uint64_t> pacing_rate_;
 };
 
 enum class controller_kind : std::uint8_t { new_reno, cubic, fixed_window };
@@ -57,9 +73,17 @@ struct controller_config {
     controller_kind kind = controller_kind::cubic;
     std::uint64_t max_datagram_size = 1200;           // bytes
     std::uint64_t initial_window = 0;                 // bytes; 0: RFC 9002 7.2 (ten datagrams, at most 14720 or two)
-    std::uint64_t fixed_window = 0;                   // bytes, for controller_kind::fixed_window; 0: a generous default
+    std::uint64_t loss_window = 2;                    // datagrams after persistent congestion: 2 (RFC 9002 7.2, kMinimumWindow);
+                                                      // TCP after a timeout: 1 (RFC 5681 3.1)
+    std::uint64_t fixed_window = 0;                   // bytes, for controller_kind::fixed_window; 0: 256 KiB
     bool hystart = true;                              // HyStart++ (RFC 9406), for new_reno and cubic
 };
+
+// RFC 9002 7.2: ten datagrams, at most 14720 bytes or two datagrams.
+constexpr std::uint64_t default_initial_window(std::uint64_t max_datagram_size) {
+    const std::uint64_t limit = 14720 > 2 * max_datagram_size ? 14720 : 2 * max_datagram_size;
+    return 10 * max_datagram_size < limit ? 10 * max_datagram_size : limit;
+}
 
 std::unique_ptr<congestion_controller> make_controller(const controller_config&);
 // "newreno", "cubic", "fixed"

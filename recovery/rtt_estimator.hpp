@@ -15,6 +15,9 @@ public:
     // A sample and the delay the peer reported for its acknowledgment (already capped by its max_ack_delay; zero for TCP).
     void update(duration sample, duration ack_delay);
 
+    // The path may have changed: the next sample becomes the minimum (RFC 9002 5.2, after persistent congestion).
+    void restart_minimum() { minimum_restarts_ = true; }
+
     bool has_sample() const { return has_sample_; }
     duration latest() const { return latest_; }
     duration minimum() const { return minimum_; }
@@ -29,6 +32,7 @@ private:
     duration smoothed_;
     duration variation_;
     bool has_sample_ = false;
+    bool minimum_restarts_ = false;
 };
 
 }  // namespace tandem::recovery

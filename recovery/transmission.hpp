@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include <tandem/bytes/time.hpp>
 
@@ -29,6 +28,7 @@ struct transmission {
     bool ack_eliciting = false;
     bool in_flight = false;         // RFC 9002 2
     fate state = fate::outstanding;
+    time_point lost_at;             // when it was declared lost, if it was
     delivery_snapshot snapshot;     // filled by loss_recovery::on_sent
     Contents contents{};
 };
