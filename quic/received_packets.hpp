@@ -31,7 +31,7 @@ public:
     // Received before, or so old that it cannot be told (RFC 9000 12.3: do not process).
     bool is_duplicate(packet_number) const;
     // A packet that was opened and processed. Numbers that are duplicates must not be told.
-    void on_received(packet_number, bool ack_eliciting, ecn mark, time_point now);
+    void on_received(packet_number, bool ack_eliciting, tandem::ecn mark, time_point now);
 
     // An ACK should go out now. Asked once after a batch of datagrams, so that a batch causes one ACK.
     bool ack_due(time_point now) const;
@@ -39,21 +39,22 @@ public:
     std::optional<time_point> ack_timer() const;
     // There is something unacknowledged that an ACK may carry along in a packet that is sent anyway.
     bool ack_useful() const { return unacknowledged_ > 0; }
-    // The last probe or close wants an ACK whatever the state: sends again what was sent before.
+    // Nothing was received yet: there is nothing to acknowledge.
     bool empty() const { return received_.empty(); }
 
     // Writes an ACK frame (with as many ranges as fit and ECN counts if any mark was seen) and remembers that it went.
     std::optional<ack_token> write_ack(frame_writer& out, time_point now, std::uint64_t ack_delay_exponent);
-    // The peer knows: ranges up to the largest need not be sent again (RFC 9000 13.2.4).
+    // The peer knows: ranges up to the largest need not be reported again (RFC 9000 13.2.4). They are still remembered, for duplicates.
     void acknowledged(ack_token);
 
     std::optional<packet_number> largest() const;
-    const ecn_counts& ecn() const { return ecn_; }
+    const ecn_counts& ecn_received() const { return ecn_; }
     const range_set& ranges() const { return received_; }
 
 private:
     range_set received_;
     packet_number floor_ = 0;              // numbers below count as received
+    packet_number report_from_ = 0;        // ranges that end at or below are known to the peer
     std::optional<time_point> largest_at_; // when the largest arrived
     ecn_counts ecn_;
     bool any_ecn_ = false;

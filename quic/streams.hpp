@@ -9,9 +9,9 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
-#include <vector>
 
 #include <tandem/bytes/byte_times.hpp>
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
 #include <tandem/quic/error.hpp>
@@ -49,7 +49,7 @@ enum class stream_event_kind : std::uint8_t {
     streams_available,  // the peer allows more streams of this kind after `open` had failed
 };
 struct stream_event {
-    stream_event_kind kind;
+    stream_event_kind kind{};
     stream_id id;                               // none for streams_available
     std::uint64_t code = 0;                     // reset, stop_sending
     direction which = direction::bidirectional;  // streams_available
@@ -81,10 +81,8 @@ public:
     std::optional<connection_error> receive(const max_data_frame&, time_point now);
     std::optional<connection_error> receive(const max_stream_data_frame&, time_point now);
     std::optional<connection_error> receive(const max_streams_frame&, time_point now);
-    std::optional<connection_error> receive(const data_blocked_frame&, time_point now);
     std::optional<connection_error> receive(const stream_data_blocked_frame&, time_point now);
-    std::optional<connection_error> receive(const streams_blocked_frame&, time_point now);
-    // Any frame; those that are not about streams are ignored.
+    // Any frame; those that are not about streams, and BLOCKED frames of the connection, are ignored.
     std::optional<connection_error> receive(const frame&, time_point now);
 
     // --- frames to the peer ---
@@ -92,14 +90,18 @@ public:
     bool wants_to_send() const;
     static constexpr std::size_t min_room = 64;
     // Fills one packet: control frames, then STREAM frames of the streams whose turn it is, lost data of each stream before new.
-    void write_frames(frame_writer& out, stream_tokens& tokens, time_point now);
+    enum class packing : std::uint8_t {
+        fill,        // when a stream has no more, the next fills the packet up
+        one_stream,  // data of one stream only
+    };
+    void write_frames(frame_writer& out, stream_tokens& tokens, time_point now, packing how = packing::fill);
     void acknowledged(const stream_token&, time_point now);
     void lost(const stream_token&, time_point now);
 
     // --- the application ---
     // Nothing while the peer's limit forbids another stream (STREAMS_BLOCKED is sent; event streams_available comes later).
     std::optional<stream_id> open(direction);
-    bool can_open(direction kind) const;
+    std::uint64_t openable(direction kind) const;  // how many could be opened now
     // Takes what fits into the send buffer and returns how much; fin counts only if all of data was taken. If less was taken, a
     // writable event follows. Takes nothing where nothing can be sent (any more).
     std::size_t write(stream_id, std::span<const std::uint8_t> data, bool fin, time_point now);
@@ -134,13 +136,12 @@ private:
     // Streams of one type (RFC 9000 2.1). Below `opened` and not in the table means closed.
     struct stream_type_state {
         std::uint64_t opened = 0;
-        std::uint64_t limit = 0;       // cumulative; ours for the peer's streams, the peer's for ours
-        std::uint64_t announced = 0;   // peer's streams: the limit last announced (MAX_STREAMS)
-        std::uint64_t closed = 0;      // peer's streams: over and removed
-        std::uint64_t window = 0;      // peer's streams: how many may be open
-        bool announcement_due = false; // MAX_STREAMS (peer's) or STREAMS_BLOCKED (ours)
-        std::optional<std::uint64_t> blocked_announced;
-        bool want_event = false;       // open() failed: tell when there is room
+        std::uint64_t limit = 0;                 // cumulative: what we announced for the peer's streams, what it announced for ours
+        std::uint64_t closed = 0;                // peer's streams: over and removed
+        std::uint64_t window = 0;                // peer's streams: how many may be open at one time
+        std::optional<std::uint64_t> announced;  // our streams: the limit that STREAMS_BLOCKED named last
+        bool frame_due = false;                  // MAX_STREAMS for the peer's, STREAMS_BLOCKED for ours
+        bool want_event = false;                 // our streams: open() failed, tell when there is room
     };
     struct lookup {
         stream* found = nullptr;  // null: closed long ago, ignore the frame
@@ -153,31 +154,39 @@ private:
     stream_type_state& peers(direction kind) { return type(stream_id::make(peer_of(config_.side), kind, 0)); }
     bool is_ours(stream_id id) const { return id.initiator() == config_.side; }
 
+    std::uint64_t initial_send_credit(stream_id) const;
+    std::uint64_t initial_window(stream_id) const;
     stream* find(stream_id) const;
     stream& create(stream_id);
     lookup find_or_open(stream_id, std::uint64_t frame_type);
-    lookup find_for_sending(stream_id, std::uint64_t frame_type);
-    lookup find_for_receiving(stream_id, std::uint64_t frame_type);
-    void close_if_over(stream&);
-    void raise_stream_limit(direction kind);
+    lookup find_sending(stream_id, std::uint64_t frame_type);
+    lookup find_receiving(stream_id, std::uint64_t frame_type);
+    static void permit_more_streams(stream_type_state&);
+    void close_if_over(stream&);  // may destroy it
 
     std::optional<connection_error> check_arrival(const receive_stream&, std::uint64_t end, bool final, std::uint64_t frame_type) const;
     void give_back(stream&, std::uint64_t n, time_point now);
-    void charge_read(wait_ledger*, time_point now);
     read_result after_read(stream&, std::size_t n, time_point now, wait_ledger*);
+    void tell_readable(stream&);
+    void tell_writable(stream&);
 
-    void push(stream&, stream_event_kind, std::uint64_t code = 0);
-    void refresh(stream&, time_point now);  // puts it into the list where it belongs after any change
+    void refresh(stream&, time_point now);
     void refresh_control(stream&);
-    void on_connection_credit(time_point now);
     void block_on_connection(time_point now);
     void charge_flow_control(time_point now);
 
     void write_connection_control(frame_writer&, stream_tokens&);
-    void write_streams_control(direction, frame_writer&, stream_tokens&);
     bool write_stream_control(stream&, frame_writer&, stream_tokens&);
-    void write_data(frame_writer&, stream_tokens&, time_point now);
-    void tell_writable(stream&);
+    void write_data(frame_writer&, stream_tokens&, time_point now, packing how);
+    void on_lost(const stream_data_token&, time_point now);
+    void on_lost(const reset_stream_token&, time_point);
+    void on_lost(const stop_sending_token&, time_point);
+    void on_lost(const max_data_token&, time_point);
+    void on_lost(const max_stream_data_token&, time_point);
+    void on_lost(const max_streams_token&, time_point);
+    void on_lost(const data_blocked_token&, time_point);
+    void on_lost(const stream_data_blocked_token&, time_point);
+    void on_lost(const streams_blocked_token&, time_point);
 
     streams_config config_;
     std::unordered_map<std::uint64_t, std::unique_ptr<stream>> table_;
@@ -192,9 +201,8 @@ private:
     stream_scheduler ready_;       // can send data now
     stream_list credit_blocked_;   // could, but for the connection's credit
     stream_list control_;          // have control frames to send
-    std::vector<stream_event> events_;
-    std::size_t next_event_ = 0;
-    byte_time_runs times_;         // scratch
+    front_vector<stream_event> events_;
+    byte_time_runs times_;         // scratch of one read
 
     wait_ledger ledger_;
     std::uint64_t blocked_bytes_ = 0;
