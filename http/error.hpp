@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include <tandem/tls/error.hpp>
+
 namespace tandem::http {
 
 // HTTP/3 error codes (RFC 9114 8.1, RFC 9204 6).
@@ -48,7 +50,8 @@ enum class failure_kind : std::uint8_t {
 struct request_failure {
     failure_kind kind = failure_kind::reset;
     std::uint64_t code = 0;  // HTTP/3 error code, where there is one
-    bool retryable = false;  // the peer cannot have acted on it: sending it again on another connection is safe
+    bool retryable = false;  // sending it again on another connection is safe: the peer cannot have acted on it, or it is a safe
+                             // method (RFC 9110 9.2.1) and no byte of the answer came
     std::string text;        // one line for a person
 };
 
@@ -57,6 +60,7 @@ struct session_error {
     std::uint64_t code = 0;
     bool by_peer = false;
     std::string text;
+    tls::error_code tls = tls::error_code::none;  // what kind of TLS failure it was, if it was one
 };
 
 }  // namespace tandem::http

@@ -2,6 +2,7 @@
 // wait; HTTP/1.0 answers are understood.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,8 @@ public:
     // Puts bytes to send into `out`; returns how many, 0 if there are none now.
     std::size_t transmit(std::span<std::uint8_t> out, time_point now);
     bool wants_to_receive() const;
+    // Called from read_body() when everything received was read and more is wanted; it should call receive() if it can.
+    void on_room(std::function<void(time_point)> refill);
     // No more will be sent or is awaited: the stream should be closed.
     bool finished_sending() const;
     void connection_lost(const session_error&, time_point now);

@@ -2,6 +2,7 @@
 // the next one is not read before the answer to the last is on its way.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,10 @@ public:
     void receive_end(bool clean, time_point now);
     std::size_t transmit(std::span<std::uint8_t> out, time_point now);
     bool wants_to_receive() const;
+    void on_room(std::function<void(time_point)> refill);
+    // When a header section that has begun must be complete (limits::head_time).
+    std::optional<time_point> next_timeout() const;
+    void on_timeout(time_point now);
     bool finished_sending() const;
     void connection_lost(const session_error&, time_point now);
     const std::optional<session_error>& error() const;

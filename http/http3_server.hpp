@@ -20,11 +20,11 @@ public:
     void connection_lost(const session_error&, time_point now);
     const std::optional<session_error>& error() const;
 
-    // The stream that carries a request; nothing if it is over.
-    std::optional<quic::stream_id> stream_of(request_id) const;
-    // The request a stream carries or carried; client bidirectional streams are numbered as they come (RFC 9000 2.1), requests too
-    // unless a client's stream carried none.
-    std::optional<request_id> request_on(quic::stream_id) const;
+    // The stream that carries a request, and back: a client's bidirectional streams are numbered as requests are.
+    static quic::stream_id stream_of(request_id id) {
+        return quic::stream_id::make(quic::perspective::client, quic::direction::bidirectional, id);
+    }
+    static request_id request_on(quic::stream_id stream) { return stream.index(); }
 
     void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) override;
     void resume_body(request_id) override;

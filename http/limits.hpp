@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <tandem/bytes/time.hpp>
+
 namespace tandem::http {
 
 struct limits {
@@ -19,8 +21,13 @@ struct limits {
     std::uint64_t reset_budget = 200;
     // HTTP/1.1: interim responses (1xx) to one request.
     std::size_t interim_responses = 32;
-    // HTTP/1.1: bytes of chunk extensions and line ends around one chunk; nobody sends any.
+    // HTTP/1.1: the line before a chunk, with its extensions; nobody sends any.
     std::size_t chunk_header = 256;
+    // HTTP/1.1 server: bytes of a request body thrown away after the answer, so that the connection can be used again; beyond it the
+    // connection is closed.
+    std::uint64_t discarded_body = 1024 * 1024;
+    // HTTP/1.1 server: from the first byte of a header section to its end (against "slowloris").
+    duration head_time = std::chrono::seconds(30);
     // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
     std::size_t qpack_table = 0;
     std::size_t qpack_blocked_streams = 0;

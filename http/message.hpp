@@ -48,7 +48,8 @@ private:
     std::vector<field> list_;
 };
 
-// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT.
+// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT (only a server
+// sees that: sessions do not open tunnels).
 // No field repeats what these say: no Host, no Content-Length for a body source that knows its length, no Transfer-Encoding.
 struct request {
     std::string method = "GET";
@@ -66,7 +67,7 @@ struct response {
 
 // RFC 9110 5.6.2: the characters of methods and field names.
 bool is_token(std::string_view text);
-// A field name as it may be sent in HTTP/3: a token without upper case.
+// A field name as it may be sent in HTTP/2 and HTTP/3: a token without upper case.
 bool is_lower_token(std::string_view text);
 // RFC 9110 5.5: no CR, LF or NUL and no other control characters but HTAB; no space or HTAB at either end.
 bool is_field_value(std::string_view text);

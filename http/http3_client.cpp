@@ -1,0 +1,253 @@
+#include <tandem/http/http3_client.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <tandem/http/http3_core.hpp>
+
+namespace tandem::http {
+namespace {
+
+constexpr auto code_of(h3_error e) { return static_cast<std::uint64_t>(e); }
+
+bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"; }
+
+// RFC 9114 4.3.1: the pseudo-header fields first.
+std::vector<field> lines_of(const request& r, const body_source* body) {
+    std::vector<field> lines{{":method", r.method}, {":scheme", r.scheme}, {":authority", r.authority}, {":path", r.path}};
+    for (const auto& f : r.fields) {
+        if (f.name != "content-length" || !body) lines.push_back(f);
+    }
+    if (r.priority && !r.fields.contains("priority")) {
+        if (auto value = to_string(*r.priority); !value.empty()) lines.push_back({"priority", value});
+    }
+    if (auto length = body ? body->content_length() : std::nullopt) lines.push_back({"content-length", std::to_string(*length)});
+    return lines;
+}
+
+}  // namespace
+
+struct http3_client::state final : http3_core {
+    state(stream_transport& transport, const limits& limit) : http3_core(transport, limit, quic::perspective::client) {}
+
+    struct pending {
+        request_id id = 0;
+        request message;
+        std::unique_ptr<body_source> body;
+    };
+
+    bool begin(pending& p);
+    void finish(http3_exchange& e);
+    void fail_exchange(http3_exchange& e, request_failure why);
+    void end_if_drained();
+
+    void on_head(http3_exchange& e) override;
+    void on_too_large(http3_exchange& e) override;
+    void on_body_readable(http3_exchange& e) override { events.push_back(client_events::body{e.id}); }
+    void on_received(http3_exchange& e) override;
+    void on_send_failed(http3_exchange& e) override;
+    void on_reset(http3_exchange& e, std::uint64_t code) override;
+    // The server has what it needs of the request (RFC 9114 4.1.1); its answer goes on.
+    void on_stop_sending(http3_exchange& e, std::uint64_t) override { e.source.reset(); }
+    void on_goaway(std::int64_t first_refused) override;
+    void on_over() override;
+    void before_write() override;
+    void after_pump() override { end_if_drained(); }
+    void fail_pending(failure_kind kind, const std::string& text);
+    void report_closed();
+
+    std::deque<pending> waiting;
+    std::deque<client_event> events;
+    request_id next_id = 0;
+    bool draining = false;
+    bool going_away = false;
+    bool said_closed = false;
+};
+
+// Puts a request on a stream of its own; false while the peer allows none.
+bool http3_client::state::begin(pending& p) {
+    auto stream = transport_.open(quic::direction::bidirectional);
+    if (!stream) {
+        open_blocked_ = true;
+        return false;
+    }
+    ++unfinished_;
+    auto& e = add(*stream, p.id);
+    e.method = p.message.method;
+    e.source = std::move(p.body);
+    e.promised = e.source ? e.source->content_length() : std::nullopt;
+    transport_.set_priority(*stream, p.message.priority.value_or(priority{}));
+    if (http3_core::submit(e, lines_of(p.message, e.source.get()), true) != 0) {
+        fail_exchange(e, {failure_kind::rejected, code_of(h3_error::internal_error), true, "the request could not be submitted"});
+    }
+    return true;
+}
+
+void http3_client::state::before_write() {
+    while (!waiting.empty() && !open_blocked_) {
+        if (!begin(waiting.front())) return;
+        waiting.pop_front();
+    }
+}
+
+void http3_client::state::on_head(http3_exchange& e) {
+    e.head_told = true;
+    response message{e.status, std::exchange(e.section, {})};
+    events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
+}
+
+void http3_client::state::on_too_large(http3_exchange& e) {
+    reset_both(e, h3_error::request_cancelled);
+    fail_exchange(e, {failure_kind::too_large, code_of(h3_error::request_cancelled), false, "the answer's header section is larger than allowed"});
+}
+
+void http3_client::state::on_received(http3_exchange& e) {
+    if (!e.section.empty()) events.push_back(client_events::trailers{e.id, std::move(e.section)});
+    // RFC 9114 4.1: the answer is complete; what of the request was not sent is not wanted.
+    if (!e.sent) transport_.reset(e.stream, code_of(h3_error::no_error));
+    finish(e);
+}
+
+void http3_client::state::finish(http3_exchange& e) {
+    events.push_back(client_events::finished{e.id, e.ledger});
+    drop(e);
+    if (over_) report_closed();
+}
+
+void http3_client::state::fail_exchange(http3_exchange& e, request_failure why) {
+    events.push_back(client_events::failed{e.id, std::move(why), e.ledger});
+    drop(e);
+}
+
+void http3_client::state::on_send_failed(http3_exchange& e) {
+    reset_both(e, h3_error::request_cancelled);
+    fail_exchange(e, {failure_kind::body_failed, code_of(h3_error::request_cancelled), false, "the request's body could not be read to its end"});
+}
+
+void http3_client::state::on_reset(http3_exchange& e, std::uint64_t code) {
+    if (!e.sent) transport_.reset(e.stream, code_of(h3_error::request_cancelled));
+    bool rejected = code == code_of(h3_error::request_rejected);  // RFC 9114 4.1.1: not processed at all
+    auto kind = rejected                                   ? failure_kind::rejected
+                : code == code_of(h3_error::message_error) ? failure_kind::malformed
+                                                           : failure_kind::reset;
+    fail_exchange(e, {kind, code, rejected, "the server reset the request: " + h3_error_name(code)});
+}
+
+// RFC 9114 5.2: requests from that stream on were not and will not be processed.
+void http3_client::state::on_goaway(std::int64_t first_refused) {
+    if (!std::exchange(going_away, true)) events.push_back(client_events::going_away{});
+    std::vector<http3_exchange*> refused;
+    for (auto& [stream, e] : exchanges_) {
+        if (stream >= static_cast<std::uint64_t>(first_refused)) refused.push_back(e.get());
+    }
+    std::sort(refused.begin(), refused.end(), [](auto* a, auto* b) { return a->id < b->id; });
+    for (auto* e : refused) {
+        reset_both(*e, h3_error::request_cancelled);
+        fail_exchange(*e, {failure_kind::rejected, code_of(h3_error::request_rejected), true, "the server is going away"});
+    }
+    fail_pending(failure_kind::rejected, "the server is going away");
+}
+
+void http3_client::state::fail_pending(failure_kind kind, const std::string& text) {
+    for (auto& p : std::exchange(waiting, {})) events.push_back(client_events::failed{p.id, {kind, 0, true, text}, {}});
+}
+
+// Complete answers stay to be read; the rest fails.
+void http3_client::state::on_over() {
+    std::vector<http3_exchange*> ended;
+    for (auto& [stream, e] : exchanges_) {
+        if (!e->received || e->received_told) ended.push_back(e.get());
+    }
+    std::sort(ended.begin(), ended.end(), [](auto* a, auto* b) { return a->id < b->id; });
+    for (auto* e : ended) {
+        bool retryable = is_safe(e->method) && !e->head_told;
+        fail_exchange(*e, {failure_kind::connection_lost, over_->code, retryable, over_->text});
+    }
+    fail_pending(failure_kind::connection_lost, over_->text);
+    report_closed();
+}
+
+void http3_client::state::report_closed() {
+    if (said_closed || !exchanges_.empty()) return;
+    said_closed = true;
+    events.push_back(client_events::closed{*over_});
+}
+
+void http3_client::state::end_if_drained() {
+    if ((draining || going_away) && exchanges_.empty() && waiting.empty()) fail(code_of(h3_error::no_error), "closed");
+}
+
+http3_client::http3_client(stream_transport& transport, const limits& limit) : state_(std::make_unique<state>(transport, limit)) {}
+http3_client::~http3_client() = default;
+
+void http3_client::pump(time_point now) { state_->pump(now); }
+
+void http3_client::connection_lost(const session_error& why, time_point now) {
+    state_->set_now(now);
+    state_->lost(why);
+}
+
+const std::optional<session_error>& http3_client::error() const { return state_->over(); }
+
+bool http3_client::can_submit() const { return state_->can_open() && !state_->draining && !state_->going_away && state_->waiting.empty(); }
+
+request_id http3_client::submit(request message, std::unique_ptr<body_source> body, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto id = s.next_id++;
+    if (auto wrong = invalid_reason(message); !wrong.empty()) {
+        s.events.push_back(client_events::failed{id, {failure_kind::malformed, code_of(h3_error::message_error), false, std::string(wrong)}, {}});
+    } else if (s.over() || s.draining || s.going_away) {
+        s.events.push_back(client_events::failed{id, {failure_kind::closed, 0, true, "the session is closing"}, {}});
+    } else {
+        s.waiting.push_back({id, std::move(message), std::move(body)});
+    }
+    return id;
+}
+
+void http3_client::resume_body(request_id id) {
+    if (auto* e = state_->find(id)) state_->resume_body(*e);
+}
+
+std::size_t http3_client::read_body(request_id id, std::span<std::uint8_t> out, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    return e ? state_->read_body(*e, out) : 0;
+}
+
+void http3_client::cancel(request_id id, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    request_failure why{failure_kind::cancelled, code_of(h3_error::request_cancelled), false, "cancelled"};
+    if (auto* e = s.find(id)) {
+        if (!s.over()) s.cancel(*e, h3_error::request_cancelled);
+        s.fail_exchange(*e, std::move(why));
+        if (s.over()) s.report_closed();
+    } else if (std::erase_if(s.waiting, [&](const state::pending& p) { return p.id == id; }) > 0) {
+        s.events.push_back(client_events::failed{id, std::move(why), {}});
+    }
+}
+
+void http3_client::close(time_point now) {
+    state_->set_now(now);
+    state_->draining = true;
+    if (!state_->over()) state_->end_if_drained();
+}
+
+std::optional<client_event> http3_client::poll_event() {
+    auto& events = state_->events;
+    if (events.empty()) return std::nullopt;
+    auto event = std::move(events.front());
+    events.pop_front();
+    return event;
+}
+
+const wait_ledger& http3_client::ledger(request_id id) const {
+    static const wait_ledger none;
+    auto* e = state_->find(id);
+    return e ? e->ledger : none;
+}
+
+const wait_ledger& http3_client::ledger() const { return state_->total_waits(); }
+
+}  // namespace tandem::http

@@ -1,0 +1,157 @@
+// What the two ends of HTTP/3 have in common: nghttp3 bound to a stream_transport. A private part of the sessions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <tandem/http/body.hpp>
+#include <tandem/http/body_buffer.hpp>
+#include <tandem/http/client_session.hpp>
+#include <tandem/http/limits.hpp>
+#include <tandem/http/stream_transport.hpp>
+
+struct nghttp3_conn;
+
+namespace tandem::http {
+
+// One request and its response, on one stream.
+struct http3_exchange {
+    request_id id = 0;
+    quic::stream_id stream;
+    std::string method;  // of the request
+
+    // Coming in.
+    http::fields section;            // the header section, then the trailer section
+    std::size_t section_size = 0;    // as RFC 9114 4.2.2 counts
+    http::request head;              // server: the pseudo-header fields
+    int status = 0;                  // client
+    bool ends_with_head = false;     // the header section was the whole message
+    bool head_told = false;
+    bool too_large = false;
+    bool received = false;           // the end of the message came
+    bool received_told = false;
+    bool body_announced = false;
+    bool paused = false;             // the transport has more, but the application must read first
+    body_buffer body;
+    wait_ledger ledger;
+    struct unread {                  // bytes that nghttp3 holds until QPACK's table is there
+        std::uint64_t bytes = 0;
+        time_point since;
+    };
+    std::deque<unread> blocked;
+
+    // Going out.
+    std::unique_ptr<body_source> source;
+    std::optional<std::uint64_t> promised;  // content length
+    std::uint64_t produced = 0;
+    std::deque<std::vector<std::uint8_t>> chunks;  // given to nghttp3, not taken by the transport yet
+    std::size_t front_taken = 0;
+    bool source_failed = false;
+    bool answered = false;           // server: respond() was called
+    priority importance{.urgency = 3, .incremental = true};  // server: as the transport has it; its default is no urgency of RFC 9218
+    bool sent = false;               // the transport took the end
+};
+
+class http3_core {
+public:
+    http3_core(stream_transport& transport, const limits& limit, quic::perspective side);
+    virtual ~http3_core();
+    http3_core(const http3_core&) = delete;
+    http3_core& operator=(const http3_core&) = delete;
+
+    void pump(time_point now);
+    // Closes the connection for a reason of this side, resp. notes that it is gone.
+    void fail(std::uint64_t code, std::string text);
+    void lost(session_error why);
+
+    http3_exchange* find(quic::stream_id stream) const;
+    http3_exchange* find(request_id id) const;
+    std::size_t read_body(http3_exchange& e, std::span<std::uint8_t> out);
+    void resume_body(http3_exchange& e);
+    void set_now(time_point now) { now_ = now; }
+    const std::optional<session_error>& over() const { return over_; }
+    bool can_open() const { return !over_ && control_bound_ && !open_blocked_; }
+    void cancel(http3_exchange& e, h3_error code) { reset_both(e, code); }
+    std::size_t active() const { return exchanges_.size(); }
+    // Of all bytes this side received: those of control streams and of exchanges, over or not.
+    const wait_ledger& total_waits();
+
+protected:
+    // What the ends do differently. Called from within nghttp3: they must not call it back.
+    virtual void on_peer_stream(quic::stream_id) {}
+    virtual void on_head(http3_exchange&) = 0;
+    virtual void on_too_large(http3_exchange&) = 0;    // a header or trailer section went over the limits
+    virtual void on_body_readable(http3_exchange&) = 0;
+    virtual void on_received(http3_exchange&) = 0;    // the message is complete and its body was read
+    virtual void on_sent(http3_exchange&) {}
+    virtual void on_send_failed(http3_exchange&) = 0;  // the body source broke
+    virtual void on_reset(http3_exchange&, std::uint64_t code) = 0;
+    virtual void on_stop_sending(http3_exchange&, std::uint64_t code) = 0;
+    virtual void on_goaway(std::int64_t) {}
+    virtual void on_control_read() {}                  // the peer's control streams said something
+    virtual void on_over() = 0;                        // over() says why
+    // May call nghttp3: work that waited for it to return.
+    virtual void before_write() {}
+    virtual void after_pump() {}
+
+    http3_exchange& add(quic::stream_id stream, request_id id);
+    // Forgets an exchange; its stream is not looked at any more. Safe at any time.
+    void drop(http3_exchange& e);
+    void reset_both(http3_exchange& e, h3_error code);
+    int submit(http3_exchange& e, const std::vector<field>& lines, bool is_request);
+    void tell_received(http3_exchange& e);
+
+    nghttp3_conn* conn_ = nullptr;
+    stream_transport& transport_;
+    limits limit_;
+    quic::perspective side_;
+    time_point now_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<http3_exchange>> exchanges_;
+    std::unordered_map<request_id, http3_exchange*> by_id_;
+    wait_ledger waits_;  // of control streams and of exchanges that are over
+    wait_ledger sum_;
+    std::optional<session_error> over_;
+    bool open_blocked_ = false;  // the peer's stream limit was reached
+    std::size_t unfinished_ = 0;  // bidirectional streams that the transport still works on
+
+private:
+    friend struct http3_callbacks;
+
+    void take_events();
+    void handle(const stream_event&);
+    void bind_control_streams();
+    void read_streams();
+    void read_stream(quic::stream_id stream);
+    void feed(quic::stream_id stream, http3_exchange* e, std::span<const std::uint8_t> data, bool end);
+    void write_streams();
+    void end_broken();
+    void on_reset_event(quic::stream_id stream, std::uint64_t code);
+    void close_dropped();
+    std::vector<std::uint8_t> take_chunk();
+
+    bool control_bound_ = false;
+    std::vector<quic::stream_id> own_control_;
+    std::vector<quic::stream_id> readable_;
+    struct dropped_stream {
+        quic::stream_id id;
+        bool cut_short = false;  // there was more to read
+    };
+    std::vector<dropped_stream> dropped_;                     // to be closed in nghttp3
+    std::vector<std::unique_ptr<http3_exchange>> graveyard_;  // until nghttp3 has let go of them
+    std::vector<std::uint8_t> scratch_;
+    std::vector<std::vector<std::uint8_t>> spare_chunks_;
+    std::vector<quic::stream_id> broken_;  // their body source failed
+    std::uint64_t streams_opened_ = 0;     // by a client
+    http3_exchange* feeding_ = nullptr;
+    std::size_t fed_as_body_ = 0;
+    bool inside_nghttp3_ = false;
+};
+
+}  // namespace tandem::http

@@ -1,0 +1,243 @@
+#include <tandem/http/http3_server.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <nghttp3/nghttp3.h>
+
+#include <tandem/http/http3_core.hpp>
+
+namespace tandem::http {
+namespace {
+
+constexpr auto code_of(h3_error e) { return static_cast<std::uint64_t>(e); }
+
+std::vector<field> lines_of(const response& r, const body_source* body, std::string_view request_method) {
+    std::vector<field> lines{{":status", std::to_string(r.status)}};
+    auto length = body ? body->content_length() : std::nullopt;
+    for (const auto& f : r.fields) {
+        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status))) lines.push_back(f);
+    }
+    if (length && r.status != 204) lines.push_back({"content-length", std::to_string(*length)});
+    return lines;
+}
+
+// RFC 9114 4.3.1, 4.2: what nghttp3 does not look at. The text says what is wrong, or is empty.
+std::string_view wrong_with(request& r) {
+    auto host = r.fields.find("host");
+    if (r.authority.empty() && host) r.authority = *host;
+    if (host && *host != r.authority) return "the Host field and :authority differ";
+    if (!is_authority(r.authority)) return "no usable authority";
+    if (r.method != "CONNECT" && !is_path(r.path)) return "malformed :path";
+    r.fields.erase("host");
+    return {};
+}
+
+}  // namespace
+
+struct http3_server::state final : http3_core {
+    state(stream_transport& transport, const limits& limit) : http3_core(transport, limit, quic::perspective::server) {}
+
+    void respond(http3_exchange& e, response message, std::unique_ptr<body_source> body);
+    void fail_exchange(http3_exchange& e, failure_kind kind, std::uint64_t code, std::string text);
+    void peer_ended(http3_exchange& e, std::uint64_t code, std::string text);
+    void count_abnormal_end();
+    void take_priority(http3_exchange& e);
+
+    void on_peer_stream(quic::stream_id stream) override { add(stream, next_id++); }
+    void on_head(http3_exchange& e) override;
+    void on_too_large(http3_exchange& e) override;
+    void on_body_readable(http3_exchange& e) override { events.push_back(server_events::body{e.id}); }
+    void on_received(http3_exchange& e) override;
+    void on_sent(http3_exchange& e) override;
+    void on_send_failed(http3_exchange& e) override;
+    void on_reset(http3_exchange& e, std::uint64_t code) override;
+    void on_stop_sending(http3_exchange& e, std::uint64_t code) override;
+    void on_control_read() override;
+    void on_over() override;
+    void before_write() override;
+    void after_pump() override;
+
+    std::deque<server_event> events;
+    std::vector<request_id> refused;  // to be answered 431
+    request_id next_id = 0;           // = the number of client streams so far
+    std::uint64_t normal_ends = 0;
+    std::uint64_t abnormal_ends = 0;
+    bool draining = false;
+    bool goaway_sent = false;
+};
+
+void http3_server::state::on_head(http3_exchange& e) {
+    auto& message = e.head;
+    e.method = message.method;
+    message.fields = std::exchange(e.section, {});
+    if (auto wrong = wrong_with(message); !wrong.empty()) {
+        reset_both(e, h3_error::message_error);
+        drop(e);
+        return count_abnormal_end();
+    }
+    if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
+    e.head_told = true;
+    take_priority(e);
+    events.push_back(server_events::request{e.id, std::exchange(message, {}), !e.ends_with_head});
+}
+
+// RFC 9218: the request's own field, or what PRIORITY_UPDATE said since (or before); nghttp3 keeps it.
+void http3_server::state::take_priority(http3_exchange& e) {
+    nghttp3_pri given;
+    if (nghttp3_conn_get_stream_priority(conn_, &given, static_cast<std::int64_t>(e.stream.value)) != 0) return;
+    priority wanted{static_cast<std::uint8_t>(given.urgency), given.inc != 0};
+    if (std::exchange(e.importance, wanted) != wanted) transport_.set_priority(e.stream, wanted);
+}
+
+void http3_server::state::on_control_read() {
+    for (auto& [stream, e] : exchanges_) {
+        if (e->head_told) take_priority(*e);
+    }
+}
+
+void http3_server::state::on_too_large(http3_exchange& e) {
+    if (!e.head_told) {
+        refused.push_back(e.id);
+        return;
+    }
+    reset_both(e, h3_error::excessive_load);
+    fail_exchange(e, failure_kind::too_large, code_of(h3_error::excessive_load), "a trailer section is larger than allowed");
+    count_abnormal_end();
+}
+
+void http3_server::state::on_received(http3_exchange& e) {
+    if (!e.head_told) return;
+    if (!e.section.empty()) events.push_back(server_events::trailers{e.id, std::move(e.section)});
+    events.push_back(server_events::received{e.id});
+}
+
+void http3_server::state::respond(http3_exchange& e, response message, std::unique_ptr<body_source> body) {
+    if (!invalid_reason(message).empty()) {
+        message = {500, {}};
+        body = nullptr;
+    }
+    e.answered = true;
+    auto lines = lines_of(message, body.get(), e.method);
+    if (response_has_body(e.method, message.status)) e.source = std::move(body);
+    e.promised = e.source ? e.source->content_length() : std::nullopt;
+    if (submit(e, lines, false) != 0) {
+        reset_both(e, h3_error::internal_error);
+        fail_exchange(e, failure_kind::reset, code_of(h3_error::internal_error), "the response could not be submitted");
+    }
+}
+
+void http3_server::state::on_sent(http3_exchange& e) {
+    // RFC 9114 4.1: the rest of the request is not needed for this answer.
+    if (!e.received) transport_.stop_sending(e.stream, code_of(h3_error::no_error));
+    if (e.head_told) events.push_back(server_events::finished{e.id});
+    ++normal_ends;
+    drop(e);
+}
+
+void http3_server::state::on_send_failed(http3_exchange& e) {
+    reset_both(e, h3_error::internal_error);
+    fail_exchange(e, failure_kind::body_failed, code_of(h3_error::internal_error), "the response's body could not be read to its end");
+}
+
+void http3_server::state::fail_exchange(http3_exchange& e, failure_kind kind, std::uint64_t code, std::string text) {
+    if (e.head_told) events.push_back(server_events::failed{e.id, {kind, code, false, std::move(text)}});
+    drop(e);
+}
+
+void http3_server::state::peer_ended(http3_exchange& e, std::uint64_t code, std::string text) {
+    fail_exchange(e, failure_kind::reset, code, std::move(text));
+    count_abnormal_end();
+}
+
+void http3_server::state::on_reset(http3_exchange& e, std::uint64_t code) {
+    if (!e.sent) transport_.reset(e.stream, code_of(h3_error::request_cancelled));
+    peer_ended(e, code, "the client reset the request: " + h3_error_name(code));
+}
+
+void http3_server::state::on_stop_sending(http3_exchange& e, std::uint64_t code) {
+    if (!e.received) transport_.stop_sending(e.stream, code_of(h3_error::request_cancelled));
+    peer_ended(e, code, "the client does not want the response: " + h3_error_name(code));
+}
+
+// Whoever makes this side begin and drop work again and again ends up here (CVE-2023-44487, CVE-2025-8671).
+void http3_server::state::count_abnormal_end() {
+    if (++abnormal_ends > limit_.reset_budget + normal_ends) fail(code_of(h3_error::excessive_load), "too many requests ended early");
+}
+
+void http3_server::state::before_write() {
+    for (auto id : std::exchange(refused, {})) {
+        auto* e = find(id);
+        if (e && !e->answered) respond(*e, {431, {}}, nullptr);
+    }
+    if (draining && !std::exchange(goaway_sent, true)) nghttp3_conn_shutdown(conn_);
+}
+
+void http3_server::state::after_pump() {
+    // Closing loses what the peer did not acknowledge: wait for the transport to be done with every stream.
+    if (goaway_sent && exchanges_.empty() && unfinished_ == 0) fail(code_of(h3_error::no_error), "closed");
+}
+
+void http3_server::state::on_over() {
+    std::vector<http3_exchange*> all;
+    for (auto& [stream, e] : exchanges_) all.push_back(e.get());
+    std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->id < b->id; });
+    for (auto* e : all) fail_exchange(*e, failure_kind::connection_lost, over_->code, over_->text);
+    events.push_back(server_events::closed{*over_});
+}
+
+http3_server::http3_server(stream_transport& transport, const limits& limit) : state_(std::make_unique<state>(transport, limit)) {}
+http3_server::~http3_server() = default;
+
+void http3_server::pump(time_point now) { state_->pump(now); }
+
+void http3_server::connection_lost(const session_error& why, time_point now) {
+    state_->set_now(now);
+    state_->lost(why);
+}
+
+const std::optional<session_error>& http3_server::error() const { return state_->over(); }
+
+void http3_server::respond(request_id id, response message, std::unique_ptr<body_source> body, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto* e = s.find(id);
+    if (e && e->head_told && !e->answered && !s.over()) s.respond(*e, std::move(message), std::move(body));
+}
+
+void http3_server::resume_body(request_id id) {
+    if (auto* e = state_->find(id)) state_->resume_body(*e);
+}
+
+std::size_t http3_server::read_body(request_id id, std::span<std::uint8_t> out, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    return e ? state_->read_body(*e, out) : 0;
+}
+
+void http3_server::reset(request_id id, h3_error code, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto* e = s.find(id);
+    if (!e || s.over()) return;
+    s.cancel(*e, code);
+    s.fail_exchange(*e, failure_kind::cancelled, code_of(code), "given up");
+}
+
+void http3_server::close(time_point now) {
+    state_->set_now(now);
+    state_->draining = true;
+}
+
+std::optional<server_event> http3_server::poll_event() {
+    auto& events = state_->events;
+    if (events.empty()) return std::nullopt;
+    auto event = std::move(events.front());
+    events.pop_front();
+    return event;
+}
+
+std::size_t http3_server::active_requests() const { return state_->active(); }
+const wait_ledger& http3_server::ledger() const { return state_->total_waits(); }
+
+}  // namespace tandem::http
