@@ -8,10 +8,10 @@
 #include <vector>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <tandem/bytes/datagram.hpp>
 #include <tandem/net/clock.hpp>
+#include <tandem/net/lazy_timer.hpp>
 #include <tandem/net/udp_socket.hpp>
 
 namespace tandem::net {
@@ -41,6 +41,11 @@ public:
     }
     // The application changed something outside of a hook: run a turn soon. Cheap to call often.
     void wake() { core_->wake(); }
+    // Sends what the node has to send now, as far as the socket takes it at once, then stops.
+    void send_and_stop(time_point at) {
+        if (!core_->stopped) core_->flush(at);
+        core_->stop();
+    }
     // Closes the socket; the node and the hooks are not used any more.
     void stop() { core_->stop(); }
 
@@ -64,11 +69,10 @@ private:
         udp_socket socket;
         Node* node;
         driver_hooks hooks;
-        boost::asio::steady_timer timer;
+        lazy_timer timer;
         std::vector<std::uint8_t> buffer;
         train pending;                 // being sent when progress < pending.size
         std::size_t progress = 0;
-        std::optional<time_point> armed;
         bool woken = false;
         bool waiting_writable = false;
         bool stopped = false;
@@ -158,15 +162,8 @@ void driver<Node>::core::flush(time_point at) {
 
 template <network_node Node>
 void driver<Node>::core::arm() {
-    auto deadline = node->next_timeout();
-    // A timer that fires too early costs one turn; moving it at every acknowledgment would cost a system call each.
-    if (!deadline || (armed && *armed <= *deadline)) return;
-    armed = deadline;
-    timer.expires_at(to_steady(*deadline));
-    timer.async_wait([self = this->shared_from_this()](const boost::system::error_code& error) {
-        if (error || self->stopped) return;
-        self->armed.reset();
-        self->turn(now());
+    timer.arm(node->next_timeout(), [self = this->shared_from_this()] {
+        if (!self->stopped) self->turn(now());
     });
 }
 

@@ -1,0 +1,71 @@
+#include <tandem/net/http_client.hpp>
+
+#include <utility>
+
+#include <tandem/net/clock.hpp>
+#include <tandem/net/http_origin.hpp>
+
+namespace tandem::net {
+
+class http_client::impl : public std::enable_shared_from_this<impl> {
+public:
+    impl(boost::asio::any_io_executor executor, http_client_options options)
+        : executor_(std::move(executor)), options_(std::move(options)) {}
+
+    request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
+    void cancel(request_handle handle, const http_error& why);
+    void close_idle() {
+        for (auto& [name, origin] : origins_) origin->close_idle();
+    }
+    void stop() {
+        for (auto& [name, origin] : origins_) origin->stop();
+        origins_.clear();
+    }
+
+private:
+    boost::asio::any_io_executor executor_;
+    http_client_options options_;
+    std::map<std::string, std::shared_ptr<http_origin>> origins_;
+    request_handle next_ = 1;
+};
+
+http_client::request_handle http_client::impl::submit(http_request request, std::shared_ptr<transfer_sink> sink) {
+    auto& origin = origins_[request.url.origin()];
+    if (!origin) {
+        origin = std::make_shared<http_origin>(executor_, options_,
+                                               http_target{request.url.scheme == "https", request.url.host, request.url.port});
+    }
+    auto transfer = std::make_unique<pending_transfer>();
+    transfer->handle = next_++;
+    transfer->sink = std::move(sink);
+    transfer->info.queued = now();
+    if (request.timeout > duration::zero()) {
+        transfer->timer = std::make_unique<boost::asio::steady_timer>(executor_, request.timeout);
+        transfer->timer->async_wait([weak = weak_from_this(), handle = transfer->handle](const boost::system::error_code& error) {
+            auto self = weak.lock();
+            if (!error && self) self->cancel(handle, {failure_class::timed_out, "the transfer took longer than it was given", false});
+        });
+    }
+    transfer->request = std::move(request);
+    auto handle = transfer->handle;
+    origin->submit(std::move(transfer));
+    return handle;
+}
+
+void http_client::impl::cancel(request_handle handle, const http_error& why) {
+    for (auto& [name, origin] : origins_) {
+        if (origin->cancel(handle, why)) return;
+    }
+}
+
+http_client::http_client(boost::asio::any_io_executor executor, http_client_options options)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(options))) {}
+http_client::~http_client() { impl_->stop(); }
+
+http_client::request_handle http_client::submit(http_request request, std::shared_ptr<transfer_sink> sink) {
+    return impl_->submit(std::move(request), std::move(sink));
+}
+void http_client::cancel(request_handle handle) { impl_->cancel(handle, {failure_class::cancelled, "cancelled", false}); }
+void http_client::close_idle() { impl_->close_idle(); }
+
+}  // namespace tandem::net

@@ -1,0 +1,83 @@
+// An HTTP client: requests by URL, connections kept and shared per origin, protocols tried in order.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <tandem/http/message.hpp>
+#include <tandem/http/url.hpp>
+#include <tandem/net/http_connection.hpp>
+
+namespace tandem::net {
+
+struct http_client_options {
+    http_connection_options connection;
+    // To be tried in this order; the next is tried when no connection could be made by the one before. For http: URLs it is always HTTP/1.1.
+    std::vector<http_protocol> protocols{http_protocol::http1};
+    duration fallback_after = std::chrono::seconds(3);  // connecting, for a protocol that is not the last; at most connect_timeout
+    std::size_t http1_connections = 6;         // per origin; HTTP/3 uses one
+    std::size_t concurrent_requests = 100;     // per origin, over all its connections
+};
+
+// What is known about one request; times are set as they come to pass.
+struct transfer_info {
+    http_protocol protocol = http_protocol::http1;
+    ip_endpoint remote;
+    bool reused_connection = false;
+    time_point queued;
+    connection_times connection;  // of the connection that carries it
+    std::optional<time_point> submitted;
+    std::optional<time_point> first_byte;  // the response's header section
+    std::optional<time_point> finished;
+    std::uint64_t body_bytes = 0;          // received
+    unsigned attempts = 0;
+};
+
+// Where a response goes. Called on the client's executor. Nothing is called after on_end.
+class transfer_sink {
+public:
+    virtual ~transfer_sink() = default;
+    virtual void on_response(const http::response&, const transfer_info&) = 0;
+    // False: no more is wanted; the request ends with failure_class::cancelled.
+    virtual bool on_body(std::span<const std::uint8_t>) = 0;
+    virtual void on_end(const std::optional<http_error>&, const transfer_info&) = 0;
+};
+
+struct http_request {
+    http::url url;
+    std::string method = "GET";
+    http::fields fields;  // without Host
+    std::string body;     // sent if not empty, or if `has_body`
+    bool has_body = false;
+    duration timeout{};   // for all of it, in the queue too; zero: none
+};
+
+// Everything happens on the executor, which must be a strand or be run by one thread.
+class http_client {
+public:
+    using request_handle = std::uint64_t;
+
+    http_client(boost::asio::any_io_executor executor, http_client_options options);
+    ~http_client();  // requests under way end without a call of on_end
+    http_client(const http_client&) = delete;
+    http_client& operator=(const http_client&) = delete;
+
+    request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
+    void cancel(request_handle handle);
+    // Ends connections that have nothing to do; the io_context can then run out of work.
+    void close_idle();
+
+private:
+    class impl;
+    std::shared_ptr<impl> impl_;
+};
+
+}  // namespace tandem::net

@@ -1,0 +1,87 @@
+// The client's end of one HTTP connection on a real network: finds the host, connects, and moves the bytes of a client_session.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <tandem/bytes/address.hpp>
+#include <tandem/bytes/time.hpp>
+#include <tandem/http/client_session.hpp>
+#include <tandem/http/limits.hpp>
+#include <tandem/net/http_error.hpp>
+#include <tandem/quic/config.hpp>
+
+namespace tandem::tls {
+class client_context;
+}
+
+namespace tandem::net {
+
+enum class http_protocol : std::uint8_t {
+    http1,       // HTTP/1.1 over TLS over TCP; over TCP alone for http: URLs
+    http3,       // over QUIC
+    http3_qmux,  // HTTP/3 over QMux over TLS over TCP
+};
+std::string_view to_string(http_protocol);  // "HTTP/1.1", "HTTP/3", "HTTP/3 over QMux"
+
+// Instead of asking DNS: connect here for this host and port.
+struct address_override {
+    std::string host;  // lower case; "*" for every host
+    std::uint16_t port = 0;
+    std::vector<ip_address> addresses;
+};
+
+struct http_connection_options {
+    std::shared_ptr<const tls::client_context> tls;  // may be null for http: URLs only
+    quic::config quic;
+    http::limits limits;
+    duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
+    std::vector<address_override> overrides;
+    std::function<void(std::string_view line)> trace;  // one line per step, for people
+};
+
+// Where to.
+struct http_target {
+    bool secure = true;
+    std::string host;  // no brackets around IPv6 addresses
+    std::uint16_t port = 443;
+};
+
+// When each step was done; nothing where it was not (yet).
+struct connection_times {
+    time_point started;
+    std::optional<time_point> resolved;
+    std::optional<time_point> connected;  // TCP only
+    std::optional<time_point> secured;    // TLS handshake complete
+};
+
+struct http_connection_hooks {
+    std::function<void()> ready;                      // session() can be used from now on
+    std::function<void(time_point now)> activity;     // poll the session's events, read bodies, submit
+    std::function<void(const http_error&)> over;      // the last call: never connected, or the connection ended
+};
+
+// Everything happens on the executor, which must be a strand or be run by one thread.
+class http_connection {
+public:
+    static std::shared_ptr<http_connection> open(const boost::asio::any_io_executor&, http_protocol, const http_target&,
+                                                 const http_connection_options&, http_connection_hooks);
+    virtual ~http_connection() = default;
+
+    // Ends the connection, telling the peer where there is a way to. No hook is called any more.
+    virtual void stop() = 0;
+
+    virtual http::client_session* session() = 0;  // null until ready
+    virtual void wake() = 0;                      // the session was given work outside of `activity`
+    virtual const connection_times& times() const = 0;
+    virtual ip_endpoint remote() const = 0;       // the address tried last
+    virtual http_protocol protocol() const = 0;
+};
+
+}  // namespace tandem::net

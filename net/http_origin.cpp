@@ -1,0 +1,255 @@
+#include <tandem/net/http_origin.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <variant>
+
+#include <boost/asio/post.hpp>
+
+#include <tandem/net/clock.hpp>
+
+namespace tandem::net {
+
+namespace {
+
+constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
+
+http_error describe(const http::request_failure& failure) {
+    using http::failure_kind;
+    switch (failure.kind) {
+        case failure_kind::malformed:
+        case failure_kind::too_large: return {failure_class::protocol, failure.text, failure.retryable};
+        case failure_kind::cancelled: return {failure_class::cancelled, failure.text, failure.retryable};
+        default: return {failure_class::lost, failure.text, failure.retryable};
+    }
+}
+
+}  // namespace
+
+http_origin::http_origin(boost::asio::any_io_executor executor, const http_client_options& options, http_target target)
+    : executor_(std::move(executor)), options_(options), target_(std::move(target)), protocols_(options.protocols) {
+    if (!target_.secure) protocols_ = {http_protocol::http1};
+}
+
+http_protocol http_origin::protocol() const { return protocols_[protocol_]; }
+std::size_t http_origin::max_links() const { return protocol() == http_protocol::http1 ? options_.http1_connections : 1; }
+
+void http_origin::submit(std::unique_ptr<pending_transfer> transfer) {
+    queue_.push_back(std::move(transfer));
+    schedule_dispatch();
+}
+
+void http_origin::schedule_dispatch() {
+    if (std::exchange(dispatching_, true)) return;
+    boost::asio::post(executor_, [self = shared_from_this()] {
+        self->dispatching_ = false;
+        if (!self->stopped_) self->dispatch();
+    });
+}
+
+// Gives queued requests to connections that can take one; opens connections while more are needed and permitted.
+void http_origin::dispatch() {
+    for (auto& l : links_) {
+        bool any = false;
+        while (!queue_.empty() && active_ < options_.concurrent_requests && submit_to(l)) any = true;
+        if (any) l.connection->wake();
+    }
+    auto connecting = static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(), [](const link& l) { return !l.ready; }));
+    auto usable = static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(), [](const link& l) { return !l.going_away; }));
+    // HTTP/1.1: one connection per request that waits; the others are under way already.
+    auto wanted = std::min(queue_.size(), options_.concurrent_requests - std::min(active_, options_.concurrent_requests));
+    while (connecting < wanted && usable < max_links()) {
+        open_link();
+        ++connecting;
+        ++usable;
+    }
+}
+
+bool http_origin::submit_to(link& l) {
+    auto* session = l.ready && !l.going_away ? l.connection->session() : nullptr;
+    if (session == nullptr || !session->can_submit()) return false;
+    auto transfer = std::move(queue_.front());
+    queue_.pop_front();
+    auto at = now();
+    auto& info = transfer->info;
+    info.protocol = l.connection->protocol();
+    info.remote = l.connection->remote();
+    info.reused_connection = l.served++ > 0;
+    info.connection = l.connection->times();
+    info.submitted = at;
+    ++info.attempts;
+    const auto& wanted = transfer->request;
+    http::request request;
+    request.method = wanted.method;
+    request.scheme = wanted.url.scheme;
+    request.authority = wanted.url.authority();
+    request.path = wanted.url.path;
+    request.fields = wanted.fields;
+    std::unique_ptr<http::body_source> body;
+    if (wanted.has_body || !wanted.body.empty()) body = std::make_unique<http::memory_body>(wanted.body);
+    auto id = session->submit(std::move(request), std::move(body), at);
+    l.active.emplace(id, std::move(transfer));
+    ++active_;
+    return true;
+}
+
+void http_origin::open_link() {
+    auto l = links_.emplace(links_.end());
+    std::weak_ptr<http_origin> weak = weak_from_this();
+    http_connection_hooks hooks;
+    hooks.ready = [weak, l] {
+        if (auto self = weak.lock(); self && !self->stopped_) self->on_ready(l);
+    };
+    hooks.activity = [weak, l](time_point at) {
+        if (auto self = weak.lock(); self && !self->stopped_) self->on_activity(l, at);
+    };
+    hooks.over = [weak, l](const http_error& why) {
+        if (auto self = weak.lock(); self && !self->stopped_) self->on_over(l, why);
+    };
+    auto options = options_.connection;
+    if (protocol_ + 1 < protocols_.size()) options.connect_timeout = std::min(options.connect_timeout, options_.fallback_after);
+    l->connection = http_connection::open(executor_, protocol(), target_, options, std::move(hooks));
+}
+
+void http_origin::on_ready(links::iterator l) {
+    l->ready = true;
+    ever_connected_ = true;
+    dispatch();
+}
+
+void http_origin::on_activity(links::iterator l, time_point at) {
+    auto* session = l->connection->session();
+    if (session == nullptr) return;
+    while (auto event = session->poll_event()) on_event(*l, *event, at);
+    dispatch();
+}
+
+void http_origin::on_event(link& l, http::client_event& event, time_point at) {
+    if (auto* response = std::get_if<http::client_events::response>(&event)) {
+        auto it = l.active.find(response->id);
+        if (it == l.active.end()) return;
+        it->second->info.first_byte = at;
+        it->second->answered = true;
+        it->second->sink->on_response(response->message, it->second->info);
+    } else if (auto* body = std::get_if<http::client_events::body>(&event)) {
+        read_body(l, body->id, at);
+    } else if (auto* finished = std::get_if<http::client_events::finished>(&event)) {
+        auto node = l.active.extract(finished->id);
+        if (node.empty()) return;
+        --active_;
+        node.mapped()->info.finished = at;
+        end(std::move(node.mapped()), std::nullopt);
+    } else if (auto* failed = std::get_if<http::client_events::failed>(&event)) {
+        request_failed(l, failed->id, failed->failure, at);
+    } else if (std::holds_alternative<http::client_events::going_away>(event) ||
+               std::holds_alternative<http::client_events::closed>(event)) {
+        l.going_away = true;
+    }
+}
+
+void http_origin::read_body(link& l, http::request_id id, time_point at) {
+    static thread_local std::vector<std::uint8_t> buffer(256 * 1024);
+    auto* session = l.connection->session();
+    while (auto n = session->read_body(id, buffer, at)) {
+        auto it = l.active.find(id);  // looked up each time: the sink may have cancelled it
+        if (it == l.active.end()) continue;
+        it->second->info.body_bytes += n;
+        if (it->second->sink->on_body({buffer.data(), n})) continue;
+        auto node = l.active.extract(it);
+        --active_;
+        session->cancel(id, at);
+        end(std::move(node.mapped()), http_error{failure_class::cancelled, "no more was wanted", false});
+        return;
+    }
+}
+
+void http_origin::request_failed(link& l, http::request_id id, const http::request_failure& failure, time_point at) {
+    auto it = l.active.find(id);
+    if (it == l.active.end()) return;
+    if (failure.kind == http::failure_kind::connection_lost && !failure.retryable) {
+        // The connection's own last word says better why; it comes at once.
+        it->second->info.finished = at;
+        return;
+    }
+    auto node = l.active.extract(it);
+    --active_;
+    retry_or_end(std::move(node.mapped()), describe(failure));
+}
+
+void http_origin::on_over(links::iterator l, const http_error& why) {
+    bool was_ready = l->ready;
+    auto gone = std::move(*l);
+    links_.erase(l);
+    active_ -= gone.active.size();
+    for (auto& [id, transfer] : gone.active) retry_or_end(std::move(transfer), why);
+    if (!was_ready) {
+        bool others = std::any_of(links_.begin(), links_.end(), [](const link& other) { return other.ready && !other.going_away; });
+        bool same_everywhere = why.kind == failure_class::certificate || why.kind == failure_class::resolve;
+        if (!ever_connected_ && !same_everywhere && protocol_ + 1 < protocols_.size()) {
+            ++protocol_;
+            if (options_.connection.trace) {
+                options_.connection.trace(why.text);
+                options_.connection.trace("falling back to " + std::string(to_string(protocol())));
+            }
+        } else if (!others) {
+            // No way to the origin: everything that waits for it has failed.
+            for (auto& transfer : std::exchange(queue_, {})) end(std::move(transfer), why);
+        }
+    }
+    schedule_dispatch();
+}
+
+void http_origin::retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why) {
+    bool again = why.retryable && !transfer->answered && transfer->info.attempts < max_attempts && why.kind != failure_class::cancelled;
+    if (!again) return end(std::move(transfer), why);
+    queue_.push_front(std::move(transfer));
+    schedule_dispatch();
+}
+
+void http_origin::end(std::unique_ptr<pending_transfer> transfer, const std::optional<http_error>& why) {
+    transfer->timer.reset();
+    if (!transfer->info.finished) transfer->info.finished = now();
+    transfer->sink->on_end(why, transfer->info);
+}
+
+bool http_origin::cancel(std::uint64_t handle, const http_error& why) {
+    auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const auto& t) { return t->handle == handle; });
+    if (queued != queue_.end()) {
+        auto transfer = std::move(*queued);
+        queue_.erase(queued);
+        end(std::move(transfer), why);
+        return true;
+    }
+    for (auto& l : links_) {
+        for (auto it = l.active.begin(); it != l.active.end(); ++it) {
+            if (it->second->handle != handle) continue;
+            auto node = l.active.extract(it);
+            --active_;
+            if (auto* session = l.connection->session()) session->cancel(node.key(), now());
+            l.connection->wake();
+            end(std::move(node.mapped()), why);
+            return true;
+        }
+    }
+    return false;
+}
+
+void http_origin::close_idle() {
+    if (!queue_.empty()) return;
+    for (auto it = links_.begin(); it != links_.end();) {
+        auto l = it++;
+        if (!l->active.empty()) continue;
+        l->connection->stop();
+        links_.erase(l);
+    }
+}
+
+void http_origin::stop() {
+    stopped_ = true;
+    for (auto& l : links_) l.connection->stop();
+    links_.clear();
+    queue_.clear();
+}
+
+}  // namespace tandem::net

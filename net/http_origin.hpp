@@ -1,0 +1,73 @@
+// One origin's queue and connections, for http_client.
+#pragma once
+
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <tandem/net/http_client.hpp>
+
+namespace tandem::net {
+
+// A request from submit() until its on_end.
+struct pending_transfer {
+    std::uint64_t handle = 0;
+    http_request request;
+    std::shared_ptr<transfer_sink> sink;
+    transfer_info info;
+    std::unique_ptr<boost::asio::steady_timer> timer;
+    bool answered = false;  // on_response was called: a second answer could not be told from it
+};
+
+class http_origin : public std::enable_shared_from_this<http_origin> {
+public:
+    http_origin(boost::asio::any_io_executor executor, const http_client_options& options, http_target target);
+
+    void submit(std::unique_ptr<pending_transfer> transfer);
+    bool cancel(std::uint64_t handle, const http_error& why);  // false: not ours
+    void close_idle();
+    void stop();
+
+private:
+    struct link {
+        std::shared_ptr<http_connection> connection;
+        std::map<http::request_id, std::unique_ptr<pending_transfer>> active;
+        std::uint64_t served = 0;    // requests submitted so far
+        bool ready = false;
+        bool going_away = false;     // takes no more requests
+        std::optional<http_error> failure;  // of requests whose connection ended; told by the connection's last call
+    };
+    using links = std::list<link>;
+
+    void dispatch();
+    void open_link();
+    bool submit_to(link& l);
+    void on_ready(links::iterator l);
+    void on_activity(links::iterator l, time_point at);
+    void on_over(links::iterator l, const http_error& why);
+    void on_event(link& l, http::client_event& event, time_point at);
+    void read_body(link& l, http::request_id id, time_point at);
+    void request_failed(link& l, http::request_id id, const http::request_failure& failure, time_point at);
+    void retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why);
+    void end(std::unique_ptr<pending_transfer> transfer, const std::optional<http_error>& why);
+    void schedule_dispatch();
+    http_protocol protocol() const;
+    std::size_t max_links() const;
+
+    boost::asio::any_io_executor executor_;
+    http_client_options options_;
+    http_target target_;
+    std::vector<http_protocol> protocols_;
+    std::size_t protocol_ = 0;      // index of the one in use
+    bool ever_connected_ = false;
+    std::deque<std::unique_ptr<pending_transfer>> queue_;
+    links links_;
+    std::size_t active_ = 0;
+    bool dispatching_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace tandem::net

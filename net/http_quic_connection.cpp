@@ -1,0 +1,191 @@
+#include <tandem/net/http_quic_connection.hpp>
+
+#include <utility>
+#include <variant>
+
+#include <boost/asio/post.hpp>
+
+#include <tandem/http/alpn.hpp>
+#include <tandem/http/quic_client.hpp>
+#include <tandem/net/address_walk.hpp>
+#include <tandem/net/driver.hpp>
+#include <tandem/net/entropy.hpp>
+#include <tandem/quic/endpoint.hpp>
+
+namespace tandem::net {
+
+namespace {
+
+class quic_connection_client final : public http_connection, public std::enable_shared_from_this<quic_connection_client> {
+public:
+    quic_connection_client(const boost::asio::any_io_executor& executor, const http_target& target, const http_connection_options& options,
+                           http_connection_hooks hooks)
+        : executor_(executor), target_(target), options_(options), hooks_(std::move(hooks)) {}
+    ~quic_connection_client() override { quic_connection_client::stop(); }
+
+    void start();
+
+    void stop() override;
+    http::client_session* session() override { return ready_ && attempt_ ? &attempt_->http.session() : nullptr; }
+    void wake() override {
+        if (attempt_) attempt_->io->wake();
+    }
+    const connection_times& times() const override { return walk_->times(); }
+    ip_endpoint remote() const override { return walk_->current(); }
+    http_protocol protocol() const override { return http_protocol::http3; }
+
+private:
+    // A socket and an endpoint of its own for each address that is tried.
+    struct attempt {
+        attempt(std::unique_ptr<quic::endpoint> e, quic::connection& transport, const http::limits& limits)
+            : endpoint(std::move(e)), http(transport, limits) {}
+        std::unique_ptr<quic::endpoint> endpoint;
+        http::quic_client http;
+        std::unique_ptr<driver<quic::endpoint>> io;  // first to be destroyed
+    };
+
+    void try_address(const ip_endpoint& remote);
+    void abandon();
+    void application(time_point at);
+    void on_event(const quic::connection_event& event, time_point at);
+    void fail(http_error why);
+    void over(http_error why);
+
+    boost::asio::any_io_executor executor_;
+    http_target target_;
+    http_connection_options options_;
+    http_connection_hooks hooks_;
+    std::shared_ptr<address_walk> walk_;
+    std::unique_ptr<attempt> attempt_;
+    std::optional<http_error> closed_;
+    bool ready_ = false;
+    bool stopped_ = false;
+    bool muted_ = false;  // the owner does not want to hear any more
+};
+
+void quic_connection_client::start() {
+    auto weak = weak_from_this();
+    walk_ = std::make_shared<address_walk>(executor_, target_, options_,
+                                           address_walk_hooks{[weak](const ip_endpoint& e) {
+                                                                  if (auto self = weak.lock()) self->try_address(e);
+                                                              },
+                                                              [weak] {
+                                                                  if (auto self = weak.lock()) self->abandon();
+                                                              },
+                                                              [weak](const http_error& e) {
+                                                                  if (auto self = weak.lock()) self->over(e);
+                                                              }});
+    walk_->start();
+}
+
+void quic_connection_client::try_address(const ip_endpoint& remote) {
+    udp_socket socket(executor_);
+    udp_options udp;
+    udp.report_errors = true;  // a closed port is known at once, not after a timeout
+    ip_endpoint local;
+    local.address.is_v6 = remote.address.is_v6;
+    if (auto error = socket.open(local, udp)) {
+        return fail({classify(error), "could not open a UDP socket: " + error.message(), true});
+    }
+    auto endpoint = std::make_unique<quic::endpoint>(quic::endpoint_config{}, random_seed());
+    quic::connect_options connect;
+    connect.remote = remote;
+    connect.server_name = target_.host;
+    connect.tls = options_.tls;
+    connect.config = options_.quic;
+    connect.config.alpn = {std::string(http::alpn_h3)};
+    connect.config.handshake_timeout = std::max(connect.config.handshake_timeout, options_.connect_timeout);  // the walk keeps the time
+    tls::error why;
+    auto handle = endpoint->connect(connect, now(), why);
+    if (!handle) return fail({failure_class::tls, why.text, true});
+    auto* transport = endpoint->find(*handle);
+    attempt_ = std::make_unique<attempt>(std::move(endpoint), *transport, options_.limits);
+    auto weak = weak_from_this();
+    attempt_->io = std::make_unique<driver<quic::endpoint>>(
+        std::move(socket), *attempt_->endpoint,
+        driver_hooks{[weak](time_point at) {
+                         if (auto self = weak.lock()) self->application(at);
+                     },
+                     [weak, remote](const udp_error& error, time_point) {
+                         auto self = weak.lock();
+                         if (!self || self->ready_ || error.remote != remote) return;
+                         self->fail({classify(error.code), "could not connect to " + self->walk_->where() + " (UDP): " + error.code.message(), true});
+                     }});
+    attempt_->io->start();
+}
+
+void quic_connection_client::abandon() { attempt_.reset(); }
+
+void quic_connection_client::application(time_point at) {
+    if (stopped_ || !attempt_) return;
+    while (auto event = attempt_->endpoint->poll_event()) {
+        on_event(event->event, at);
+        if (stopped_ || !attempt_) return;
+    }
+    attempt_->http.pump(at);
+    if (ready_ && hooks_.activity) hooks_.activity(at);
+    if (stopped_ || !attempt_) return;
+    attempt_->http.pump(at);
+    if (closed_) over(std::move(*closed_));
+}
+
+void quic_connection_client::on_event(const quic::connection_event& event, time_point at) {
+    attempt_->http.on_event(event, at);
+    if (std::holds_alternative<quic::handshake_completed>(event)) {
+        ready_ = true;
+        walk_->times().secured = at;
+        walk_->trace("connected to " + walk_->current().to_string() + " (QUIC)");
+        walk_->succeeded();
+        if (hooks_.ready) hooks_.ready();
+    } else if (const auto* closed = std::get_if<quic::connection_closed>(&event)) {
+        auto why = describe(*closed);
+        if (ready_) {
+            closed_ = std::move(why);
+            return;
+        }
+        switch (why.kind) {
+            case failure_class::certificate:
+                why.text = "certificate of " + walk_->where() + " is not accepted: " + why.text;
+                break;
+            default: why.text = "could not connect to " + walk_->where() + ": " + why.text; break;
+        }
+        fail(std::move(why));
+    }
+}
+
+// The attempt under way failed.
+void quic_connection_client::fail(http_error why) {
+    attempt_.reset();
+    auto walk = walk_;
+    walk->failed(std::move(why));
+}
+
+void quic_connection_client::over(http_error why) {
+    if (std::exchange(stopped_, true)) return;
+    // Posted: the owner may destroy everything, and we are deep in its own calls.
+    boost::asio::post(executor_, [why = std::move(why), self = shared_from_this()] {
+        if (!self->muted_ && self->hooks_.over) self->hooks_.over(why);
+    });
+}
+
+void quic_connection_client::stop() {
+    stopped_ = muted_ = true;
+    if (walk_) walk_->stop();
+    if (attempt_ && ready_) {
+        auto at = now();
+        attempt_->endpoint->close(static_cast<std::uint64_t>(http::h3_error::no_error), "", at);
+        attempt_->io->send_and_stop(at);
+    }
+    attempt_.reset();
+}
+
+}  // namespace
+
+std::shared_ptr<http_connection> open_quic_connection(const boost::asio::any_io_executor& executor, const http_target& target,
+                                                      const http_connection_options& options, http_connection_hooks hooks) {
+    auto connection = std::make_shared<quic_connection_client>(executor, target, options, std::move(hooks));
+    connection->start();
+    return connection;
+}
+
+}  // namespace tandem::net

@@ -1,0 +1,158 @@
+// Accepts QUIC connections and runs HTTP/3 over each.
+#include <map>
+#include <utility>
+
+#include <tandem/http/quic_server.hpp>
+#include <tandem/net/driver.hpp>
+#include <tandem/net/entropy.hpp>
+#include <tandem/net/http_listener.hpp>
+#include <tandem/quic/endpoint.hpp>
+
+namespace tandem::net {
+
+namespace {
+
+quic::endpoint_config endpoint_config(const http_server_options& options) {
+    auto config = options.quic_config;
+    config.server = options.tls;
+    return config;
+}
+
+class quic_listener final : public http_listener {
+public:
+    explicit quic_listener(http_listener_context& context)
+        : context_(context), endpoint_(endpoint_config(context.options), random_seed()) {}
+
+    boost::system::error_code open(boost::asio::any_io_executor executor, const ip_endpoint& local, std::vector<std::string>& warnings);
+    ip_endpoint local_endpoint() const override { return driver_->socket().local_endpoint(); }
+    void sweep(time_point now) override;
+    void drain(time_point now) override;
+    bool idle() const override { return connections_.empty(); }
+    void stop(time_point now) override;
+
+private:
+    struct connection {
+        connection(http_listener_context& c, quic::connection& transport, time_point now)
+            : http(transport, c.options.limits),
+              requests(c.handler, c.options.access, c.options.requests, {transport.path().remote, "HTTP/3"}, now),
+              remote(transport.path().remote) {}
+        http::quic_server http;
+        request_loop requests;
+        ip_endpoint remote;
+        bool touched = false;
+    };
+
+    void application(time_point now);
+    void on_event(const quic::endpoint_event& event, time_point now);
+    void closed(quic::connection_handle handle, const quic::connection_closed& why);
+
+    http_listener_context& context_;
+    quic::endpoint endpoint_;
+    std::unique_ptr<driver<quic::endpoint>> driver_;
+    std::map<quic::connection_handle, connection> connections_;
+    std::vector<quic::connection_handle> touched_;  // had events in this turn
+    bool draining_ = false;
+};
+
+boost::system::error_code quic_listener::open(boost::asio::any_io_executor executor, const ip_endpoint& local,
+                                              std::vector<std::string>& warnings) {
+    udp_socket socket(std::move(executor));
+    if (auto error = socket.open(local, context_.options.udp)) return error;
+    for (const auto& shortfall : socket.shortfalls()) warnings.push_back(shortfall.to_string());
+    driver_ = std::make_unique<driver<quic::endpoint>>(std::move(socket), endpoint_,
+                                                       driver_hooks{[this](time_point now) { application(now); }, {}});
+    driver_->start();
+    return {};
+}
+
+void quic_listener::application(time_point now) {
+    touched_.clear();
+    while (auto event = endpoint_.poll_event()) on_event(*event, now);
+    for (auto handle : touched_) {
+        auto it = connections_.find(handle);
+        if (it == connections_.end()) continue;
+        auto& c = it->second;
+        c.touched = false;
+        c.requests.progress(now, false);
+        c.http.pump(now);
+        auto before = c.requests.requests();
+        c.requests.run(c.http.session(), now);
+        c.http.pump(now);
+        context_.counters.requests += c.requests.requests() - before;
+    }
+}
+
+void quic_listener::on_event(const quic::endpoint_event& event, time_point now) {
+    auto it = connections_.find(event.connection);
+    if (it == connections_.end()) {
+        auto* transport = endpoint_.find(event.connection);
+        if (transport == nullptr || std::holds_alternative<quic::connection_closed>(event.event)) return;
+        ++context_.counters.quic_connections;
+        if (draining_) return transport->close(static_cast<std::uint64_t>(http::h3_error::no_error), "going away", now);
+        it = connections_.try_emplace(event.connection, context_, *transport, now).first;
+        it->second.requests.set_common_fields(&context_.quic_fields);
+    }
+    it->second.http.on_event(event.event, now);
+    if (auto* why = std::get_if<quic::connection_closed>(&event.event)) {
+        it->second.requests.run(it->second.http.session(), now);  // what was under way has failed: the access log hears of it
+        return closed(event.connection, *why);
+    }
+    if (!std::exchange(it->second.touched, true)) touched_.push_back(event.connection);
+}
+
+void quic_listener::closed(quic::connection_handle handle, const quic::connection_closed& why) {
+    auto it = connections_.find(handle);
+    if (context_.options.log) {
+        auto line = "QUIC " + it->second.remote.to_string() + ": ";
+        switch (why.cause) {
+            case quic::close_cause::application: line += "closed"; break;
+            case quic::close_cause::peer: line += "closed by the client"; break;
+            case quic::close_cause::idle_timeout: line += "idle for too long"; break;
+            case quic::close_cause::handshake_timeout: line += "the handshake took too long"; break;
+            default: line += "failed"; break;
+        }
+        if (why.error.code != 0 || !why.error.reason.empty()) line += ": " + to_string(why.error);
+        context_.options.log(line);
+    }
+    connections_.erase(it);
+}
+
+void quic_listener::sweep(time_point now) {
+    bool any = false;
+    for (auto& [handle, c] : connections_) {
+        auto* transport = endpoint_.find(handle);
+        if (transport == nullptr || transport->state() != quic::connection_state::established) continue;
+        if (c.requests.overdue(&c.http.session(), now)) {
+            transport->close(static_cast<std::uint64_t>(http::h3_error::no_error), "nothing came in time", now);
+        } else if (draining_ || c.requests.idle_for_long(c.http.session(), now)) {
+            c.http.session().close(now);
+            c.http.pump(now);
+        } else {
+            continue;
+        }
+        any = true;
+    }
+    if (any) driver_->wake();
+}
+
+void quic_listener::drain(time_point now) {
+    draining_ = true;
+    sweep(now);
+}
+
+void quic_listener::stop(time_point now) {
+    endpoint_.close(static_cast<std::uint64_t>(http::h3_error::no_error), "going away", now);
+    driver_->send_and_stop(now);
+}
+
+}  // namespace
+
+std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context,
+                                           boost::system::error_code& error, std::vector<std::string>& warnings) {
+    auto listener = std::make_unique<quic_listener>(context);
+    error = listener->open(std::move(executor), local, warnings);
+    if (error) return nullptr;
+    return listener;
+}
+
+}  // namespace tandem::net

@@ -1,0 +1,171 @@
+#include <tandem/net/http_server.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <tandem/http/date.hpp>
+#include <tandem/net/clock.hpp>
+#include <tandem/net/http_listener.hpp>
+
+namespace tandem::net {
+
+namespace {
+
+constexpr auto sweep_interval = std::chrono::milliseconds(500);
+constexpr int port_attempts = 20;  // to find a port that is free for every address and for both protocols
+
+std::int64_t wall_clock() {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+class http_server::impl : public std::enable_shared_from_this<impl> {
+public:
+    impl(boost::asio::any_io_executor executor, http_server_options options, request_handler handler)
+        : executor_(std::move(executor)),
+          options_(std::move(options)),
+          handler_(std::move(handler)),
+          context_{options_, handler_, {}, {}, {}},
+          timer_(executor_) {}
+
+    listen_error start();
+    void stop(duration deadline, std::function<void()> done);
+    void shut_down();
+
+    http_listener_context& context() { return context_; }
+    const std::vector<std::unique_ptr<http_listener>>& listeners() const { return listeners_; }
+    const std::vector<std::string>& warnings() const { return warnings_; }
+
+private:
+    listen_error listen(std::uint16_t port);
+    void refresh_fields();
+    void tick();
+    void schedule_tick();
+
+    boost::asio::any_io_executor executor_;
+    http_server_options options_;
+    request_handler handler_;
+    http_listener_context context_;
+    boost::asio::steady_timer timer_;
+    std::vector<std::unique_ptr<http_listener>> listeners_;
+    std::vector<std::string> warnings_;
+    std::int64_t date_ = 0;
+    std::optional<time_point> stop_at_;
+    std::function<void()> done_;
+    bool over_ = false;
+};
+
+listen_error http_server::impl::start() {
+    listen_error error;
+    for (int i = 0; i < port_attempts; ++i) {
+        error = listen(options_.port);
+        // A free port was asked for, and the one that was free for the first socket is busy for another: try the next.
+        if (!error || options_.port != 0 || error.code != boost::system::errc::address_in_use) break;
+    }
+    if (error) return error;
+    refresh_fields();
+    schedule_tick();
+    return {};
+}
+
+listen_error http_server::impl::listen(std::uint16_t port) {
+    listeners_.clear();
+    warnings_.clear();
+    boost::system::error_code error;
+    for (const auto& address : options_.addresses) {
+        if (options_.tcp) {
+            auto listener = listen_tcp(executor_, {address, port}, context_, error);
+            if (!listener) return listeners_.clear(), listen_error{error, "TCP " + ip_endpoint{address, port}.to_string()};
+            port = listener->local_endpoint().port;
+            listeners_.push_back(std::move(listener));
+        }
+        if (options_.quic) {
+            auto listener = listen_quic(executor_, {address, port}, context_, error, warnings_);
+            if (!listener) return listeners_.clear(), listen_error{error, "UDP " + ip_endpoint{address, port}.to_string()};
+            port = listener->local_endpoint().port;
+            listeners_.push_back(std::move(listener));
+        }
+    }
+    std::sort(warnings_.begin(), warnings_.end());
+    warnings_.erase(std::unique(warnings_.begin(), warnings_.end()), warnings_.end());
+    return {};
+}
+
+void http_server::impl::refresh_fields() {
+    auto seconds = wall_clock();
+    if (seconds == date_) return;
+    date_ = seconds;
+    context_.quic_fields = {{"date", http::format_date(seconds)}, {"server", "tandem"}};
+    context_.tcp_fields = context_.quic_fields;
+    if (options_.quic && !listeners_.empty()) {  // RFC 7838 3
+        context_.tcp_fields.append("alt-svc", "h3=\":" + std::to_string(listeners_.front()->local_endpoint().port) + "\"; ma=86400");
+    }
+}
+
+void http_server::impl::schedule_tick() {
+    timer_.expires_after(sweep_interval);
+    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+        if (!error && !self->over_) self->tick();
+    });
+}
+
+void http_server::impl::tick() {
+    refresh_fields();
+    auto at = now();
+    for (auto& listener : listeners_) listener->sweep(at);
+    bool idle = std::all_of(listeners_.begin(), listeners_.end(), [](const auto& l) { return l->idle(); });
+    if (stop_at_ && (idle || at >= *stop_at_)) return shut_down();
+    schedule_tick();
+}
+
+void http_server::impl::stop(duration deadline, std::function<void()> done) {
+    auto at = now();
+    if (over_ || stop_at_) {  // asked twice: at once
+        done_ = std::move(done);
+        return shut_down();
+    }
+    done_ = std::move(done);
+    stop_at_ = at + deadline;
+    for (auto& listener : listeners_) listener->drain(at);
+    boost::asio::post(executor_, [self = shared_from_this()] {
+        if (!self->over_) {
+            self->timer_.cancel();
+            self->tick();
+        }
+    });
+}
+
+void http_server::impl::shut_down() {
+    over_ = true;
+    timer_.cancel();
+    for (auto& listener : listeners_) listener->stop(now());
+    listeners_.clear();
+    if (auto done = std::exchange(done_, {})) boost::asio::post(executor_, std::move(done));
+}
+
+http_server::http_server(boost::asio::any_io_executor executor, http_server_options options, request_handler handler)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), std::move(handler))) {}
+http_server::~http_server() { impl_->shut_down(); }
+
+listen_error http_server::start() { return impl_->start(); }
+
+std::uint16_t http_server::port() const { return impl_->listeners().empty() ? 0 : impl_->listeners().front()->local_endpoint().port; }
+
+std::vector<ip_endpoint> http_server::endpoints() const {
+    std::vector<ip_endpoint> out;
+    for (const auto& listener : impl_->listeners()) {
+        auto e = listener->local_endpoint();
+        if (std::find(out.begin(), out.end(), e) == out.end()) out.push_back(e);
+    }
+    return out;
+}
+
+std::vector<std::string> http_server::warnings() const { return impl_->warnings(); }
+http_server::counters http_server::statistics() const { return impl_->context().counters; }
+void http_server::stop(duration deadline, std::function<void()> done) { impl_->stop(deadline, std::move(done)); }
+
+}  // namespace tandem::net

@@ -1,0 +1,75 @@
+// An HTTP server on one port number: HTTP/3 over QUIC on UDP; HTTP/1.1 and HTTP/3 over QMux, by ALPN, over TLS on the kernel's TCP.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <tandem/bytes/address.hpp>
+#include <tandem/http/limits.hpp>
+#include <tandem/net/request_loop.hpp>
+#include <tandem/net/udp_socket.hpp>
+#include <tandem/quic/config.hpp>
+
+namespace tandem::net {
+
+struct http_server_options {
+    std::vector<ip_address> addresses{ip_address::v4(127, 0, 0, 1)};
+    std::uint16_t port = 0;  // 0: a free one, the same for all addresses and both protocols
+    bool quic = true;
+    bool tcp = true;
+    bool qmux = true;        // offer HTTP/3 over QMux on TCP
+    std::shared_ptr<const tls::server_context> tls;
+    quic::endpoint_config quic_config;  // its `server` is set to `tls`
+    udp_options udp;
+    http::limits limits;
+    request_limits requests;
+    std::size_t max_tcp_connections = 4096;  // more wait in the kernel's queue
+    access_log access;
+    std::function<void(std::string_view line)> log;  // what happens to connections, one line each
+};
+
+// Where it failed to start, and why.
+struct listen_error {
+    boost::system::error_code code;
+    std::string what;  // "TCP 127.0.0.1:443"
+
+    explicit operator bool() const { return static_cast<bool>(code); }
+};
+
+class http_server {
+public:
+    http_server(boost::asio::any_io_executor executor, http_server_options options, request_handler handler);
+    ~http_server();
+    http_server(const http_server&) = delete;
+    http_server& operator=(const http_server&) = delete;
+
+    // Binds everything; on an error nothing is left open.
+    listen_error start();
+    std::uint16_t port() const;
+    std::vector<ip_endpoint> endpoints() const;
+    // Lines about UDP buffers that are smaller than wanted.
+    std::vector<std::string> warnings() const;
+
+    struct counters {
+        std::uint64_t requests = 0;
+        std::uint64_t tcp_connections = 0;   // accepted so far
+        std::uint64_t quic_connections = 0;  // accepted so far
+    };
+    counters statistics() const;
+
+    // Takes no new connections, lets requests under way end for at most `deadline`, then calls done().
+    void stop(duration deadline, std::function<void()> done);
+
+private:
+    class impl;
+    std::shared_ptr<impl> impl_;
+};
+
+}  // namespace tandem::net

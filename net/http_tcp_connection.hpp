@@ -1,0 +1,177 @@
+// http_connection over the kernel's TCP.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+
+#include <tandem/net/address.hpp>
+#include <tandem/net/address_walk.hpp>
+#include <tandem/net/byte_stream_pump.hpp>
+
+namespace tandem::net {
+
+// How the engine is made, and what its failure means.
+template <class Engine>
+struct tcp_engine_kind {
+    http_protocol protocol;
+    std::string_view required_alpn;                     // empty: any will do
+    std::function<Engine(time_point now)> make;
+    std::function<http_error(const Engine&)> describe;  // called when engine.error() is set
+};
+
+template <class Engine>
+class http_tcp_connection final : public http_connection, public std::enable_shared_from_this<http_tcp_connection<Engine>> {
+public:
+    http_tcp_connection(const boost::asio::any_io_executor& executor, tcp_engine_kind<Engine> kind, http_connection_hooks hooks)
+        : kind_(std::move(kind)), hooks_(std::move(hooks)), executor_(executor), socket_(executor) {}
+
+    void start(const http_target& target, const http_connection_options& options);
+
+    void stop() override;
+    http::client_session* session() override { return ready_ && pump_ ? pump_->engine().session() : nullptr; }
+    void wake() override {
+        if (pump_) pump_->wake();
+    }
+    const connection_times& times() const override { return walk_->times(); }
+    ip_endpoint remote() const override { return walk_->current(); }
+    http_protocol protocol() const override { return kind_.protocol; }
+
+private:
+    using pump = byte_stream_pump<Engine>;
+
+    void attempt(const ip_endpoint& remote);
+    void connected(const boost::system::error_code& error);
+    void abandon();
+    void application(time_point at);
+    void ended(boost::system::error_code error);
+    void fail(http_error why);
+    void over(http_error why);
+    http_error describe(boost::system::error_code error) const;
+
+    tcp_engine_kind<Engine> kind_;
+    http_connection_hooks hooks_;
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<address_walk> walk_;
+    boost::asio::ip::tcp::socket socket_;
+    std::shared_ptr<pump> pump_;
+    std::uint64_t attempts_ = 0;
+    bool ready_ = false;
+    bool stopped_ = false;
+    bool muted_ = false;  // the owner does not want to hear any more
+};
+
+template <class Engine>
+void http_tcp_connection<Engine>::start(const http_target& target, const http_connection_options& options) {
+    auto weak = this->weak_from_this();
+    walk_ = std::make_shared<address_walk>(executor_, target, options,
+                                           address_walk_hooks{[weak](const ip_endpoint& e) {
+                                                                  if (auto self = weak.lock()) self->attempt(e);
+                                                              },
+                                                              [weak] {
+                                                                  if (auto self = weak.lock()) self->abandon();
+                                                              },
+                                                              [weak](const http_error& e) {
+                                                                  if (auto self = weak.lock()) self->over(e);
+                                                              }});
+    walk_->start();
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::attempt(const ip_endpoint& remote) {
+    using boost::asio::ip::tcp;
+    socket_ = tcp::socket(executor_);
+    socket_.async_connect(to_asio<tcp>(remote), [self = this->shared_from_this(), attempt = ++attempts_](const boost::system::error_code& error) {
+        if (!self->stopped_ && attempt == self->attempts_) self->connected(error);
+    });
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::connected(const boost::system::error_code& error) {
+    if (error) return fail({classify(error), "could not connect to " + walk_->where() + ": " + error.message(), true});
+    auto at = now();
+    walk_->times().connected = at;
+    walk_->trace("connected to " + walk_->current().to_string() + " (TCP)");
+    auto weak = this->weak_from_this();
+    pump_ = std::make_shared<pump>(std::move(socket_), kind_.make(at),
+                                   pump_hooks{[weak](time_point t) {
+                                                  if (auto self = weak.lock()) self->application(t);
+                                              },
+                                              [weak](boost::system::error_code e) {
+                                                  if (auto self = weak.lock()) self->ended(e);
+                                              }});
+    pump_->start();
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::abandon() {
+    ++attempts_;
+    if (pump_) pump_->stop();
+    pump_.reset();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::application(time_point at) {
+    if (stopped_ || !pump_) return;
+    auto& engine = pump_->engine();
+    if (!ready_ && engine.session() != nullptr) {
+        if (!kind_.required_alpn.empty() && engine.alpn() != kind_.required_alpn) {
+            return fail({failure_class::protocol, walk_->where() + " does not speak " + std::string(to_string(kind_.protocol)), true});
+        }
+        ready_ = true;
+        walk_->times().secured = at;
+        walk_->succeeded();
+        if (hooks_.ready) hooks_.ready();
+    }
+    if (ready_ && !stopped_ && hooks_.activity) hooks_.activity(at);
+    if (!stopped_ && pump_ && pump_->engine().error()) ended({});
+}
+
+template <class Engine>
+http_error http_tcp_connection<Engine>::describe(boost::system::error_code error) const {
+    if (pump_->engine().error()) return kind_.describe(pump_->engine());
+    if (!ready_) {
+        auto what = error ? error.message() : std::string("the server closed the connection");
+        return {failure_class::tls, "TLS handshake with " + walk_->where() + " failed: " + what, true};
+    }
+    return {failure_class::lost, "connection to " + walk_->where() + " lost" + (error ? ": " + error.message() : ""), false};
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::ended(boost::system::error_code error) {
+    if (stopped_ || !pump_) return;
+    auto why = describe(error);
+    if (ready_) return over(std::move(why));
+    fail(std::move(why));
+}
+
+// The attempt under way failed.
+template <class Engine>
+void http_tcp_connection<Engine>::fail(http_error why) {
+    abandon();
+    auto walk = walk_;
+    walk->failed(std::move(why));
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::over(http_error why) {
+    if (std::exchange(stopped_, true)) return;
+    // Posted: the owner may destroy everything, and we are deep in its own calls.
+    boost::asio::post(executor_, [why = std::move(why), self = this->shared_from_this()] {
+        if (!self->muted_ && self->hooks_.over) self->hooks_.over(why);
+    });
+}
+
+template <class Engine>
+void http_tcp_connection<Engine>::stop() {
+    stopped_ = muted_ = true;
+    if (walk_) walk_->stop();
+    abandon();
+}
+
+}  // namespace tandem::net

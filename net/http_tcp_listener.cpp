@@ -1,0 +1,194 @@
+// Accepts TCP connections and runs TLS with HTTP over each.
+#include <list>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+
+#include <tandem/http/byte_stream_server.hpp>
+#include <tandem/net/address.hpp>
+#include <tandem/net/byte_stream_pump.hpp>
+#include <tandem/net/http_listener.hpp>
+
+namespace tandem::net {
+
+namespace {
+
+using boost::asio::ip::tcp;
+using pump = byte_stream_pump<http::byte_stream_server>;
+
+constexpr std::size_t max_accepts_in_a_row = 64;  // then connections there are get their turn
+
+http::byte_stream_server_config engine_config(const http_server_options& options) {
+    http::byte_stream_server_config config;
+    config.limits = options.limits;
+    config.alpn = {std::string(http::alpn_http1)};
+    if (options.qmux) config.alpn.insert(config.alpn.begin(), std::string(http::alpn_h3_qmux));
+    return config;
+}
+
+class tcp_listener final : public http_listener {
+public:
+    tcp_listener(boost::asio::any_io_executor executor, http_listener_context& context)
+        : context_(context), acceptor_(std::move(executor)) {}
+    ~tcp_listener() override { tcp_listener::stop(now()); }
+
+    boost::system::error_code open(const ip_endpoint& local);
+    ip_endpoint local_endpoint() const override { return local_; }
+    void sweep(time_point now) override;
+    void drain(time_point now) override;
+    bool idle() const override { return connections_.empty(); }
+    void stop(time_point) override;
+
+private:
+    struct connection {
+        connection(http_listener_context& c, const ip_endpoint& from, time_point now)
+            : requests(c.handler, c.options.access, c.options.requests, {from, "HTTP/1.1"}, now), remote(from) {}
+        request_loop requests;
+        ip_endpoint remote;
+        std::shared_ptr<pump> stream;
+        std::uint64_t received = 0;
+        std::uint64_t sent = 0;
+    };
+    using connections = std::list<connection>;
+
+    void wait();
+    void accept();
+    void add(tcp::socket socket);
+    void run(connection& c, time_point now);
+    void ended(connections::iterator c, boost::system::error_code error);
+    bool full() const { return connections_.size() >= context_.options.max_tcp_connections; }
+
+    http_listener_context& context_;
+    tcp::acceptor acceptor_;
+    ip_endpoint local_;
+    connections connections_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // tells a late handler that this object is gone
+    bool waiting_ = false;
+    bool draining_ = false;
+};
+
+boost::system::error_code tcp_listener::open(const ip_endpoint& local) {
+    boost::system::error_code error;
+    auto endpoint = to_asio<tcp>(local);
+    acceptor_.open(endpoint.protocol(), error);
+    if (error) return error;
+    boost::system::error_code ignored;
+    acceptor_.set_option(tcp::acceptor::reuse_address(true), ignored);  // past connections in TIME_WAIT do not hold the port
+    if (local.address.is_v6) acceptor_.set_option(boost::asio::ip::v6_only(true), ignored);
+    acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
+    if (error) return error;
+    acceptor_.non_blocking(true, ignored);
+    local_ = from_asio(acceptor_.local_endpoint(ignored));
+    wait();
+    return {};
+}
+
+void tcp_listener::wait() {
+    if (!acceptor_.is_open() || full() || std::exchange(waiting_, true)) return;
+    acceptor_.async_wait(tcp::acceptor::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](const boost::system::error_code& error) {
+        if (alive.expired()) return;
+        waiting_ = false;
+        if (!error) accept();
+    });
+}
+
+void tcp_listener::accept() {
+    for (std::size_t i = 0; i < max_accepts_in_a_row && !full(); ++i) {
+        boost::system::error_code error;
+        auto socket = acceptor_.accept(error);
+        // Out of descriptors: sweep() tries again.
+        if (error == boost::asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system) return;
+        if (error == boost::asio::error::would_block || error == boost::asio::error::try_again) break;
+        if (!error) add(std::move(socket));
+    }
+    wait();
+}
+
+void tcp_listener::add(tcp::socket socket) {
+    boost::system::error_code error;
+    auto remote = from_asio(socket.remote_endpoint(error));
+    if (error) return;  // gone already
+    ++context_.counters.tcp_connections;
+    auto at = now();
+    auto c = connections_.emplace(connections_.end(), context_, remote, at);
+    http::byte_stream_server engine(context_.options.tls, engine_config(context_.options), at);
+    c->requests.set_common_fields(&context_.tcp_fields);
+    c->stream = std::make_shared<pump>(std::move(socket), std::move(engine),
+                                       pump_hooks{[this, c](time_point t) { run(*c, t); },
+                                                  [this, c](boost::system::error_code e) { ended(c, e); }});
+    c->stream->start();
+}
+
+void tcp_listener::run(connection& c, time_point now) {
+    auto received = c.stream->bytes_received(), sent = c.stream->bytes_sent();
+    if (received != c.received || sent != c.sent) {
+        c.requests.progress(now, received != c.received);
+        c.received = received;
+        c.sent = sent;
+    }
+    auto* session = c.stream->engine().session();
+    if (session == nullptr) return;
+    if (c.stream->engine().alpn() == http::alpn_h3_qmux) c.requests.set_protocol("HTTP/3 over QMux");
+    auto before = c.requests.requests();
+    c.requests.run(*session, now);
+    context_.counters.requests += c.requests.requests() - before;
+}
+
+void tcp_listener::ended(connections::iterator c, boost::system::error_code error) {
+    if (context_.options.log) {
+        auto line = "TCP " + c->remote.to_string() + ": ";
+        if (const auto& failure = c->stream->engine().error(); failure && !failure->text.empty()) {
+            line += failure->text;
+        } else {
+            line += error ? error.message() : "closed";
+        }
+        context_.options.log(line);
+    }
+    // The pump is calling: it must not be destroyed before it returns. Its shared_ptr is held by the handler that runs.
+    connections_.erase(c);
+    wait();
+}
+
+void tcp_listener::sweep(time_point now) {
+    for (auto it = connections_.begin(); it != connections_.end();) {
+        auto c = it++;
+        auto* session = c->stream->engine().session();
+        if (c->requests.overdue(session, now)) {
+            if (context_.options.log) context_.options.log("TCP " + c->remote.to_string() + ": dropped, nothing came in time");
+            c->stream->stop();
+            connections_.erase(c);
+        } else if (session != nullptr && (draining_ || c->requests.idle_for_long(*session, now))) {
+            session->close(now);
+            c->stream->wake();
+        }
+    }
+    wait();
+}
+
+void tcp_listener::drain(time_point now) {
+    draining_ = true;
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    sweep(now);
+}
+
+void tcp_listener::stop(time_point) {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    for (auto& c : connections_) c.stream->stop();
+    connections_.clear();
+}
+
+}  // namespace
+
+std::unique_ptr<http_listener> listen_tcp(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context,
+                                          boost::system::error_code& error) {
+    auto listener = std::make_unique<tcp_listener>(std::move(executor), context);
+    error = listener->open(local);
+    if (error) return nullptr;
+    return listener;
+}
+
+}  // namespace tandem::net

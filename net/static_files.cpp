@@ -1,0 +1,216 @@
+#include <tandem/net/static_files.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include <tandem/http/date.hpp>
+#include <tandem/http/range.hpp>
+#include <tandem/http/url.hpp>
+#include <tandem/net/beneath.hpp>
+#include <tandem/net/directory_page.hpp>
+#include <tandem/net/file_body.hpp>
+#include <tandem/net/mime_types.hpp>
+
+namespace tandem::net {
+
+namespace {
+
+// What a file is known by to caches: changes when the file does.
+struct validators {
+    std::string etag;
+    std::int64_t modified = 0;
+};
+
+validators validators_of(const struct stat& status) {
+    char etag[64];
+    std::snprintf(etag, sizeof etag, "\"%llx.%lx-%llx\"", static_cast<unsigned long long>(status.st_mtim.tv_sec), status.st_mtim.tv_nsec,
+                  static_cast<unsigned long long>(status.st_size));
+    return {etag, status.st_mtim.tv_sec < 0 ? 0 : status.st_mtim.tv_sec};
+}
+
+// RFC 9110 8.8.3: whether a list of entity tags (or "*") names this one; weak comparison ignores the W/ mark.
+bool lists_etag(std::string_view list, std::string_view etag, bool weak) {
+    while (!list.empty()) {
+        auto begin = list.find_first_not_of(" \t,");
+        if (begin == std::string_view::npos) return false;
+        list.remove_prefix(begin);
+        if (list.front() == '*') return true;
+        bool marked = list.starts_with("W/");
+        auto tag = marked ? list.substr(2) : list;
+        if (!tag.starts_with('"')) return false;
+        auto end = tag.find('"', 1);
+        if (end == std::string_view::npos) return false;
+        if (tag.substr(0, end + 1) == etag && (weak || !marked)) return true;
+        list = tag.substr(end + 1);
+    }
+    return false;
+}
+
+// RFC 9110 13.2.2: the status that the conditions demand instead of the answer; 0: go on.
+int conditional_status(const http::fields& fields, const validators& file, std::int64_t now) {
+    if (fields.contains("if-match")) {
+        if (!lists_etag(fields.joined("if-match"), file.etag, false)) return 412;
+    } else if (auto value = fields.find("if-unmodified-since")) {
+        if (auto date = http::parse_date(*value, now); date && file.modified > *date) return 412;
+    }
+    if (fields.contains("if-none-match")) {
+        if (lists_etag(fields.joined("if-none-match"), file.etag, true)) return 304;
+    } else if (auto value = fields.find("if-modified-since")) {
+        if (auto date = http::parse_date(*value, now); date && file.modified <= *date) return 304;
+    }
+    return 0;
+}
+
+// RFC 9110 13.1.5: a range counts only if the client's part belongs to the same file.
+bool range_applies(const http::fields& fields, const validators& file, std::int64_t now) {
+    auto value = fields.find("if-range");
+    if (!value) return true;
+    if (value->starts_with('"')) return *value == file.etag;
+    if (value->starts_with("W/")) return false;
+    // A date is a strong validator only if it is old enough that the file cannot have changed twice within it (8.8.2.2).
+    auto date = http::parse_date(*value, now);
+    return date && *date == file.modified && now - file.modified >= 60;
+}
+
+http_answer serve_file(const http::request& request, std::string_view name, int descriptor, const struct stat& status, std::int64_t now) {
+    auto file = validators_of(status);
+    auto size = static_cast<std::uint64_t>(status.st_size);
+    http_answer out;
+    auto& fields = out.head.fields;
+    fields.append("last-modified", http::format_date(file.modified));
+    fields.append("etag", file.etag);
+    fields.append("accept-ranges", "bytes");
+    if (int conditional = conditional_status(request.fields, file, now); conditional != 0) {
+        ::close(descriptor);
+        if (conditional != 304) return status_page(conditional);
+        out.head.status = conditional;
+        return out;
+    }
+    range bytes{0, size};
+    auto wanted = request.fields.find("range");
+    if (wanted && request.method == "GET" && range_applies(request.fields, file, now)) {
+        auto asked = http::parse_range(*wanted, size);
+        if (asked.what == http::range_request::kind::unsatisfiable) {
+            ::close(descriptor);
+            auto page = status_page(416);
+            page.head.fields.append("content-range", http::content_range_unsatisfied(size));
+            return page;
+        }
+        if (asked.what == http::range_request::kind::part) {
+            bytes = asked.bytes;
+            out.head.status = 206;
+            fields.append("content-range", http::content_range(bytes, size));
+        }
+    }
+    fields.append("content-type", mime_type(name));
+    fields.append("x-content-type-options", "nosniff");
+    out.body = std::make_unique<file_body>(descriptor, bytes);
+    return out;
+}
+
+int status_of_errno(int error) {
+    switch (error) {
+        case EACCES:
+        case EPERM:
+        case EXDEV:  // the path leads out of the directory
+        case ELOOP: return 403;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM: return 503;
+        case ENAMETOOLONG: return 414;
+        case ENOENT:
+        case ENOTDIR:
+        case ENXIO: return 404;
+        default: return 500;
+    }
+}
+
+}  // namespace
+
+http_answer status_page(int status) {
+    auto title = std::to_string(status) + " " + std::string(http::reason_phrase(status));
+    http_answer out;
+    out.head.status = status;
+    out.head.fields.append("content-type", "text/html; charset=utf-8");
+    out.body = std::make_unique<http::memory_body>("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
+                                                   "</title></head>\n<body><h1>" + title + "</h1></body></html>\n");
+    return out;
+}
+
+std::unique_ptr<static_files> static_files::open(const std::string& directory, const static_files_options& options,
+                                                 boost::system::error_code& error) {
+    int root = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) {
+        error.assign(errno, boost::system::system_category());
+        return nullptr;
+    }
+    error.clear();
+    return std::unique_ptr<static_files>(new static_files(root, options));
+}
+
+static_files::~static_files() { ::close(root_); }
+
+http_answer static_files::respond(const http::request& request, std::int64_t now) const {
+    if (request.method != "GET" && request.method != "HEAD") {
+        auto page = status_page(405);
+        page.head.fields.append("allow", "GET, HEAD");
+        return page;
+    }
+    auto path = relative_path(request.path);
+    if (!path) return status_page(400);
+    int descriptor = open_beneath(root_, *path);
+    if (descriptor < 0) return status_page(status_of_errno(errno));
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0) {
+        ::close(descriptor);
+        return status_page(500);
+    }
+    auto url_path = std::string_view(request.path).substr(0, request.path.find('?'));
+    if (S_ISDIR(status.st_mode)) return directory(request, *path, url_path, descriptor, now);
+    if (!S_ISREG(status.st_mode) || url_path.ends_with('/')) {
+        ::close(descriptor);
+        return status_page(404);
+    }
+    return serve_file(request, *path, descriptor, status, now);
+}
+
+http_answer static_files::directory(const http::request& request, const std::string& path, std::string_view url_path, int descriptor,
+                                    std::int64_t now) const {
+    if (!url_path.ends_with('/')) {  // relative links on the page need the slash
+        ::close(descriptor);
+        auto page = status_page(301);
+        // Made of the segments, not of what the client sent: "//host" at the front would lead elsewhere.
+        std::string location;
+        for (std::size_t begin = 0; begin < path.size();) {
+            auto end = std::min(path.find('/', begin), path.size());
+            location += '/' + http::percent_encode(std::string_view(path).substr(begin, end - begin));
+            begin = end + 1;
+        }
+        page.head.fields.append("location", location + '/');
+        return page;
+    }
+    auto index_path = path.empty() ? std::string("index.html") : path + "/index.html";
+    int index = open_beneath(root_, index_path);
+    struct stat status {};
+    if (index >= 0 && ::fstat(index, &status) == 0 && S_ISREG(status.st_mode)) {
+        ::close(descriptor);
+        return serve_file(request, index_path, index, status, now);
+    }
+    if (index >= 0) ::close(index);
+    if (!options_.listings) {
+        ::close(descriptor);
+        return status_page(403);
+    }
+    bool truncated = false;
+    auto entries = list_directory(descriptor, truncated);
+    http_answer out;
+    out.head.fields.append("content-type", "text/html; charset=utf-8");
+    out.body = std::make_unique<http::memory_body>(directory_page(path.empty() ? "/" : '/' + path + '/', entries, truncated));
+    return out;
+}
+
+}  // namespace tandem::net
