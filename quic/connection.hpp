@@ -2,22 +2,41 @@
 // to send. Made and owned by an endpoint; the application uses the stream verbs and `close`.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/bytes/datagram.hpp>
+#include <tandem/bytes/front_vector.hpp>
+#include <tandem/bytes/random.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/quic/application_keys.hpp>
+#include <tandem/quic/close.hpp>
 #include <tandem/quic/config.hpp>
 #include <tandem/quic/event.hpp>
+#include <tandem/quic/frame_reader.hpp>
+#include <tandem/quic/handshake.hpp>
+#include <tandem/quic/idle_timer.hpp>
+#include <tandem/quic/intrusive_list.hpp>
+#include <tandem/quic/local_connection_ids.hpp>
+#include <tandem/quic/packet_builder.hpp>
+#include <tandem/quic/packet_space.hpp>
+#include <tandem/quic/path.hpp>
+#include <tandem/quic/peer_connection_ids.hpp>
 #include <tandem/quic/statistics.hpp>
 #include <tandem/quic/streams.hpp>
+#include <tandem/quic/timer_heap.hpp>
 #include <tandem/quic/trace.hpp>
 #include <tandem/quic/types.hpp>
+#include <tandem/quic/undecryptable_packets.hpp>
+#include <tandem/recovery/reordering.hpp>
 
 namespace tandem::quic {
 
@@ -32,53 +51,211 @@ enum class connection_state : std::uint8_t {
     closed,       // over
 };
 
+class connection;
+struct connection_host;
+
+// What an endpoint knows when it makes a connection.
+struct connection_start {
+    connection_handle handle = 0;
+    perspective side = perspective::client;
+    ip_path addresses;
+    bool address_validated = false;      // server: the client showed a good token
+    quic::config settings;
+    connection_id local;                 // the first of ours
+    connection_id destination;           // of our first packets
+    connection_id original_destination;  // of the client's very first Initial
+    std::optional<connection_id> retry_source;  // server: of the Retry that it sent
+
+    std::shared_ptr<const tls::client_context> client_tls;
+    std::string server_name;
+    std::vector<std::uint8_t> ticket;
+    std::vector<std::uint8_t> token;
+    std::shared_ptr<const tls::server_context> server_tls;
+};
+
 class connection {
 public:
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
-    connection_handle handle() const;
-    perspective side() const;
-    connection_state state() const;
-    bool handshake_confirmed() const;  // RFC 9001 4.1.2
-    std::string_view alpn() const;     // the selected application protocol; empty before the handshake is complete
-    std::string_view server_name() const;  // server: what the client asked for
-    const ip_path& path() const;
+    connection_handle handle() const { return start_.handle; }
+    perspective side() const { return start_.side; }
+    connection_state state() const { return connection_state_; }
+    bool handshake_confirmed() const { return confirmed_; }        // RFC 9001 4.1.2
+    std::string_view alpn() const { return handshake_.alpn(); }    // the selected application protocol; empty before it is known
+    std::string_view server_name() const { return handshake_.server_name(); }  // server: what the client asked for
+    const ip_path& path() const { return path_.addresses(); }
 
-    // Streams; what each does is said in streams.hpp. `now` is the time of the call. Before the handshake is complete nothing can
-    // be opened, and after the connection closed nothing is sent; what was received can still be read.
-    std::optional<stream_id> open(direction kind);                // nothing: the peer permits no more (streams_available follows)
-    std::uint64_t openable(direction kind) const;                   // streams that could be opened now
+    // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, and after the
+    // connection closed nothing is sent; what was received can still be read.
+    std::optional<stream_id> open(direction kind);    // nothing: the peer permits no more (streams_available follows)
+    bool can_open(direction kind) const;
     std::size_t write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now);
-    std::size_t writable(stream_id id) const;                       // bytes that write would take
-    read_result read(stream_id id, std::span<std::uint8_t> out, time_point now, wait_ledger* ledger = nullptr);
-    void reset(stream_id id, std::uint64_t application_code);
-    void stop_sending(stream_id id, std::uint64_t application_code);
+    std::size_t write_room(stream_id id) const;       // bytes that write would take
+    read_result read(stream_id id, std::span<std::uint8_t> out, time_point now, wait_ledger* waits = nullptr);
+    std::span<const std::uint8_t> front(stream_id id) const;  // the first contiguous piece that can be read, without copying
+    read_result consume(stream_id id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
+    std::size_t readable(stream_id id) const;
+    void reset(stream_id id, std::uint64_t application_code, time_point now);
+    void stop_sending(stream_id id, std::uint64_t application_code, time_point now);
     void set_priority(stream_id id, std::uint8_t urgency, bool incremental);  // RFC 9218: urgency 0 to 7
+    // What the bytes of all streams waited for, by cause.
+    const wait_ledger& ledger() const { return streams_.ledger(); }
 
     // Ends the connection with a code of the application protocol. Streams are not flushed.
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
-    // Sends a PING soon: keeps the connection and the NATs of the path alive.
+    // Sends a PING soon: keeps the connection, and the NATs on the path, alive.
     void ping();
 
-    // Everything that any stream's bytes waited for, by cause.
-    const wait_ledger& ledger() const;
     connection_statistics statistics() const;
-    // The observer is the caller's and must outlive the connection or be taken away with nullptr.
-    void set_trace(connection_trace* trace);
+    // The observer is the caller's; it must outlive the connection or be taken away with nullptr.
+    void set_trace(connection_trace* trace) { trace_ = trace; }
 
-    // The verbs; an endpoint calls them.
+    // The verbs; the endpoint calls them.
     void receive(received_datagram& datagram, time_point now);
     bool transmit(time_point now, train& out);
     std::optional<time_point> next_timeout() const;
     void on_timeout(time_point now);
     std::optional<connection_event> poll_event();
 
+    // For the endpoint that owns it. On error returns nothing and says why.
+    static std::unique_ptr<connection> create(connection_start start, connection_host& host, time_point now, tls::error& why);
+    local_connection_ids& local_ids() { return local_ids_; }
+    const peer_connection_ids& peer_ids() const { return peer_ids_; }
+    // The client's first destination, to which its Initials may still come; nothing once they are over, or on the client.
+    std::optional<connection_id> original_destination() const;
+    list_hook<connection> ready_hook;     // in the list of those with something to send
+    list_hook<connection> event_hook;     // in the list of those with events
+    quic::timer_hook timer_hook;
+
 private:
-    friend class endpoint;
-    class state_data;
-    std::unique_ptr<state_data> state_;
+    static constexpr std::size_t max_token_size = 512;  // a token goes into every Initial and must leave room for the handshake
+    static constexpr unsigned max_backoff = 16;         // probe timeouts double at most so often: hours
+    static constexpr unsigned max_acks_alone = 32;      // packets with nothing but ACKs between two that elicit one
+
+    connection(connection_start start, connection_host& host, const streams_config& streams, std::unique_ptr<tls::quic_handshake> engine,
+               time_point now);
+    bool is_server() const { return start_.side == perspective::server; }
+    bool active() const { return connection_state_ <= connection_state::established; }
+    packet_space& space(packet_space_id id) { return spaces_[static_cast<std::size_t>(id)]; }
+    const packet_space& space(packet_space_id id) const { return spaces_[static_cast<std::size_t>(id)]; }
+    void mark_ready();
+    void add_event(connection_event event);
+    void drop(drop_reason reason) { ++statistics_.dropped.by_reason[static_cast<std::size_t>(reason)]; }
+
+    // connection_receive.cpp
+    void receive_packet(std::span<std::uint8_t> packet, const packet_header& header, ecn mark, time_point now);
+    bool addressed_to_us(const packet_header& header) const;
+    void receive_protected(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark, time_point now);
+    std::optional<opened_packet> open_packet(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark,
+                                             time_point now);
+    void before_frames(const packet_header& header, encryption_level level, time_point now);
+    std::optional<connection_error> receive_frames(std::span<const std::uint8_t> payload, encryption_level level,
+                                                   const connection_id& destination, bool& ack_eliciting, time_point now);
+    void check_stateless_reset(std::span<const std::uint8_t> packet, time_point now);
+    void retry_undecryptable(encryption_level level, time_point now);
+
+    // connection_frames.cpp
+    std::optional<connection_error> on_frame(const frame& f, encryption_level level, const connection_id& destination, time_point now);
+    std::optional<connection_error> on_frame(const ack_frame& f, packet_space& s, time_point now);
+    std::optional<connection_error> on_control_frame(const frame& f, const connection_id& destination, time_point now);
+    void on_close_frame(const connection_close_frame& f, time_point now);
+    void on_acknowledged(packet_space& s, const sent_frames& contents, time_point now);
+    void on_lost(packet_space& s, const recovery::lost<sent_frames>& losses, time_point now);
+    void on_lost(packet_space& s, const sent_frames& contents, time_point now);
+    void validate_ecn(packet_space& s, const recovery::delivered<sent_frames>& delivered, const ack_frame& f, time_point now);
+    void detect_lost(packet_space& s, time_point now);
+
+    // connection_handshake.cpp
+    void advance_handshake(time_point now);
+    bool drain_handshake(time_point now);
+    void install(const tls::installed_secret& secret, time_point now);
+    bool apply_peer_parameters(time_point now);
+    void on_handshake_complete(time_point now);
+    void on_handshake_confirmed(time_point now);
+    void discard(packet_space_id id);
+    void on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point now);
+    void on_version_negotiation(const packet_header& header, time_point now);
+
+    // connection_transmit.cpp
+    struct built_datagram {
+        std::size_t size = 0;
+        std::size_t in_flight = 0;  // bytes of it that count against the window
+    };
+    built_datagram build_datagram(std::span<std::uint8_t> out, bool may_send_data, time_point now);
+    bool wants_packet(const packet_space& s, bool may_send_data, time_point now) const;
+    bool wants_control() const;
+    bool can_write(packet_space_id id) const;
+    packet_start next_packet(packet_space_id id) const;
+    void write_frames(packet_space& s, packet_builder& packet, bool may_send_data, time_point now);
+    void write_application_frames(packet_builder& packet, time_point now);
+    std::size_t finish(packet_builder& packet, time_point now);
+    void note_transmission_end(bool had_room, time_point now);
+    bool transmit_close(train& out, time_point now);
+    void trace_packet(packet_builder& packet, time_point now);
+    void trace_congestion(sample_cause cause, time_point now);
+
+    // connection_timeout.cpp
+    struct probe_deadline {
+        time_point at;
+        packet_space_id space;
+    };
+    duration probe_timeout(packet_space_id id) const;
+    std::optional<probe_deadline> next_probe() const;
+    std::optional<time_point> next_loss_time() const;
+    bool peer_validated_address() const;
+    void on_probe_timeout(packet_space_id id, time_point now);
+    void requeue_for_probe(packet_space& s, time_point now);
+    void close_with(connection_error error, close_cause cause, time_point now);
+    void close_silently(connection_error error, close_cause cause);
+
+    connection_start start_;
+    connection_host* host_;
+    connection_state connection_state_ = connection_state::handshaking;
+    handshake handshake_;
+    handshake_ids used_ids_;
+    local_connection_ids local_ids_;
+    peer_connection_ids peer_ids_;
+    std::array<packet_space, packet_space_count> spaces_;
+    application_keys application_keys_;
+    quic::path path_;
+    recovery::reordering_tolerance tolerance_;
+    quic::streams streams_;
+    idle_timer idle_;
+    close_process close_;
+    undecryptable_packets undecryptable_;
+
+    std::vector<std::uint8_t> token_;  // client: in every Initial
+    bool heard_from_peer_ = false;     // a packet was opened
+    bool handshake_acknowledged_ = false;  // client: the server has validated our address (RFC 9002 6.2.2.1)
+    bool complete_ = false;
+    bool confirmed_ = false;
+    bool handshake_done_owed_ = false;
+    bool ping_owed_ = false;
+
+    unsigned probe_count_ = 0;             // probe timeouts since the last acknowledgment
+    time_point last_activity_;             // anything sent or received: the anti-deadlock timer counts from here
+    std::optional<time_point> pacer_release_;  // data waits for the pacer until then
+    time_point started_;
+
+    front_vector<connection_event> events_;
+    ack_ranges scratch_ranges_;
+    connection_statistics statistics_;
+    connection_trace* trace_ = nullptr;
+};
+
+using ready_list = intrusive_list<connection, &connection::ready_hook>;
+using event_list = intrusive_list<connection, &connection::event_hook>;
+
+// What an endpoint's connections share.
+struct connection_host {
+    explicit connection_host(std::uint64_t seed) : random(seed), ids(random()) {}
+
+    random_source random;
+    connection_id_source ids;
+    ready_list ready;
+    event_list eventful;
 };
 
 }  // namespace tandem::quic

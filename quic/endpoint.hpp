@@ -16,6 +16,8 @@
 #include <tandem/quic/connection.hpp>
 #include <tandem/quic/event.hpp>
 #include <tandem/quic/statistics.hpp>
+#include <tandem/tls/context.hpp>
+#include <tandem/tls/error.hpp>
 
 namespace tandem::quic {
 
@@ -29,7 +31,7 @@ struct connect_options {
     ip_endpoint remote;
     ip_endpoint local;                      // may be unspecified
     std::string server_name;                // whom the certificate must be for
-    std::shared_ptr<const tls::client_context> tls;
+    std::shared_ptr<const tandem::tls::client_context> tls;
     std::vector<std::uint8_t> ticket;       // from ticket_received; empty: a full handshake
     std::vector<std::uint8_t> token;        // from token_received; empty: none
     quic::config config;

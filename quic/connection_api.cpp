@@ -1,0 +1,185 @@
+// Making a connection, and what the application asks of it.
+#include <utility>
+
+#include <tandem/quic/connection.hpp>
+
+namespace tandem::quic {
+namespace {
+
+streams_config make_streams_config(const config& settings, perspective side) {
+    return {.side = side,
+            .initial_max_data = settings.initial_connection_window,
+            .initial_max_stream_data_bidi_local = settings.initial_stream_window,
+            .initial_max_stream_data_bidi_remote = settings.initial_stream_window,
+            .initial_max_stream_data_uni = settings.initial_stream_window,
+            .max_connection_window = settings.max_connection_window,
+            .max_stream_window = settings.max_stream_window,
+            .max_streams_bidi = settings.max_bidirectional_streams,
+            .max_streams_uni = settings.max_unidirectional_streams,
+            .send_buffer = settings.stream_send_buffer};
+}
+
+std::vector<std::uint8_t> encode_parameters(const connection_start& start, const streams_config& streams, connection_host& host) {
+    auto declared = declared_parameters(start.settings);
+    quic::streams(streams).declare(declared);
+    declared.initial_source_connection_id = start.local;
+    if (start.side == perspective::server) {
+        declared.original_destination_connection_id = start.original_destination;
+        declared.retry_source_connection_id = start.retry_source;
+        declared.reset_token = host.ids.token(start.local);
+    }
+    return emit(declared);
+}
+
+}  // namespace
+
+std::unique_ptr<connection> connection::create(connection_start start, connection_host& host, time_point now, tls::error& why) {
+    const auto streams = make_streams_config(start.settings, start.side);
+    const auto parameters = encode_parameters(start, streams, host);
+    std::unique_ptr<tls::quic_handshake> engine;
+    if (start.side == perspective::client) {
+        engine = tls::quic_handshake::client(
+            start.client_tls, {.server_name = start.server_name, .alpn = start.settings.alpn, .ticket = start.ticket}, parameters, why);
+    } else {
+        engine = tls::quic_handshake::server(start.server_tls, {.alpn = start.settings.alpn}, parameters, why);
+    }
+    if (!engine) return nullptr;
+    return std::unique_ptr<connection>(new connection(std::move(start), host, streams, std::move(engine), now));
+}
+
+connection::connection(connection_start start, connection_host& host, const streams_config& streams,
+                       std::unique_ptr<tls::quic_handshake> engine, time_point now)
+    : start_(std::move(start)),
+      host_(&host),
+      handshake_(std::move(engine)),
+      used_ids_{start_.destination, start_.original_destination, start_.retry_source},
+      local_ids_(start_.local, host.ids),
+      peer_ids_(start_.destination, start_.settings.active_connection_id_limit),
+      spaces_{packet_space(packet_space_id::initial), packet_space(packet_space_id::handshake),
+              packet_space(packet_space_id::application, start_.settings.max_ack_delay)},
+      path_(start_.addresses, start_.side == perspective::client || start_.address_validated, start_.settings),
+      tolerance_(start_.settings.reordering),
+      streams_(streams),
+      idle_(start_.settings.max_idle_timeout, start_.settings.keep_alive, now),
+      token_(std::move(start_.token)),
+      last_activity_(now),
+      started_(now) {
+    // RFC 9001 5.2: of the client's first destination, or of the one that a Retry gave.
+    auto keys = initial_keys(version::v1, start_.retry_source.value_or(start_.original_destination), start_.side);
+    space(packet_space_id::initial).read = std::move(keys.read);
+    space(packet_space_id::initial).write = std::move(keys.write);
+    if (is_server()) {
+        add_event(handshake_started{});
+    } else {
+        handshake_.collect(packet_space_id::initial, space(packet_space_id::initial).crypto);
+    }
+    mark_ready();
+}
+
+connection::~connection() {
+    host_->ready.remove(*this);
+    host_->eventful.remove(*this);
+}
+
+void connection::mark_ready() {
+    host_->ready.push_back(*this);
+    host_->eventful.push_back(*this);
+}
+
+void connection::add_event(connection_event event) {
+    events_.push_back(std::move(event));
+    host_->eventful.push_back(*this);
+}
+
+std::optional<connection_id> connection::original_destination() const {
+    if (!is_server() || space(packet_space_id::initial).discarded) return std::nullopt;
+    return start_.original_destination;
+}
+
+std::optional<stream_id> connection::open(direction kind) {
+    if (connection_state_ != connection_state::established) return std::nullopt;
+    mark_ready();  // STREAMS_BLOCKED may be due
+    return streams_.open(kind);
+}
+
+bool connection::can_open(direction kind) const { return connection_state_ == connection_state::established && streams_.can_open(kind); }
+
+std::size_t connection::write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now) {
+    mark_ready();
+    return streams_.write(id, data, fin, now);
+}
+
+std::size_t connection::write_room(stream_id id) const { return streams_.write_room(id); }
+
+read_result connection::read(stream_id id, std::span<std::uint8_t> out, time_point now, wait_ledger* waits) {
+    mark_ready();  // credit for the peer may be due
+    return streams_.read(id, out, now, waits);
+}
+
+std::span<const std::uint8_t> connection::front(stream_id id) const { return streams_.front(id); }
+
+read_result connection::consume(stream_id id, std::size_t n, time_point now, wait_ledger* waits) {
+    mark_ready();
+    return streams_.consume(id, n, now, waits);
+}
+
+std::size_t connection::readable(stream_id id) const { return streams_.readable(id); }
+
+void connection::reset(stream_id id, std::uint64_t application_code, time_point now) {
+    mark_ready();
+    streams_.reset(id, application_code, now);
+}
+
+void connection::stop_sending(stream_id id, std::uint64_t application_code, time_point now) {
+    mark_ready();
+    streams_.stop_sending(id, application_code, now);
+}
+
+void connection::set_priority(stream_id id, std::uint8_t urgency, bool incremental) {
+    streams_.set_priority(id, urgency, incremental);
+}
+
+void connection::close(std::uint64_t application_code, std::string_view reason, time_point now) {
+    if (!active()) return;
+    close_with({.code = application_code, .reason = std::string(reason), .application = true}, close_cause::application, now);
+}
+
+void connection::ping() {
+    ping_owed_ = true;
+    mark_ready();
+}
+
+connection_statistics connection::statistics() const {
+    auto s = statistics_;
+    for (const auto& each : spaces_) {
+        s.packets_lost += each.sent.total_lost();
+        s.packets_spurious += each.sent.total_spurious();
+    }
+    const auto& sender = path_.sender();
+    const auto& rtt = sender.rtt();
+    s.congestion_window = sender.congestion_window();
+    s.ssthresh = sender.ssthresh();
+    s.bytes_in_flight = sender.bytes_in_flight();
+    if (rtt.has_sample()) {
+        s.latest_rtt = rtt.latest();
+        s.minimum_rtt = rtt.minimum();
+        s.smoothed_rtt = rtt.smoothed();
+        s.rtt_variation = rtt.variation();
+    }
+    s.ecn_capable = path_.ecn().current() == ecn_validation::state::capable;
+    return s;
+}
+
+// Each in the order in which it happened within its kind; the end comes after everything else.
+std::optional<connection_event> connection::poll_event() {
+    const bool only_the_end = !events_.empty() && std::holds_alternative<connection_closed>(events_.front());
+    if (events_.empty() || only_the_end) {
+        if (auto event = streams_.poll_event()) return *event;
+    }
+    if (events_.empty()) return std::nullopt;
+    auto event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+}
+
+}  // namespace tandem::quic

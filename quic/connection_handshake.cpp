@@ -1,0 +1,138 @@
+// The handshake: TLS's progress, keys coming and going, Retry, version negotiation.
+#include <algorithm>
+#include <utility>
+
+#include <tandem/quic/connection.hpp>
+#include <tandem/quic/retry.hpp>
+#include <tandem/quic/version_negotiation.hpp>
+
+namespace tandem::quic {
+
+void connection::advance_handshake(time_point now) {
+    for (auto& s : spaces_) {
+        while (active() && handshake_.provide(s.id, s.crypto)) {
+            if (!drain_handshake(now)) return;
+        }
+    }
+}
+
+// Takes everything TLS has for us; false if that ended the connection.
+bool connection::drain_handshake(time_point now) {
+    if (auto error = handshake_.error()) {
+        // What TLS wants to tell the peer about it goes as the code of CONNECTION_CLOSE (RFC 9001 4.8).
+        close_with(std::move(*error), close_cause::protocol_error, now);
+        return false;
+    }
+    if (!apply_peer_parameters(now)) return false;
+    while (const auto secret = handshake_.poll_secret()) install(*secret, now);
+    for (auto& s : spaces_) handshake_.collect(s.id, s.crypto);
+    while (auto ticket = handshake_.poll_ticket()) add_event(ticket_received{std::move(*ticket)});
+    if (handshake_.complete() && !complete_) on_handshake_complete(now);
+    return active();
+}
+
+void connection::install(const tls::installed_secret& secret, time_point now) {
+    const auto level = to_encryption_level(secret.level);
+    if (level == encryption_level::initial || level == encryption_level::zero_rtt) return;
+    packet_keys keys(version::v1, secret.suite, secret.secret());
+    const bool read = secret.direction == tls::installed_secret::use::read;
+    if (level == encryption_level::one_rtt) {
+        if (read) application_keys_.install_read(std::move(keys));
+        else application_keys_.install_write(std::move(keys));
+        return;  // what waits for them is opened once the handshake is complete
+    }
+    auto& s = space(packet_space_id::handshake);
+    (read ? s.read : s.write) = std::move(keys);
+    if (read) retry_undecryptable(level, now);
+}
+
+bool connection::apply_peer_parameters(time_point now) {
+    const bool known = handshake_.peer_parameters() != nullptr;
+    if (auto error = handshake_.read_peer_parameters(peer_of(start_.side), used_ids_)) {
+        close_with(std::move(*error), close_cause::protocol_error, now);
+        return false;
+    }
+    const auto* peer = handshake_.peer_parameters();
+    if (known || peer == nullptr) return true;
+    streams_.set_peer_parameters(*peer, now);
+    idle_.set_peer_timeout(peer->max_idle_timeout);
+    if (peer->reset_token) peer_ids_.set_first_token(*peer->reset_token);
+    path_.limit_datagram_size(peer->max_udp_payload_size);
+    space(packet_space_id::application).sent.enable_persistent_congestion(peer->max_ack_delay);
+    return true;
+}
+
+void connection::on_handshake_complete(time_point now) {
+    complete_ = true;
+    // RFC 9001 8.1: both sides must agree on a protocol; a server that selected none does not speak ours.
+    if (!start_.settings.alpn.empty() && handshake_.alpn().empty()) {
+        constexpr std::uint8_t no_application_protocol = 120;
+        return close_with({.code = crypto_error_code(no_application_protocol), .reason = "no application protocol was selected"},
+                          close_cause::protocol_error, now);
+    }
+    if (handshake_.peer_parameters() == nullptr) {
+        constexpr std::uint8_t missing_extension = 109;  // RFC 9001 8.2
+        return close_with({.code = crypto_error_code(missing_extension), .reason = "no transport parameters"}, close_cause::protocol_error, now);
+    }
+    connection_state_ = connection_state::established;
+    statistics_.handshake_duration = now - started_;
+    local_ids_.set_peer_limit(handshake_.peer_parameters()->active_connection_id_limit);
+    add_event(handshake_completed{std::string(handshake_.alpn()), handshake_.resumed()});
+    if (is_server()) {
+        handshake_done_owed_ = true;
+        on_handshake_confirmed(now);  // RFC 9001 4.1.2
+    }
+    retry_undecryptable(encryption_level::one_rtt, now);
+}
+
+void connection::on_handshake_confirmed(time_point) {
+    confirmed_ = true;
+    add_event(quic::handshake_confirmed{});
+    discard(packet_space_id::initial);
+    discard(packet_space_id::handshake);  // RFC 9001 4.9.2
+}
+
+// RFC 9001 4.9, RFC 9002 6.4
+void connection::discard(packet_space_id id) {
+    auto& s = space(id);
+    if (s.discarded) return;
+    s.discarded = true;
+    s.read = {};
+    s.write = {};
+    s.crypto.clear();
+    s.sent.forget_all(path_.sender());
+    s.probes = 0;
+    probe_count_ = 0;
+    if (id == packet_space_id::handshake) undecryptable_.take(encryption_level::handshake);
+}
+
+// RFC 9000 17.2.5.2: one Retry, before anything else from the server, with a good tag.
+void connection::on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point) {
+    if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active()) return drop(drop_reason::unexpected_packet);
+    if (!verify_retry(version::v1, start_.original_destination, packet)) return drop(drop_reason::integrity);
+    const bool unusable = header.token.empty() || header.token.size() > max_token_size || header.source == start_.original_destination;
+    if (unusable) return drop(drop_reason::unexpected_packet);
+
+    used_ids_.retry_source = header.source;
+    peer_ids_.replace_first(header.source);
+    token_.assign(header.token.begin(), header.token.end());
+    auto& s = space(packet_space_id::initial);
+    auto keys = initial_keys(version::v1, header.source, start_.side);
+    s.read = std::move(keys.read);
+    s.write = std::move(keys.write);
+    // RFC 9000 17.2.5.3: the same handshake again, with higher packet numbers. RFC 9002 6.3: what was sent does not count.
+    s.sent.forget_all(path_.sender());
+    s.crypto.lose_all();
+    probe_count_ = 0;
+}
+
+// RFC 9000 6.2
+void connection::on_version_negotiation(const packet_header& header, time_point) {
+    if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active() || header.source != start_.original_destination ||
+        lists_version(header.versions, version::v1)) {
+        return drop(drop_reason::unexpected_packet);
+    }
+    close_silently({.reason = "the server does not speak QUIC version 1"}, close_cause::version);
+}
+
+}  // namespace tandem::quic

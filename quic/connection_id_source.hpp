@@ -1,0 +1,39 @@
+// Makes the connection IDs of one endpoint and their stateless reset tokens.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include <tandem/bytes/random.hpp>
+#include <tandem/quic/stateless_reset.hpp>
+#include <tandem/quic/types.hpp>
+
+namespace tandem::quic {
+
+// Bytes of every connection ID that an endpoint issues: packets with a short header do not say how many there are. Eight random
+// bytes do not repeat and tell an observer nothing (RFC 9000 5.1).
+constexpr std::size_t local_connection_id_size = 8;
+
+class connection_id_source {
+public:
+    explicit connection_id_source(std::uint64_t seed) : random_(seed), reset_key_(make_secret(random_)) {}
+
+    connection_id make() {
+        std::array<std::uint8_t, local_connection_id_size> bytes;
+        random_.fill(bytes);
+        return connection_id(bytes);
+    }
+    stateless_reset_token token(const connection_id& id) const { return reset_key_.token(id); }
+
+private:
+    static std::array<std::uint8_t, stateless_reset_key::secret_size> make_secret(random_source& random) {
+        std::array<std::uint8_t, stateless_reset_key::secret_size> secret;
+        random.fill(secret);
+        return secret;
+    }
+
+    random_source random_;
+    stateless_reset_key reset_key_;
+};
+
+}  // namespace tandem::quic

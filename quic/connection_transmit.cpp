@@ -1,0 +1,258 @@
+// From what every part wants to say to a train of datagrams.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include <tandem/quic/connection.hpp>
+
+namespace tandem::quic {
+namespace {
+
+// A packet behind another one in a datagram is worth its header and tag only if it can say something.
+constexpr std::size_t min_coalesced_room = 128;
+// Less than this is not worth a datagram of its own while the peer's address is unproven: wait for more allowance.
+constexpr std::size_t min_unvalidated_datagram = 256;
+
+}  // namespace
+
+bool connection::transmit(time_point now, train& out) {
+    out.size = 0;
+    out.segment_size = 0;
+    out.path = path_.addresses();
+    out.mark = ecn::not_ect;
+    if (close_.closing()) return transmit_close(out, now);
+    if (!active()) return false;
+
+    if (confirmed_ && application_keys_.update_due()) application_keys_.update(now + 3 * probe_timeout(packet_space_id::application));
+    // The pacer lets go bursts: what it allows at the begin holds for the whole train.
+    auto budget = path_.sender().allowance(now);
+    out.mark = path_.ecn().mark();
+    built_datagram built;
+    for (;;) {
+        const auto room = out.buffer.subspan(out.size);
+        const auto full = out.size == 0 ? path_.max_datagram_size() : out.segment_size;
+        if (room.size() < full || path_.ecn().mark() != out.mark) break;
+        const auto limit = static_cast<std::size_t>(std::min<std::uint64_t>(full, path_.amplification_allowance()));
+        built = build_datagram(room.first(limit), budget >= full, now);
+        if (built.size == 0) break;
+        if (out.size == 0) out.segment_size = built.size;
+        out.size += built.size;
+        budget -= std::min<std::uint64_t>(budget, built.in_flight);
+        path_.on_sent(built.size);
+        ++statistics_.datagrams_sent;
+        if (built.size < path_.max_datagram_size()) break;  // only the last may be shorter, and the first gives the size
+    }
+    statistics_.bytes_sent += out.size;
+    if (out.size != 0) last_activity_ = now;
+    if (built.size == 0) note_transmission_end(budget >= path_.max_datagram_size(), now);
+    return out.size != 0;
+}
+
+// Nothing more can be sent now: because there is nothing, or because something holds it back?
+void connection::note_transmission_end(bool had_room, time_point now) {
+    pacer_release_.reset();
+    if (had_room) return path_.sender().on_app_limited();
+    const auto wants = [&](const packet_space& s) { return wants_packet(s, true, now); };
+    if (std::any_of(spaces_.begin(), spaces_.end(), wants)) pacer_release_ = path_.sender().pacer_release(now);
+}
+
+bool connection::can_write(packet_space_id id) const {
+    return id == packet_space_id::application ? application_keys_.can_write() : static_cast<bool>(space(id).write);
+}
+
+bool connection::wants_control() const {
+    return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send();
+}
+
+bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {
+    if (!can_write(s.id)) return false;
+    if (s.probes > 0 || s.received.ack_due(now)) return true;
+    if (!may_send_data) return false;
+    if (s.crypto.wants_to_send()) return true;
+    return s.id == packet_space_id::application && complete_ && (wants_control() || streams_.wants_to_send());
+}
+
+packet_start connection::next_packet(packet_space_id id) const {
+    const auto& s = space(id);
+    const auto level = id == packet_space_id::initial     ? encryption_level::initial
+                       : id == packet_space_id::handshake ? encryption_level::handshake
+                                                          : encryption_level::one_rtt;
+    return {.level = level,
+            .version = version::v1,
+            .destination = peer_ids_.current(),
+            .source = start_.local,
+            .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token_) : std::span<const std::uint8_t>(),
+            .number = s.numbers.next(),
+            .largest_acknowledged = s.sent.largest_acknowledged(),
+            .key_phase = application_keys_.phase() && level == encryption_level::one_rtt};
+}
+
+// Builds one datagram of at most out.size() bytes: packets of all levels that have something to say, coalesced.
+connection::built_datagram connection::build_datagram(std::span<std::uint8_t> out, bool may_send_data, time_point now) {
+    if (!path_.validated() && out.size() < min_unvalidated_datagram) return {};
+    std::array<std::optional<packet_builder>, packet_space_count> packets;
+    packet_builder* last = nullptr;
+    bool expand = false;
+    std::size_t size = 0;
+    for (auto& s : spaces_) {
+        if (out.size() - size < min_coalesced_room && size > 0) break;
+        if (!wants_packet(s, may_send_data, now)) continue;
+        const bool initial = s.id == packet_space_id::initial;
+        if (initial && out.size() < min_initial_datagram_size) return {};  // held back by the amplification limit
+        auto& packet = packets[static_cast<std::size_t>(s.id)];
+        packet = packet_builder::begin(out.subspan(size), next_packet(s.id));
+        if (!packet) break;
+        write_frames(s, *packet, may_send_data, now);
+        if (packet->empty()) {
+            packet.reset();
+            continue;
+        }
+        // RFC 9000 14.1. To the full size, not just 1200: what the handshake came through with, the path carries later.
+        expand = expand || (initial && (!is_server() || packet->ack_eliciting()));
+        size += packet->size();
+        last = &*packet;
+    }
+    if (last == nullptr) return {};
+    if (expand) {
+        last->pad_to(last->size() + out.size() - size);
+        size = out.size();
+    }
+    built_datagram built{.size = size};
+    for (auto& packet : packets) {
+        if (packet) built.in_flight += finish(*packet, now);
+    }
+    return built;
+}
+
+void connection::write_frames(packet_space& s, packet_builder& packet, bool may_send_data, time_point now) {
+    auto& out = packet.frames();
+    auto& contents = packet.contents();
+    if (s.received.ack_due(now) || s.received.ack_useful()) {
+        const auto exponent = transport_parameters().ack_delay_exponent;  // we declare the default
+        if (const auto token = s.received.write_ack(out, now, exponent)) {
+            contents.control.push_back(*token);
+            ++statistics_.acks_sent;
+        }
+    }
+    if (may_send_data || s.probes > 0) {
+        while (const auto token = s.crypto.write_frame(out)) contents.control.push_back(*token);
+        if (s.id == packet_space_id::application && complete_) write_application_frames(packet, now);
+    }
+    // A probe must elicit an acknowledgment: RFC 9002 6.2.4. And acknowledgments are acknowledged now and then, so that the
+    // ranges they repeat, and our memory of them, stay few: RFC 9000 13.2.4.
+    const bool lonely = s.acks_alone >= max_acks_alone && s.id == packet_space_id::application;
+    if (!out.ack_eliciting() && (s.probes > 0 || lonely)) out.write(ping_frame{});
+}
+
+void connection::write_application_frames(packet_builder& packet, time_point now) {
+    auto& out = packet.frames();
+    auto& contents = packet.contents();
+    if (handshake_done_owed_ && out.write(handshake_done_frame{})) {
+        contents.control.push_back(handshake_done_token{});
+        handshake_done_owed_ = false;
+    }
+    path_.write_frames(out);
+    local_ids_.write_frames(out, contents);
+    peer_ids_.write_frames(out, contents);
+    if (ping_owed_ && out.write(ping_frame{})) ping_owed_ = false;
+    streams_.write_frames(out, contents.streams, now);
+}
+
+// Seals a packet and remembers it. Returns the bytes that count against the window.
+std::size_t connection::finish(packet_builder& packet, time_point now) {
+    const auto id = space_of(packet.level());
+    auto& s = space(id);
+    packet.seal(id == packet_space_id::application ? application_keys_.write() : s.write);
+
+    const auto mark = path_.ecn().mark();
+    packet.contents().ect0 = mark == ecn::ect0;
+    path_.ecn().on_sent(id, mark);
+    const bool eliciting = packet.ack_eliciting();
+    s.acks_alone = eliciting ? 0 : s.acks_alone + 1;
+    if (s.probes > 0 && eliciting) {
+        --s.probes;
+        ++statistics_.probes_sent;
+    }
+    if (eliciting) idle_.on_sent_ack_eliciting(now);
+    ++statistics_.packets_sent;
+    const auto size = packet.size();
+    const bool in_flight = packet.in_flight();
+    if (trace_ != nullptr) trace_packet(packet, now);
+    s.sent.on_sent({.number = packet.number(),
+                    .sent = now,
+                    .bytes = static_cast<std::uint32_t>(size),
+                    .ack_eliciting = eliciting,
+                    .in_flight = in_flight,
+                    .contents = std::move(packet.contents())},
+                   path_.sender());
+    if (trace_ != nullptr) trace_congestion(sample_cause::sent, now);
+    const bool skips = id == packet_space_id::application && start_.settings.skip_packet_numbers;
+    s.numbers.take(skips ? &host_->random : nullptr);
+    if (id == packet_space_id::handshake && !is_server()) discard(packet_space_id::initial);  // RFC 9001 4.9.1
+    return in_flight ? size : 0;
+}
+
+// RFC 9000 10.2.3: until the handshake is confirmed the peer may lack keys, so every level that we can write says it.
+bool connection::transmit_close(train& out, time_point now) {
+    const auto limit = std::min<std::uint64_t>({out.buffer.size(), path_.max_datagram_size(), path_.amplification_allowance()});
+    if (!close_.packet_due() || limit < min_unvalidated_datagram) return false;
+    const auto room = out.buffer.first(static_cast<std::size_t>(limit));
+    std::optional<packet_builder> last;
+    packet_keys* keys = nullptr;
+    std::size_t size = 0;
+    bool expand = false;
+    for (auto& s : spaces_) {
+        if (!can_write(s.id)) continue;
+        auto packet = packet_builder::begin(room.subspan(size), next_packet(s.id));
+        if (!packet) break;
+        if (s.received.ack_useful()) s.received.write_ack(packet->frames(), now, transport_parameters().ack_delay_exponent);
+        packet->frames().write(close_.frame(packet->level()));
+        s.numbers.take(nullptr);
+        if (last) last->seal(*keys);
+        size += packet->size();
+        expand = expand || (!is_server() && s.id == packet_space_id::initial);
+        keys = s.id == packet_space_id::application ? &application_keys_.write() : &s.write;
+        last = std::move(packet);
+    }
+    if (!last) return false;
+    if (expand) {  // RFC 9000 14.1
+        last->pad_to(last->size() + room.size() - size);
+        size = room.size();
+    }
+    last->seal(*keys);
+    close_.on_packet_sent();
+    out.size = out.segment_size = size;
+    path_.on_sent(size);
+    ++statistics_.datagrams_sent;
+    statistics_.bytes_sent += size;
+    return true;
+}
+
+void connection::trace_packet(packet_builder& packet, time_point now) {
+    std::array<traced_stream_data, 16> data;  // more streams in one packet than this are not told
+    std::size_t count = 0;
+    for (const auto& token : packet.contents().streams) {
+        const auto* sent = std::get_if<stream_data_token>(&token);
+        if (sent != nullptr && count < data.size()) data[count++] = {sent->id, sent->offset, sent->length, sent->fin};
+    }
+    trace_->on_packet_sent({.now = now,
+                            .space = space_of(packet.level()),
+                            .number = packet.number(),
+                            .size = packet.size(),
+                            .ack_eliciting = packet.ack_eliciting(),
+                            .in_flight = packet.in_flight(),
+                            .stream_data = std::span(data).first(count)});
+}
+
+void connection::trace_congestion(sample_cause cause, time_point now) {
+    const auto& sender = path_.sender();
+    trace_->on_congestion_sample({.now = now,
+                                  .cause = cause,
+                                  .congestion_window = sender.congestion_window(),
+                                  .bytes_in_flight = sender.bytes_in_flight(),
+                                  .ssthresh = sender.ssthresh(),
+                                  .smoothed_rtt = sender.rtt().smoothed()});
+}
+
+}  // namespace tandem::quic

@@ -1,0 +1,92 @@
+// One path between two addresses: what may be sent on it, and how.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include <tandem/bytes/address.hpp>
+#include <tandem/bytes/datagram.hpp>
+#include <tandem/quic/config.hpp>
+#include <tandem/quic/ecn.hpp>
+#include <tandem/quic/frame.hpp>
+#include <tandem/quic/frame_writer.hpp>
+#include <tandem/recovery/sender.hpp>
+
+namespace tandem::quic {
+
+constexpr std::size_t min_initial_datagram_size = 1200;  // RFC 9000 14.1
+
+class path {
+public:
+    // PATH_RESPONSEs owed at one time. A peer needs one or two; those of a flood beyond are dropped, oldest first.
+    static constexpr std::size_t max_path_responses = 4;
+    static constexpr std::uint64_t amplification_factor = 3;  // RFC 9000 8.1
+
+    path(const ip_path& addresses, bool validated, const config& settings)
+        : addresses_(addresses),
+          validated_(validated),
+          max_datagram_size_(std::clamp<std::size_t>(settings.max_datagram_size, min_initial_datagram_size, 65527)),
+          sender_({.controller = {.kind = settings.controller,
+                                  .max_datagram_size = max_datagram_size_,
+                                  .initial_window = settings.initial_window,
+                                  .fixed_window = settings.fixed_window,
+                                  .hystart = settings.hystart},
+                   .initial_rtt = settings.initial_rtt,
+                   .pacing = settings.pacing}),
+          ecn_(settings.ecn) {}
+
+    const ip_path& addresses() const { return addresses_; }
+    recovery::sender& sender() { return sender_; }
+    const recovery::sender& sender() const { return sender_; }
+    ecn_validation& ecn() { return ecn_; }
+    const ecn_validation& ecn() const { return ecn_; }
+
+    // The largest UDP payload sent.
+    std::size_t max_datagram_size() const { return max_datagram_size_; }
+    void limit_datagram_size(std::uint64_t bytes) {
+        if (bytes >= max_datagram_size_) return;
+        max_datagram_size_ = std::max<std::size_t>(bytes, min_initial_datagram_size);
+        sender_.set_max_datagram_size(max_datagram_size_);
+    }
+
+    // Until the peer has proven that it receives at its address, three times as much is sent as came: RFC 9000 8.1.
+    void on_received(std::size_t bytes) { received_ += bytes; }
+    void on_sent(std::size_t bytes) { sent_ += bytes; }
+    void validate() { validated_ = true; }
+    bool validated() const { return validated_; }
+    std::uint64_t amplification_allowance() const {
+        if (validated_) return std::numeric_limits<std::uint64_t>::max();
+        return amplification_factor * received_ - std::min(amplification_factor * received_, sent_);
+    }
+
+    // RFC 9000 8.2.2: each PATH_CHALLENGE is answered once; an answer that is lost is not repeated.
+    void on_challenge(const path_challenge_frame& f) {
+        if (responses_ == queue_.size()) std::shift_left(queue_.begin(), queue_.end(), 1);
+        else ++responses_;
+        queue_[responses_ - 1] = f.data;
+    }
+    bool wants_to_send() const { return responses_ > 0; }
+    void write_frames(frame_writer& out) {
+        std::size_t done = 0;
+        while (done < responses_ && out.write(path_response_frame{queue_[done]})) ++done;
+        std::shift_left(queue_.begin(), queue_.end(), static_cast<std::ptrdiff_t>(done));
+        responses_ -= done;
+    }
+    std::size_t responses_owed() const { return responses_; }
+
+private:
+    ip_path addresses_;
+    bool validated_;
+    std::size_t max_datagram_size_;
+    recovery::sender sender_;
+    ecn_validation ecn_;
+    std::uint64_t received_ = 0;
+    std::uint64_t sent_ = 0;
+    std::array<std::array<std::uint8_t, 8>, max_path_responses> queue_{};
+    std::size_t responses_ = 0;
+};
+
+}  // namespace tandem::quic

@@ -1,0 +1,33 @@
+// What one packet carried, so that each part hears of its frames when the packet is acknowledged or lost (RFC 9000 13.3).
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include <tandem/bytes/small_vector.hpp>
+#include <tandem/quic/crypto_stream.hpp>
+#include <tandem/quic/received_packets.hpp>
+#include <tandem/quic/stream_token.hpp>
+
+namespace tandem::quic {
+
+struct handshake_done_token {};
+struct new_connection_id_token {
+    std::uint64_t sequence = 0;
+};
+struct retire_connection_id_token {
+    std::uint64_t sequence = 0;
+};
+
+// PING, PATH_CHALLENGE and PATH_RESPONSE leave no token: they are not repeated as they are.
+using control_token = std::variant<ack_token, crypto_token, handshake_done_token, new_connection_id_token, retire_connection_id_token>;
+
+// The contents of a recovery::transmission. Most packets carry data of one stream and perhaps an ACK, so nothing is allocated for them.
+struct sent_frames {
+    small_vector<control_token, 2> control;
+    stream_tokens streams;
+    bool ect0 = false;       // the datagram was marked ECT(0)
+    bool key_phase = false;  // 1-RTT: of the keys it was sealed with
+};
+
+}  // namespace tandem::quic

@@ -1,0 +1,28 @@
+#include <array>
+
+#include <tandem/bytes/reader.hpp>
+#include <tandem/bytes/writer.hpp>
+#include <tandem/quic/version_negotiation.hpp>
+
+namespace tandem::quic {
+
+std::size_t write_version_negotiation(std::span<std::uint8_t> out, const invariant_header& trigger, random_source& random) {
+    const auto dice = random();
+    // RFC 9000 15: 0x?a?a?a?a is reserved for this. Never the version that is answered: that would list the client's own.
+    auto grease = (static_cast<std::uint32_t>(dice >> 8) & 0xf0f0f0f0) | 0x0a0a0a0a;
+    if (grease == trigger.version) grease ^= 0x10101010;
+    const std::array<std::uint32_t, 2> versions{grease, static_cast<std::uint32_t>(version::v1)};
+    writer w(out);
+    if (!write_version_negotiation(w, trigger.source, trigger.destination, versions, static_cast<std::uint8_t>(dice))) return 0;
+    return w.size();
+}
+
+bool lists_version(std::span<const std::uint8_t> versions, version wanted) {
+    reader in(versions);
+    while (in.remaining() >= 4) {
+        if (in.u32() == static_cast<std::uint32_t>(wanted)) return true;
+    }
+    return false;
+}
+
+}  // namespace tandem::quic
