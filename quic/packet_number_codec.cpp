@@ -18,7 +18,7 @@ std::uint64_t decode_packet_number(std::uint64_t truncated, std::size_t size, st
     std::uint64_t half = window / 2;
     std::uint64_t candidate = (expected & ~(window - 1)) | truncated;
     if (candidate + half <= expected && candidate <= max_packet_number - window) return candidate + window;
-    if (candidate > expected + half && candidate >= window) return candidate - window;
+    if ((candidate > expected + half || candidate > max_packet_number) && candidate >= window) return candidate - window;
     return candidate;
 }
 
