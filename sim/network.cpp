@@ -107,7 +107,7 @@ void network::send_train(node_id from, const train& out) {
     for (std::size_t i = 0; i < out.count(); ++i) {
         packet.payload = out.datagram(i);
         packet.size = packet.payload.size() + (packet.wire == wire_format::udp ? udp_overhead(out.path.remote.address.is_v6) : 0);
-        packet.index = i;
+        packet.offset = i * out.segment_size;
         send(packet);
     }
 }

@@ -27,7 +27,7 @@ struct packet_view {
     ecn mark = ecn::not_ect;
     std::span<const std::uint8_t> payload;
     std::size_t size = 0;                 // of the IP packet
-    std::size_t index = 0;                // which datagram of its train, from 0
+    std::size_t offset = 0;               // where the payload lies in its train
 };
 
 using tap = std::function<void(const packet_view&, const passage&)>;

@@ -1,0 +1,191 @@
+#include "compare_summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "quantities.hpp"
+
+namespace tandem::compare {
+
+namespace {
+
+constexpr double significance = 0.05;
+
+// P(X <= k) for X ~ Binomial(n, 1/2).
+double binomial_half_at_most(std::size_t k, std::size_t n) {
+    double sum = 0;
+    for (std::size_t i = 0; i <= k; ++i) {
+        sum += std::exp(std::lgamma(static_cast<double>(n) + 1) - std::lgamma(static_cast<double>(i) + 1) -
+                        std::lgamma(static_cast<double>(n - i) + 1) - static_cast<double>(n) * std::log(2.0));
+    }
+    return std::min(sum, 1.0);
+}
+
+cell_summary summarise(const cell_result& c) {
+    cell_summary s;
+    s.which = c.which;
+    s.runs = c.runs.size();
+    std::vector<duration> pages;
+    for (const auto& run : c.runs) {
+        if (run.complete()) {
+            pages.push_back(run.page);
+            s.ledger.add(run.ledger);
+        } else if (s.failed++ == 0) {
+            s.first_failure = run.failure;
+        }
+    }
+    s.page = median_interval(pages);
+    const auto of_median = std::find_if(c.runs.begin(), c.runs.end(),
+                                        [&](auto& run) { return run.complete() && run.page == s.page.median; });
+    s.median_run = of_median == c.runs.end() ? 0 : static_cast<std::size_t>(of_median - c.runs.begin());
+    return s;
+}
+
+duration first_start(const run_result& run) {
+    duration first = duration::max();
+    for (const auto& o : run.objects) first = std::min(first, o.start);
+    return first;
+}
+
+std::optional<paired> compare_pair(const cell_result& a, const cell_result& b) {
+    paired p;
+    p.a = a.which;
+    p.b = b.which;
+    std::vector<duration> gains, starts;
+    for (std::size_t i = 0; i < std::min(a.runs.size(), b.runs.size()); ++i) {
+        if (!a.runs[i].complete() || !b.runs[i].complete()) continue;
+        gains.push_back(b.runs[i].page - a.runs[i].page);
+        starts.push_back(first_start(b.runs[i]) - first_start(a.runs[i]));
+        p.a_sooner += gains.back() > duration::zero();
+        p.b_sooner += gains.back() < duration::zero();
+    }
+    p.runs = gains.size();
+    if (p.runs == 0) return std::nullopt;
+    p.p_value = sign_test(p.a_sooner, p.b_sooner);
+    p.gain = median_interval(gains);
+    p.start_gain = median_interval(starts);
+    return p;
+}
+
+std::string ms(duration d) { return format_number(static_cast<double>(d.count()) / 1e6, 0) + " ms"; }
+
+std::string byte_seconds(wait_sum sum, std::size_t runs) {
+    return format_bytes(static_cast<std::uint64_t>(static_cast<double>(sum) / 1e9 / static_cast<double>(std::max<std::size_t>(runs, 1)))) +
+           "·s";
+}
+
+std::string headline(const comparison& c, const paired& p) {
+    const auto quic = c.find(cell::h3_quic)->page.median, tcp = c.find(cell::h3_tcp)->page.median;
+    const std::string where = "On a link with " + describe_link(c.what);
+    const auto percent = std::abs(static_cast<double>((tcp - quic).count()) / static_cast<double>(tcp.count()));
+    const std::string medians = "median " + ms(quic) + " against " + ms(tcp);
+    const bool quic_sooner = p.gain.median > duration::zero();
+    if (p.runs == 1) {
+        if (p.gain.median == duration::zero()) return where + " both transports finished the page at the same time, " + ms(quic) + ".";
+        return where + " HTTP/3 over QUIC finished the page " + ms(quic_sooner ? tcp - quic : quic - tcp) +
+               (quic_sooner ? " sooner" : " later") + " than the same HTTP/3 over TCP: " + ms(quic) + " against " + ms(tcp) + ".";
+    }
+    const auto wins = quic_sooner ? p.a_sooner : p.b_sooner;
+    const std::string evidence = std::to_string(wins) + " of " + std::to_string(p.runs) + " paired runs, sign test p " +
+                                 (p.p_value < 0.0001 ? "< 0.0001" : "= " + format_fixed(p.p_value, 4));
+    if (p.p_value >= significance) {
+        return where + " these " + std::to_string(p.runs) +
+               " runs show no difference between HTTP/3 over QUIC and the same HTTP/3 over TCP that could not be chance (" + medians + "; " +
+               (quic_sooner ? "QUIC" : "TCP") + " sooner in " + evidence + ").";
+    }
+    return where + " HTTP/3 over QUIC finished the page " + format_percent(std::round(percent * 1000) / 1000) +
+           (quic_sooner ? " sooner" : " later") + " than the same HTTP/3 over TCP (" + medians + "; " +
+           (quic_sooner ? "sooner" : "later") + " in " + evidence + ").";
+}
+
+std::string handshake_sentence(const paired& p) {
+    const auto rest = p.gain.median - p.start_gain.median;
+    return "QUIC could send its first request " + ms(p.start_gain.median) +
+           " earlier because its handshake carries the transport's and TLS's at once; the rest of the page made a difference of " +
+           (rest < duration::zero() ? "-" : "") + ms(rest < duration::zero() ? -rest : rest) + ".";
+}
+
+std::string blocking_sentence(const comparison& c) {
+    const auto& tcp = *c.find(cell::h3_tcp);
+    const auto& quic = *c.find(cell::h3_quic);
+    const auto blocked = tcp.ledger.of(wait_cause::other_stream_hole);
+    if (blocked == 0 && quic.ledger.of(wait_cause::other_stream_hole) == 0) {
+        return "No byte of one object waited for a missing byte of another on either transport: there was no head-of-line blocking "
+               "between streams.";
+    }
+    return "Over TCP, " + byte_seconds(blocked, tcp.complete()) + " of the " + byte_seconds(tcp.ledger.total, tcp.complete()) +
+           " that received bytes waited on average were bytes held back by a hole in another object's data; over QUIC " +
+           (quic.ledger.of(wait_cause::other_stream_hole) == 0 ? "none" : byte_seconds(quic.ledger.of(wait_cause::other_stream_hole), quic.complete())) +
+           " were.";
+}
+
+std::vector<std::string> verdict(const comparison& c) {
+    std::vector<std::string> sentences;
+    if (c.quic_against_tcp) {
+        sentences.push_back(headline(c, *c.quic_against_tcp));
+        sentences.push_back(handshake_sentence(*c.quic_against_tcp));
+        sentences.push_back(blocking_sentence(c));
+    } else {
+        const auto best = std::min_element(c.summaries.begin(), c.summaries.end(), [](auto& a, auto& b) {
+            return std::pair(a.complete() == 0, a.page.median) < std::pair(b.complete() == 0, b.page.median);
+        });
+        if (best != c.summaries.end() && best->complete() != 0) {
+            sentences.push_back("On a link with " + describe_link(c.what) + " the median page time of " + std::string(name(best->which)) +
+                                " was " + ms(best->page.median) + (c.summaries.size() > 1 ? ", the shortest of the cells." : "."));
+        }
+    }
+    for (const auto& s : c.summaries) {
+        if (s.failed == 0) continue;
+        sentences.push_back(std::string(name(s.which)) + ": " + std::to_string(s.failed) + " of " + std::to_string(s.runs) +
+                            " runs did not complete the page (" + s.first_failure + "); the numbers are of the others.");
+    }
+    return sentences;
+}
+
+}  // namespace
+
+interval median_interval(std::vector<duration> values) {
+    if (values.empty()) return {};
+    std::sort(values.begin(), values.end());
+    const auto n = values.size();
+    interval i{values[(n - 1) / 2], values.front(), values.back()};
+    // The largest k with P(X < k) <= 2.5 %: the k-th value from each end bounds the median with 95 % confidence or more.
+    for (std::size_t k = 1; k <= n / 2 && binomial_half_at_most(k - 1, n) <= significance / 2; ++k) {
+        i.low = values[k - 1];
+        i.high = values[n - k];
+    }
+    return i;
+}
+
+double sign_test(std::size_t negative, std::size_t positive) {
+    const auto n = negative + positive;
+    if (n == 0) return 1;
+    return std::min(1.0, 2 * binomial_half_at_most(std::min(negative, positive), n));
+}
+
+const cell_summary* comparison::find(cell which) const {
+    const auto found = std::find_if(summaries.begin(), summaries.end(), [&](auto& s) { return s.which == which; });
+    return found == summaries.end() ? nullptr : &*found;
+}
+
+const run_result* comparison::median_run(cell which) const {
+    const auto* s = find(which);
+    if (s == nullptr || s->complete() == 0) return nullptr;
+    return &cells[static_cast<std::size_t>(s - summaries.data())].runs[s->median_run];
+}
+
+comparison summarise(const scenario& what, std::vector<cell_result> cells) {
+    comparison c{.what = what, .cells = std::move(cells)};
+    for (const auto& one : c.cells) c.summaries.push_back(summarise(one));
+    const auto at = [&](cell which) {
+        return std::find_if(c.cells.begin(), c.cells.end(), [&](auto& r) { return r.which == which; });
+    };
+    if (at(cell::h3_quic) != c.cells.end() && at(cell::h3_tcp) != c.cells.end()) {
+        c.quic_against_tcp = compare_pair(*at(cell::h3_quic), *at(cell::h3_tcp));
+    }
+    c.verdict = verdict(c);
+    return c;
+}
+
+}  // namespace tandem::compare

@@ -1,0 +1,31 @@
+// What the simulated hosts have in common, whatever their transport: a client that loads a page, a server that has it.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/sim/congestion_log.hpp>
+#include <tandem/sim/network.hpp>
+#include <tandem/sim/page_loader.hpp>
+
+namespace tandem::sim {
+
+constexpr std::uint16_t web_port = 443;
+
+class web_client : public node {
+public:
+    virtual const page_loader& loader() const = 0;
+};
+
+class web_server : public node {
+public:
+    // The objects (ascending, each once) whose response this packet of the server carries bytes of. Only for a packet that is
+    // being sent right now, as in a drop filter.
+    virtual std::vector<std::size_t> objects_in(const packet_view& packet) = 0;
+    virtual const congestion_log& congestion() const = 0;
+    // What the server's bytes waited for before they were sent: flow control, on all its connections.
+    virtual wait_ledger sending_ledger() const = 0;
+};
+
+}  // namespace tandem::sim
