@@ -10,6 +10,7 @@
 #include <tandem/http/error.hpp>
 #include <tandem/http/limits.hpp>
 #include <tandem/quic/connection.hpp>
+#include <tandem/quic/event.hpp>
 
 namespace tandem::http {
 
@@ -22,7 +23,7 @@ public:
     quic_client& operator=(quic_client&&) noexcept;
 
     // Pass every event of the connection, then pump() once.
-    void on_event(const quic::event&, time_point now);
+    void on_event(const quic::connection_event&, time_point now);
     // Moves bytes between HTTP and the streams. Call after events, and after the session was given work; then let the connection transmit.
     void pump(time_point now);
 

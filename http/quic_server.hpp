@@ -9,6 +9,7 @@
 #include <tandem/http/limits.hpp>
 #include <tandem/http/server_session.hpp>
 #include <tandem/quic/connection.hpp>
+#include <tandem/quic/event.hpp>
 
 namespace tandem::http {
 
@@ -19,7 +20,7 @@ public:
     quic_server(quic_server&&) noexcept;
     quic_server& operator=(quic_server&&) noexcept;
 
-    void on_event(const quic::event&, time_point now);
+    void on_event(const quic::connection_event&, time_point now);
     void pump(time_point now);
 
     server_session& session();

@@ -1,0 +1,37 @@
+// A QUIC connection as a stream_transport. A private part of quic_client and quic_server.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include <tandem/http/error.hpp>
+#include <tandem/http/stream_transport.hpp>
+#include <tandem/quic/connection.hpp>
+#include <tandem/quic/event.hpp>
+
+namespace tandem::http {
+
+class quic_transport final : public stream_transport {
+public:
+    explicit quic_transport(quic::connection& connection) : connection_(connection) {}
+
+    // Keeps what concerns streams for poll_stream_event(); returns why the connection is over, if it is.
+    std::optional<session_error> take(const quic::connection_event&, time_point now);
+    void set_now(time_point now) { now_ = now; }
+
+    std::optional<quic::stream_id> open(quic::direction) override;
+    std::size_t write(quic::stream_id, std::span<const std::uint8_t> data, bool end, time_point now) override;
+    read_result read(quic::stream_id, std::span<std::uint8_t> out, time_point now, wait_ledger* ledger) override;
+    void reset(quic::stream_id, std::uint64_t code) override;
+    void stop_sending(quic::stream_id, std::uint64_t code) override;
+    void set_priority(quic::stream_id, const priority&) override;
+    void close(std::uint64_t code, std::string_view reason, time_point now) override;
+    std::optional<stream_event> poll_stream_event() override;
+
+private:
+    quic::connection& connection_;
+    std::deque<stream_event> events_;
+    time_point now_;
+};
+
+}  // namespace tandem::http
