@@ -1,0 +1,281 @@
+// `tandem get`.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <set>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <tandem/net/clock.hpp>
+#include <tandem/net/key_log_file.hpp>
+#include <tandem/tls/context.hpp>
+
+#include "exit_code.hpp"
+#include "get_report.hpp"
+
+namespace tandem::apps {
+
+namespace {
+
+constexpr auto progress_interval = std::chrono::milliseconds(200);
+constexpr auto first_retry_delay = std::chrono::seconds(1);  // doubles
+
+int fail(int code, const std::string& text) {
+    std::fprintf(stderr, "tandem: %s\n", text.c_str());
+    return code;
+}
+
+duration seconds(double s) { return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s)); }
+
+// HOST:PORT:ADDRESS[,ADDRESS]; addresses may be in brackets.
+std::optional<net::address_override> parse_override(const std::string& text) {
+    auto first = text.find(':'), second = text.find(':', first == std::string::npos ? first : first + 1);
+    if (second == std::string::npos) return std::nullopt;
+    net::address_override out;
+    out.host = http::to_lower(text.substr(0, first));
+    auto port = std::strtoul(text.substr(first + 1, second - first - 1).c_str(), nullptr, 10);
+    if (port == 0 || port > 65535) return std::nullopt;
+    out.port = static_cast<std::uint16_t>(port);
+    for (std::size_t begin = second + 1; begin <= text.size();) {
+        auto end = std::min(text.find(',', begin), text.size());
+        auto address = text.substr(begin, end - begin);
+        if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+        auto parsed = ip_address::parse(address);
+        if (!parsed) return std::nullopt;
+        out.addresses.push_back(*parsed);
+        begin = end + 1;
+    }
+    if (out.addresses.empty()) return std::nullopt;
+    return out;
+}
+
+class getter {
+public:
+    getter(const get_options& options, const get_plan& plan, net::http_client_options client_options);
+    int run();
+
+private:
+    struct running {
+        std::shared_ptr<get_transfer> sink;
+        unsigned retries = 0;
+    };
+
+    void submit_more();
+    void submit(std::size_t index, unsigned retries);
+    void done(std::size_t index, const get_result& result);
+    bool retry(std::size_t index, const get_result& result);
+    void tell(const get_result& result);
+    void show_progress();
+    void clear_progress();
+    void trace(std::string_view text, char mark) const;
+
+    const get_options& options_;
+    const get_plan& plan_;
+    boost::asio::io_context io_{1};
+    net::http_client client_;
+    boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
+    boost::asio::steady_timer progress_timer_{io_};
+    transfer_options transfer_options_;
+    std::map<std::size_t, running> running_;
+    std::map<std::size_t, std::unique_ptr<boost::asio::steady_timer>> waiting_;  // to be tried again
+    std::vector<get_result> results_;
+    std::set<std::string> told_;
+    std::size_t next_ = 0;
+    std::uint64_t finished_bytes_ = 0;
+    std::size_t failures_ = 0;
+    time_point begun_ = net::now();
+    bool progress_ = false;
+    bool progress_shown_ = false;
+    int exit_code_ = exit_code::ok;
+};
+
+getter::getter(const get_options& options, const get_plan& plan, net::http_client_options client_options)
+    : options_(options), plan_(plan), client_(io_.get_executor(), [&] {
+          if (options.verbose) client_options.connection.trace = [this](std::string_view line) { trace(line, '*'); };
+          return std::move(client_options);
+      }()) {
+    transfer_options_ = {options.include_headers || options.head, options.fail, options.create_dirs, {}};
+    if (options.verbose) transfer_options_.trace = [this](std::string_view text) { trace(text, '<'); };
+    bool to_terminal = plan.jobs.front().output.empty() && !plan.jobs.front().drop && ::isatty(STDOUT_FILENO);
+    progress_ = !options.silent && !options.verbose && !to_terminal && ::isatty(STDERR_FILENO);
+}
+
+// Each line of `text` with a mark before it, as curl -v does.
+void getter::trace(std::string_view text, char mark) const {
+    while (!text.empty()) {
+        auto end = text.find('\n');
+        auto line = text.substr(0, end);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        std::fprintf(stderr, "%c %.*s\n", mark, static_cast<int>(line.size()), line.data());
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+}
+
+int getter::run() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+        if (error) return;
+        exit_code_ = exit_code::interrupted;
+        clear_progress();
+        fail(exit_code_, "interrupted");
+        io_.stop();
+    });
+    submit_more();
+    if (progress_) show_progress();
+    io_.run();
+    return exit_code_;
+}
+
+void getter::submit_more() {
+    auto limit = options_.parallel ? options_.parallel_max : 1;
+    while (next_ < plan_.jobs.size() && running_.size() + waiting_.size() < limit) submit(next_++, 0);
+    if (!running_.empty() || !waiting_.empty() || next_ < plan_.jobs.size()) return;
+    clear_progress();
+    if (failures_ > 1 && failures_ > told_.size()) {
+        std::fprintf(stderr, "tandem: %zu of %zu transfers failed\n", failures_, plan_.jobs.size());
+    }
+    if (options_.json) std::fputs(json_report(results_, exit_code_).c_str(), stdout);
+    std::fflush(stdout);
+    io_.stop();
+}
+
+void getter::submit(std::size_t index, unsigned retries) {
+    const auto& job = plan_.jobs[index];
+    net::http_request request;
+    request.url = job.url;
+    request.method = plan_.method;
+    request.fields = plan_.fields;
+    request.body = plan_.body;
+    request.has_body = plan_.has_body;
+    request.timeout = seconds(options_.max_time);
+    if (options_.verbose) {
+        std::string text = plan_.method + " " + job.url.path + "\nhost: " + job.url.authority() + "\n";
+        for (const auto& f : plan_.fields) text += f.name + ": " + f.value + "\n";
+        trace(text, '>');
+    }
+    auto sink = std::make_shared<get_transfer>(job, plan_.method, transfer_options_,
+                                               [this, index](const get_result& result) { done(index, result); });
+    running_[index] = {sink, retries};
+    client_.submit(std::move(request), sink);
+}
+
+void getter::done(std::size_t index, const get_result& result) {
+    if (retry(index, result)) return;
+    auto node = running_.extract(index);  // destroyed when this function ends, not under the caller's feet
+    finished_bytes_ += result.info.body_bytes;
+    tell(result);
+    boost::asio::post(io_, [this, keep = std::move(node.mapped().sink)] { submit_more(); });
+}
+
+bool getter::retry(std::size_t index, const get_result& result) {
+    auto retries = running_[index].retries;
+    if (!result.transient || retries >= options_.retry) return false;
+    auto delay = first_retry_delay * (1 << std::min(retries, 9U));
+    clear_progress();
+    std::fprintf(stderr, "tandem: %s; trying again in %lld s\n",
+                 result.error.empty() ? (result.job->url.to_string() + " answered " + std::to_string(result.response->status)).c_str()
+                                      : result.error.c_str(),
+                 static_cast<long long>(delay.count()));
+    auto keep = running_.extract(index);
+    auto& timer = waiting_[index];
+    timer = std::make_unique<boost::asio::steady_timer>(io_, delay);
+    timer->async_wait([this, index, retries, sink = std::move(keep.mapped().sink)](const boost::system::error_code& error) {
+        if (error) return;
+        waiting_.erase(index);
+        submit(index, retries + 1);
+    });
+    return true;
+}
+
+void getter::tell(const get_result& result) {
+    if (result.exit_code != 0) {
+        ++failures_;
+        if (exit_code_ == exit_code::ok) exit_code_ = result.exit_code;
+        // A host that cannot be reached fails all its transfers with the same words: once is enough.
+        if (told_.insert(result.error).second) {
+            clear_progress();
+            fail(result.exit_code, result.error);
+        }
+    }
+    if (!options_.write_out.empty()) {
+        clear_progress();
+        std::fputs(write_out(options_.write_out, result).c_str(), stdout);
+        std::fflush(stdout);
+    }
+    if (options_.json) results_.push_back(result);
+}
+
+void getter::show_progress() {
+    progress_state state;
+    state.total = plan_.jobs.size();
+    state.done = next_ - running_.size() - waiting_.size();
+    state.bytes = finished_bytes_;
+    for (const auto& [index, r] : running_) {
+        state.bytes += r.sink->received();
+        if (state.total == 1) state.expected = r.sink->expected();
+    }
+    state.seconds = std::chrono::duration<double>(net::now() - begun_).count();
+    winsize size{};
+    std::size_t columns = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79U;
+    std::fprintf(stderr, "\r\033[K%s", progress_line(state, columns).c_str());
+    progress_shown_ = true;
+    progress_timer_.expires_after(progress_interval);
+    progress_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) show_progress();
+    });
+}
+
+void getter::clear_progress() {
+    if (std::exchange(progress_shown_, false)) std::fputs("\r\033[K", stderr);
+}
+
+std::vector<net::http_protocol> protocols(const get_options& o) {
+    using net::http_protocol;
+    if (o.http3_only) return {http_protocol::http3};
+    if (o.http3) return {http_protocol::http3, http_protocol::http1};
+    if (o.qmux) return {http_protocol::http3_qmux};
+    return {http_protocol::http1};
+}
+
+}  // namespace
+
+int run_get(const get_options& o) {
+    get_plan plan;
+    get_failure why;
+    if (!make_plan(o, plan, why)) return fail(why.code, why.text);
+
+    net::http_client_options options;
+    for (const auto& text : o.resolve) {
+        auto parsed = parse_override(text);
+        if (!parsed) return fail(exit_code::usage, "--resolve " + text + " is not HOST:PORT:ADDRESS");
+        options.connection.overrides.push_back(std::move(*parsed));
+    }
+    tls::client_options tls_options;
+    tls_options.verify = !o.insecure;
+    tls_options.ca_file = o.cacert;
+    if (const char* keylog = std::getenv("SSLKEYLOGFILE"); keylog != nullptr && *keylog != '\0') {
+        std::string text;
+        tls_options.key_log = net::key_log_file(keylog, text);
+        if (!tls_options.key_log) return fail(exit_code::write, "SSLKEYLOGFILE: " + text);
+    }
+    tls::error tls_error;
+    options.connection.tls = tls::client_context::create(tls_options, tls_error);
+    if (!options.connection.tls) return fail(exit_code::roots, tls_error.text);
+    options.connection.connect_timeout = seconds(o.connect_timeout);
+    auto& quic = options.connection.quic;
+    quic.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
+    quic.max_datagram_size = o.max_datagram_size;
+    options.protocols = protocols(o);
+    if (!o.parallel) options.http1_connections = 1;
+    options.concurrent_requests = o.parallel ? o.parallel_max : 1;
+
+    getter get(o, plan, std::move(options));
+    return get.run();
+}
+
+}  // namespace tandem::apps

@@ -1,0 +1,102 @@
+#include "get_options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+#include "command.hpp"
+#include "exit_code.hpp"
+
+namespace tandem::apps {
+
+namespace {
+
+const std::string footer = std::string(
+    "Without a protocol option https: URLs are fetched over HTTP/1.1, as http: URLs always are. --http3 tries QUIC first and\n"
+    "falls back to HTTP/1.1 if no QUIC connection can be made within 3 seconds.\n"
+    "URLs may hold [1-100], [001-100], [a-z] and {one,two}; #1 in -o stands for what the first of these is.\n"
+    "A file appears under its name when it is complete, never before. SSLKEYLOGFILE names a file for TLS secrets.\n"
+    "\n"
+    "-w prints after each transfer, with \\n and \\t: %{http_code} %{http_version} %{size_download} %{speed_download}\n"
+    "  %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}\n"
+    "  %{url} %{filename_effective} %{content_type} %{remote_ip} %{remote_port} %{num_connects} %{exitcode} %{errormsg}\n"
+    "\n"
+    "Examples:\n"
+    "  tandem get --http3 https://example.org/\n"
+    "  tandem get --http3-only -k -o /dev/null -w '%{time_total}\\n' https://localhost:4433/big.bin\n"
+    "  tandem get --http3-only --parallel -O --output-dir copies 'https://localhost:4433/file[1-100].txt'\n"
+    "  tandem get --parallel -O --from-file urls.txt\n"
+    "  tandem get -X POST -d @form.txt -H 'Content-Type: text/plain' https://example.org/upload\n"
+    "\n") + get_exit_codes;
+
+void add_output_options(CLI::App& sub, get_options& o) {
+    auto group = "Output";
+    sub.add_option("-o,--output", o.outputs, "Write to this file; given several times, for the URLs in their order. '-' is standard output")
+        ->take_all()->allow_extra_args(false)->group(group);
+    sub.add_flag("-O,--remote-name", o.remote_name, "Write to a file named as the last part of the URL")->group(group);
+    sub.add_option("--output-dir", o.output_dir, "Directory for the files of -o and -O")->group(group);
+    sub.add_flag("--create-dirs", o.create_dirs, "Make directories that are missing")->group(group);
+    sub.add_flag("-i,--include", o.include_headers, "Write the response's header section before the body")->group(group);
+    sub.add_flag("-I,--head", o.head, "Ask for the header section only (HEAD), and print it")->group(group);
+    sub.add_flag("-f,--fail", o.fail, "Treat status 400 and above as an error: write nothing, exit code 22")->group(group);
+    sub.add_option("-w,--write-out", o.write_out, "Print this after each transfer, see below")->group(group);
+    sub.add_flag("--json", o.json, "Print one JSON document about all transfers; bodies are dropped unless -o or -O say where to")->group(group);
+    sub.add_flag("-v,--verbose", o.verbose, "Tell each step, with header sections")->group(group);
+    sub.add_flag("-s,--silent", o.silent, "No progress bar. Errors are still told")->group(group);
+    sub.add_flag("-S,--show-error", o.show_error, "Accepted for curl's sake: errors are always told")->group(group);
+}
+
+void add_request_options(CLI::App& sub, get_options& o) {
+    auto group = "Request";
+    sub.add_option("-X,--request", o.method, "Method (default: GET, POST with -d, HEAD with -I)")->group(group);
+    sub.add_option("-H,--header", o.headers, "Field line 'Name: value'; once more for each further one")
+        ->take_all()->allow_extra_args(false)->group(group);
+    sub.add_option("-d,--data", o.data, "Body; @FILE takes it from a file, @- from standard input; several are joined with '&'")
+        ->take_all()->allow_extra_args(false)->group(group);
+    sub.add_option("-r,--range", o.range, "Bytes to ask for, for example 0-99 or -500")->group(group);
+    sub.add_option("-A,--user-agent", o.user_agent, "User-Agent field")->group(group);
+    sub.add_option("--from-file", o.from_file, "Take URLs from this file too, one per line; '-' is standard input")->group(group);
+    sub.add_flag("-g,--globoff", o.globoff, "Take [ ] { } in URLs as they are")->group(group);
+}
+
+void add_connection_options(CLI::App& sub, get_options& o) {
+    auto group = "Connection";
+    auto* http1 = sub.add_flag("--http1.1", o.http1, "HTTP/1.1 over TLS over TCP")->group(group);
+    auto* http3 = sub.add_flag("--http3", o.http3, "HTTP/3 over QUIC first, HTTP/1.1 if that cannot be had")->group(group);
+    auto* only = sub.add_flag("--http3-only", o.http3_only, "HTTP/3 over QUIC, or fail")->group(group);
+    auto* qmux = sub.add_flag("--qmux", o.qmux, "HTTP/3 over QMux over TLS over TCP (tandem serve speaks it)")->group(group);
+    http1->excludes(http3)->excludes(only)->excludes(qmux);
+    http3->excludes(qmux);
+    only->excludes(qmux);
+    sub.add_flag("-k,--insecure", o.insecure, "Accept any certificate: anybody can pretend to be the server")->group(group);
+    sub.add_option("--cacert", o.cacert, "PEM file of the certificates to trust, instead of the system's")->group(group);
+    sub.add_option("--resolve", o.resolve, "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of asking DNS")
+        ->take_all()->allow_extra_args(false)->group(group);
+    sub.add_option("--connect-timeout", o.connect_timeout, "Seconds to resolve, connect and finish TLS")
+        ->check(CLI::Range(0.001, 86400.0))->capture_default_str()->group(group);
+    sub.add_option("-m,--max-time", o.max_time, "Seconds for each transfer in all")->check(CLI::Range(0.001, 1e7))->group(group);
+    sub.add_option("--retry", o.retry, "Try again this often after a failure that may pass (timeouts, lost connections, 408, 429, 5xx)")
+        ->check(CLI::Range(0, 100))->group(group);
+    sub.add_flag("-Z,--parallel", o.parallel, "Transfer several URLs at a time: HTTP/3 on one connection, HTTP/1.1 on up to six")->group(group);
+    sub.add_option("--parallel-max", o.parallel_max, "Transfers at a time with --parallel")
+        ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
+    sub.add_option("--cc", o.congestion, "Congestion control of what is sent over QUIC: cubic, newreno")
+        ->check(CLI::IsMember({"cubic", "newreno"}))->capture_default_str()->group(group);
+    sub.add_option("--max-datagram-size", o.max_datagram_size, "Largest UDP payload sent, in bytes")
+        ->check(CLI::Range(1200, 65487))->capture_default_str()->group(group);
+}
+
+}  // namespace
+
+void add_get(CLI::App& app, command& chosen) {
+    auto* sub = app.add_subcommand("get", "Fetch URLs over HTTP/1.1 or HTTP/3; its options are curl's where curl has them");
+    auto o = std::make_shared<get_options>();
+    sub->add_option("URL", o->urls, "What to fetch; https:// may be left out");
+    add_output_options(*sub, *o);
+    add_request_options(*sub, *o);
+    add_connection_options(*sub, *o);
+    sub->footer(footer);
+    sub->callback([o, &chosen] { chosen.run = [o] { return run_get(*o); }; });
+}
+
+}  // namespace tandem::apps

@@ -1,0 +1,54 @@
+// What `tandem get` is told.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace tandem::apps {
+
+struct get_options {
+    std::vector<std::string> urls;
+    std::string from_file;
+    bool globoff = false;
+
+    std::vector<std::string> outputs;  // -o, in the order of the URLs
+    bool remote_name = false;          // -O
+    std::string output_dir;
+    bool create_dirs = false;
+    bool include_headers = false;
+    bool head = false;
+    bool fail = false;
+
+    std::string method;
+    std::vector<std::string> headers;
+    std::vector<std::string> data;
+    std::string range;
+    std::string user_agent;
+
+    bool insecure = false;
+    std::string cacert;
+    bool http1 = false;
+    bool http3 = false;
+    bool http3_only = false;
+    bool qmux = false;
+    std::string congestion = "cubic";
+    std::size_t max_datagram_size = 1200;
+    std::vector<std::string> resolve;
+
+    bool parallel = false;
+    std::size_t parallel_max = 100;
+    unsigned retry = 0;
+    double max_time = 0;          // seconds; 0: none
+    double connect_timeout = 30;  // seconds
+
+    std::string write_out;
+    bool json = false;
+    bool verbose = false;
+    bool silent = false;
+    bool show_error = false;
+};
+
+int run_get(const get_options&);
+
+}  // namespace tandem::apps

@@ -1,0 +1,145 @@
+#include "get_plan.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "exit_code.hpp"
+#include "glob.hpp"
+#include "output_file.hpp"
+#include "version.hpp"
+
+namespace tandem::apps {
+
+namespace {
+
+bool read_all(const std::string& file, std::string& out, get_failure& why) {
+    std::ostringstream text;
+    if (file == "-") {
+        text << std::cin.rdbuf();
+    } else {
+        errno = 0;
+        std::ifstream in(file, std::ios::binary);
+        if (in && in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
+        if (!in.is_open() || in.bad() || errno == EISDIR) {
+            why = {exit_code::read, "cannot read " + file + ": " + std::strerror(errno)};
+            return false;
+        }
+    }
+    out = text.str();
+    return true;
+}
+
+std::string trimmed(std::string_view text) {
+    auto begin = text.find_first_not_of(" \t\r");
+    if (begin == std::string_view::npos) return {};
+    return std::string(text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1));
+}
+
+bool collect_urls(const get_options& o, std::vector<std::string>& urls, get_failure& why) {
+    urls = o.urls;
+    if (!o.from_file.empty()) {
+        std::string text;
+        if (!read_all(o.from_file, text, why)) return false;
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+            auto url = trimmed(line);
+            if (!url.empty() && url.front() != '#') urls.push_back(url);
+        }
+    }
+    if (!urls.empty()) return true;
+    why = {exit_code::usage, "no URL given (see tandem get --help)"};
+    return false;
+}
+
+bool make_fields(const get_options& o, get_plan& plan, get_failure& why) {
+    plan.fields.append("user-agent", o.user_agent.empty() ? std::string("tandem/") + version : o.user_agent);
+    plan.fields.append("accept", "*/*");
+    if (!o.range.empty()) plan.fields.append("range", "bytes=" + o.range);
+    if (plan.has_body) plan.fields.append("content-type", "application/x-www-form-urlencoded");
+    for (const auto& line : o.headers) {
+        auto colon = line.find(':');
+        auto name = http::to_lower(trimmed(std::string_view(line).substr(0, colon)));
+        auto value = colon == std::string::npos ? std::string() : trimmed(std::string_view(line).substr(colon + 1));
+        if (colon == std::string::npos || !http::is_token(name) || !http::is_field_value(value)) {
+            why = {exit_code::usage, "-H '" + line + "' is not 'Name: value'"};
+            return false;
+        }
+        if (name == "user-agent" || name == "accept" || name == "range" || name == "content-type") plan.fields.erase(name);
+        if (!value.empty()) plan.fields.append(name, value);
+    }
+    return true;
+}
+
+bool make_body(const get_options& o, get_plan& plan, get_failure& why) {
+    for (const auto& data : o.data) {
+        std::string part = data;
+        if (data.starts_with('@') && !read_all(data.substr(1), part, why)) return false;
+        if (plan.has_body) plan.body += '&';
+        plan.body += part;
+        plan.has_body = true;
+    }
+    return true;
+}
+
+bool name_output(const get_options& o, std::size_t index, const globbed_url& globbed, get_job& job, get_failure& why) {
+    std::string name;
+    if (index < o.outputs.size()) {
+        name = fill_in_parts(o.outputs[index], globbed.parts);
+        if (name == "-") return true;
+    } else if (o.remote_name) {
+        name = safe_file_name(job.url.file_name());
+        if (name.empty()) {
+            why = {exit_code::url, "the URL ends without a file name for -O: " + job.url.to_string()};
+            return false;
+        }
+    } else {
+        job.drop = o.json;
+        return true;
+    }
+    job.output = (std::filesystem::path(o.output_dir) / name).string();
+    return true;
+}
+
+}  // namespace
+
+bool make_plan(const get_options& o, get_plan& plan, get_failure& why) {
+    std::vector<std::string> urls;
+    if (!collect_urls(o, urls, why) || !make_body(o, plan, why) || !make_fields(o, plan, why)) return false;
+    if (!o.method.empty()) {
+        plan.method = o.method;
+    } else {
+        plan.method = o.head ? "HEAD" : plan.has_body ? "POST" : "GET";
+    }
+    if (!http::is_token(plan.method)) return why = {exit_code::usage, "-X '" + plan.method + "' is no method"}, false;
+    std::string text;
+    for (std::size_t i = 0; i < urls.size(); ++i) {
+        std::vector<globbed_url> all{{urls[i], {}}};
+        if (!o.globoff) {
+            auto expanded = expand_globs(urls[i], text);
+            if (!expanded) return why = {exit_code::url, "bad URL " + urls[i] + ": " + text}, false;
+            all = std::move(*expanded);
+        }
+        for (const auto& globbed : all) {
+            auto url = http::parse_url(globbed.url, text);
+            if (!url) return why = {exit_code::url, "bad URL " + globbed.url + ": " + text}, false;
+            get_job job{std::move(*url), {}, false};
+            if (!name_output(o, i, globbed, job, why)) return false;
+            if (o.http3_only && job.url.scheme == "http") {
+                return why = {exit_code::url, "HTTP/3 needs an https: URL, not " + globbed.url}, false;
+            }
+            plan.jobs.push_back(std::move(job));
+        }
+    }
+    bool to_stdout = false;
+    for (const auto& job : plan.jobs) to_stdout = to_stdout || (job.output.empty() && !job.drop);
+    if (to_stdout && o.parallel && plan.jobs.size() > 1) {
+        return why = {exit_code::usage, "several URLs to standard output at a time would be mixed up: give -o or -O with --parallel"}, false;
+    }
+    return true;
+}
+
+}  // namespace tandem::apps

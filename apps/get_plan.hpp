@@ -1,0 +1,37 @@
+// From the options of `tandem get` to the list of what is to be transferred.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <tandem/http/message.hpp>
+#include <tandem/http/url.hpp>
+
+#include "get_options.hpp"
+
+namespace tandem::apps {
+
+struct get_job {
+    http::url url;
+    std::string output;  // path; empty: standard output
+    bool drop = false;   // the body goes nowhere
+};
+
+struct get_plan {
+    std::vector<get_job> jobs;
+    std::string method = "GET";
+    http::fields fields;
+    std::string body;
+    bool has_body = false;
+};
+
+// An exit code and one line for a person.
+struct get_failure {
+    int code = 0;
+    std::string text;
+};
+
+// Returns whether it could be made; if not, says why.
+bool make_plan(const get_options&, get_plan& plan, get_failure& why);
+
+}  // namespace tandem::apps

@@ -1,0 +1,157 @@
+#include "get_report.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "exit_code.hpp"
+#include "json_writer.hpp"
+
+namespace tandem::apps {
+
+namespace {
+
+using net::transfer_info;
+
+double seconds_between(time_point from, time_point to) { return std::max(0.0, std::chrono::duration<double>(to - from).count()); }
+
+// Since the transfer was begun; 0 for what did not happen, or had happened before (a connection that was there already).
+double since_start(const transfer_info& info, const std::optional<time_point>& t) { return t ? seconds_between(info.queued, *t) : 0; }
+
+double connection_time(const transfer_info& info, const std::optional<time_point>& t) {
+    return info.reused_connection ? 0 : since_start(info, t);
+}
+
+struct timing {
+    const char* name;
+    double value;
+};
+
+std::vector<timing> timings(const transfer_info& info) {
+    const auto& c = info.connection;
+    return {{"time_namelookup", connection_time(info, c.resolved)},
+            {"time_connect", connection_time(info, c.connected ? c.connected : c.secured)},
+            {"time_appconnect", connection_time(info, c.secured)},
+            {"time_pretransfer", since_start(info, info.submitted)},
+            {"time_starttransfer", since_start(info, info.first_byte)},
+            {"time_total", since_start(info, info.finished)}};
+}
+
+std::string fixed(double value, int digits) {
+    char out[48];
+    std::snprintf(out, sizeof out, "%.*f", digits, value);
+    return out;
+}
+
+std::string field_of(const get_result& r, std::string_view name) {
+    auto value = r.response ? r.response->fields.find(name) : std::nullopt;
+    return value ? std::string(*value) : std::string();
+}
+
+double speed(const transfer_info& info) {
+    auto total = since_start(info, info.finished);
+    return total > 0 ? static_cast<double>(info.body_bytes) / total : 0;
+}
+
+std::string variable(std::string_view name, const get_result& r) {
+    const auto& info = r.info;
+    if (name == "http_code" || name == "response_code") {
+        char out[16];
+        std::snprintf(out, sizeof out, "%03d", r.response ? r.response->status : 0);
+        return out;
+    }
+    if (name == "http_version") return r.response ? std::string(version_text(info.protocol)) : "0";
+    if (name == "size_download") return std::to_string(info.body_bytes);
+    if (name == "speed_download") return fixed(speed(info), 0);
+    if (name == "url" || name == "url_effective") return r.job->url.to_string();
+    if (name == "filename_effective") return r.job->output;
+    if (name == "content_type") return field_of(r, "content-type");
+    if (name == "method") return r.method;
+    if (name == "remote_ip") return info.remote.port == 0 ? std::string() : info.remote.address.to_string();
+    if (name == "remote_port") return std::to_string(info.remote.port);
+    if (name == "num_connects") return info.attempts > 0 && !info.reused_connection ? "1" : "0";
+    if (name == "exitcode") return std::to_string(r.exit_code);
+    if (name == "errormsg") return r.error;
+    for (const auto& t : timings(info)) {
+        if (name == t.name) return fixed(t.value, 6);
+    }
+    return "%{" + std::string(name) + "}";
+}
+
+std::string size_text(double bytes) {
+    const char* units[] = {"B", "kB", "MB", "GB", "TB"};
+    std::size_t unit = 0;
+    while (bytes >= 1000 && unit + 1 < std::size(units)) bytes /= 1000, ++unit;
+    return fixed(bytes, unit == 0 ? 0 : 1) + " " + units[unit];
+}
+
+}  // namespace
+
+std::string write_out(std::string_view format, const get_result& result) {
+    std::string out;
+    for (std::size_t i = 0; i < format.size(); ++i) {
+        auto rest = format.substr(i);
+        if (rest.starts_with("%{")) {
+            auto close = rest.find('}');
+            if (close != std::string_view::npos) {
+                out += variable(rest.substr(2, close - 2), result);
+                i += close;
+                continue;
+            }
+        }
+        if (rest.starts_with("%%")) {
+            out += '%';
+            ++i;
+        } else if (rest.starts_with("\\n") || rest.starts_with("\\t") || rest.starts_with("\\r")) {
+            out += rest[1] == 'n' ? '\n' : rest[1] == 't' ? '\t' : '\r';
+            ++i;
+        } else {
+            out += rest.front();
+        }
+    }
+    return out;
+}
+
+std::string json_report(const std::vector<get_result>& results, int exit_code) {
+    compare::json_writer json(2);
+    json.begin_object().key("transfers").begin_array();
+    for (const auto& r : results) {
+        json.begin_object();
+        json.key("url").value(r.job->url.to_string());
+        json.key("method").value(r.method);
+        json.key("status").value(static_cast<std::uint64_t>(r.response ? r.response->status : 0));
+        json.key("http_version").value(r.response ? version_text(r.info.protocol) : "");
+        json.key("protocol").value(r.response ? net::to_string(r.info.protocol) : "");
+        json.key("bytes").value(r.info.body_bytes);
+        json.key("file").value(r.job->output);
+        json.key("remote").value(r.info.remote.port == 0 ? std::string() : r.info.remote.to_string());
+        json.key("reused_connection").value(r.info.reused_connection);
+        for (const auto& t : timings(r.info)) json.key(t.name).number(fixed(t.value, 6));
+        json.key("exit_code").value(static_cast<std::uint64_t>(r.exit_code));
+        json.key("error").value(r.error);
+        json.end_object();
+    }
+    json.end_array().key("exit_code").value(static_cast<std::uint64_t>(exit_code)).end_object();
+    return json.text() + "\n";
+}
+
+std::string progress_line(const progress_state& s, std::size_t columns) {
+    auto rate = s.seconds > 0 ? static_cast<double>(s.bytes) / s.seconds : 0;
+    std::string out;
+    if (s.total > 1) out += std::to_string(s.done) + "/" + std::to_string(s.total) + " files  ";
+    out += size_text(static_cast<double>(s.bytes));
+    if (s.expected && *s.expected > 0 && s.total == 1) {
+        auto share = std::min(1.0, static_cast<double>(s.bytes) / static_cast<double>(*s.expected));
+        out += " of " + size_text(static_cast<double>(*s.expected)) + "  " + fixed(100 * share, 0) + " %";
+        constexpr std::size_t width = 24;
+        auto filled = static_cast<std::size_t>(share * width);
+        out += "  [" + std::string(filled, '=') + std::string(width - filled, ' ') + "]";
+        if (rate > 0 && s.bytes < *s.expected) {
+            out += "  " + fixed((static_cast<double>(*s.expected) - static_cast<double>(s.bytes)) / rate, 0) + " s left";
+        }
+    }
+    out += "  " + size_text(rate) + "/s";
+    return out.substr(0, columns);
+}
+
+}  // namespace tandem::apps

@@ -1,0 +1,82 @@
+#include "get_transfer.hpp"
+
+#include "exit_code.hpp"
+
+namespace tandem::apps {
+
+std::string_view version_text(net::http_protocol protocol) { return protocol == net::http_protocol::http1 ? "1.1" : "3"; }
+
+void get_transfer::fail(int code, std::string text) {
+    if (result_.exit_code != 0) return;  // the first says it
+    result_.exit_code = code;
+    result_.error = std::move(text);
+}
+
+std::string get_transfer::header_text() const {
+    const auto& response = *result_.response;
+    auto reason = http::reason_phrase(response.status);
+    std::string out = "HTTP/" + std::string(version_text(result_.info.protocol)) + " " + std::to_string(response.status);
+    if (result_.info.protocol == net::http_protocol::http1 && !reason.empty()) out += " " + std::string(reason);
+    out += "\r\n";
+    for (const auto& f : response.fields) out += f.name + ": " + f.value + "\r\n";
+    return out + "\r\n";
+}
+
+bool get_transfer::open_output() {
+    std::string why;
+    if (output_.open(result_.job->output, options_.create_dirs, why)) return true;
+    fail(exit_code::write, why);
+    return false;
+}
+
+bool get_transfer::write(std::span<const std::uint8_t> bytes) {
+    std::string why;
+    if (output_.write(bytes, why)) return true;
+    fail(exit_code::write, why);
+    return false;
+}
+
+void get_transfer::on_response(const http::response& response, const net::transfer_info& info) {
+    result_.response = response;
+    result_.info = info;
+    if (auto length = response.fields.find("content-length")) expected_ = http::parse_content_length(*length);
+    if (options_.trace) options_.trace(header_text());
+    if (response.status >= 400) {
+        result_.transient = response.status == 408 || response.status == 429 || response.status == 500 || response.status == 502 ||
+                            response.status == 503 || response.status == 504;
+        if (options_.fail) {
+            return fail(exit_code::http, result_.job->url.to_string() + ": the server answered " + std::to_string(response.status) + " " +
+                                             std::string(http::reason_phrase(response.status)));
+        }
+    }
+    if (result_.job->drop || !open_output() || !options_.include_headers) return;
+    auto text = header_text();
+    write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+bool get_transfer::on_body(std::span<const std::uint8_t> bytes) {
+    received_ += bytes.size();
+    if (result_.exit_code != 0) return false;
+    return result_.job->drop || write(bytes);
+}
+
+void get_transfer::on_end(const std::optional<net::http_error>& error, const net::transfer_info& info) {
+    result_.info = info;
+    if (error) {
+        using net::failure_class;
+        if (result_.exit_code == 0) {
+            result_.transient = error->kind == failure_class::timed_out || error->kind == failure_class::lost ||
+                                error->kind == failure_class::refused;
+        }
+        fail(exit_code_of(error->kind), error->text);
+    }
+    std::string why;
+    if (result_.exit_code != 0) {
+        output_.discard();
+    } else if (output_.is_open() && !output_.finish(why)) {
+        fail(exit_code::write, why);
+    }
+    done_(result_);
+}
+
+}  // namespace tandem::apps

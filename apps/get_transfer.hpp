@@ -1,0 +1,66 @@
+// One transfer of `tandem get`, from its request to its file.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <tandem/net/http_client.hpp>
+
+#include "get_plan.hpp"
+#include "output_file.hpp"
+
+namespace tandem::apps {
+
+// How a transfer went; complete when `done` was called.
+struct get_result {
+    const get_job* job = nullptr;
+    std::string method;
+    std::optional<http::response> response;
+    net::transfer_info info;
+    int exit_code = 0;
+    std::string error;         // one line; empty: none
+    bool transient = false;    // may go better another time
+};
+
+struct transfer_options {
+    bool include_headers = false;
+    bool fail = false;
+    bool create_dirs = false;
+    std::function<void(std::string_view)> trace;  // header sections, for -v
+};
+
+class get_transfer final : public net::transfer_sink {
+public:
+    get_transfer(const get_job& job, std::string method, const transfer_options& options, std::function<void(const get_result&)> done)
+        : options_(options), done_(std::move(done)) {
+        result_.job = &job;
+        result_.method = std::move(method);
+    }
+
+    void on_response(const http::response&, const net::transfer_info&) override;
+    bool on_body(std::span<const std::uint8_t>) override;
+    void on_end(const std::optional<net::http_error>&, const net::transfer_info&) override;
+
+    std::uint64_t received() const { return received_; }
+    std::optional<std::uint64_t> expected() const { return expected_; }  // Content-Length
+
+private:
+    void fail(int code, std::string text);
+    bool open_output();
+    bool write(std::span<const std::uint8_t> bytes);
+    std::string header_text() const;
+
+    const transfer_options& options_;
+    std::function<void(const get_result&)> done_;
+    get_result result_;
+    output_file output_;
+    std::uint64_t received_ = 0;
+    std::optional<std::uint64_t> expected_;
+};
+
+// "3" or "1.1".
+std::string_view version_text(net::http_protocol);
+
+}  // namespace tandem::apps

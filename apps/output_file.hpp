@@ -1,0 +1,36 @@
+// Where a transfer's bytes go: a file that appears under its name only when it is whole, or a stream.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace tandem::apps {
+
+class output_file {
+public:
+    output_file() = default;
+    ~output_file();  // what is not finished is removed
+    output_file(const output_file&) = delete;
+    output_file& operator=(const output_file&) = delete;
+
+    // "-" or empty: standard output. Devices and pipes are written to directly. On error returns false and says why.
+    bool open(const std::string& path, bool create_directories, std::string& why);
+    bool write(std::span<const std::uint8_t> bytes, std::string& why);
+    // Gives the file its name.
+    bool finish(std::string& why);
+    // Throws away what was written (as far as it can be).
+    void discard();
+    bool is_open() const { return descriptor_ >= 0; }
+
+private:
+    int descriptor_ = -1;
+    std::string path_;
+    std::string temporary_;  // empty: written directly
+    bool owned_ = false;
+};
+
+// What a URL's last segment makes as a file name: decoded, without '/'. Empty if it makes none.
+std::string safe_file_name(std::string_view segment);
+
+}  // namespace tandem::apps

@@ -1,0 +1,201 @@
+// `tandem serve`.
+#include "serve_options.hpp"
+
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <tandem/net/http_server.hpp>
+#include <tandem/net/key_log_file.hpp>
+#include <tandem/net/static_files.hpp>
+#include <tandem/tls/context.hpp>
+#include <tandem/tls/fingerprint.hpp>
+
+#include "exit_code.hpp"
+#include "output_file.hpp"
+
+namespace tandem::apps {
+
+namespace {
+
+int fail(int code, const std::string& text) {
+    std::fprintf(stderr, "tandem: %s\n", text.c_str());
+    return code;
+}
+
+std::int64_t wall_clock() {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+duration seconds(double s) { return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s)); }
+
+// Every connection takes a descriptor; the soft limit is often 1024 where the hard one is far higher.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The certificate of the files, or one made now. Nothing on error.
+std::optional<tls::certificate> find_certificate(const serve_options& o, std::vector<std::string>& names, tls::error& why) {
+    if (!o.cert.empty()) return tls::load_certificate(o.cert, o.key, why);
+    constexpr std::int64_t day = 86400;
+    tls::self_signed_options self;
+    self.names.insert(self.names.end(), o.names.begin(), o.names.end());
+    self.not_before = wall_clock() - day;  // clocks differ
+    self.not_after = wall_clock() + 90 * day;
+    self.serial = static_cast<std::uint64_t>(wall_clock());
+    names = self.names;
+    return tls::self_signed(self, why);
+}
+
+bool save(const std::string& path, const std::string& contents, std::string& why) {
+    output_file file;
+    return file.open(path, false, why) && file.write({reinterpret_cast<const std::uint8_t*>(contents.data()), contents.size()}, why) &&
+           file.finish(why);
+}
+
+bool find_addresses(const serve_options& o, std::vector<ip_address>& out, std::string& why) {
+    for (const auto& text : o.bind) {
+        if (text == "*") {
+            out.push_back(ip_address::v4(0, 0, 0, 0));
+            out.push_back(*ip_address::parse("::"));
+            continue;
+        }
+        auto address = ip_address::parse(text == "localhost" ? "127.0.0.1" : text);
+        if (!address) return why = "--bind " + text + ": not an IP address", false;
+        out.push_back(*address);
+    }
+    if (o.bind.empty()) out = {ip_address::v4(127, 0, 0, 1), *ip_address::parse("::1")};
+    return true;
+}
+
+void log_access(const net::access_record& r) {
+    auto bytes = r.bytes ? std::to_string(*r.bytes) : "-";
+    std::fprintf(stderr, "%s \"%s %s %.*s\" %d %s %.1f ms%s\n", r.source.remote.to_string().c_str(), r.request.method.c_str(),
+                 r.request.path.c_str(), static_cast<int>(r.source.protocol.size()), r.source.protocol.data(), r.status, bytes.c_str(),
+                 std::chrono::duration<double, std::milli>(r.took).count(), r.complete ? "" : " (incomplete)");
+}
+
+std::string url_of(const ip_endpoint& e) {
+    auto address = e.address.to_string();
+    bool any = address == "0.0.0.0" || address == "::";
+    return "https://" + (any ? "localhost:" + std::to_string(e.port) : e.to_string()) + "/";
+}
+
+void announce(const serve_options& o, const net::http_server& server, const tls::certificate& certificate,
+              const std::vector<std::string>& names) {
+    for (const auto& warning : server.warnings()) std::fprintf(stderr, "tandem: %s\n", warning.c_str());
+    if (o.quiet) return;
+    const char* protocols = o.no_quic ? "HTTP/1.1, HTTP/3 over QMux" : o.no_tcp ? "HTTP/3" : "HTTP/3, HTTP/1.1, HTTP/3 over QMux";
+    const char* words = "listening on";
+    for (const auto& e : server.endpoints()) {
+        std::printf("%s %s (%s)\n", words, url_of(e).c_str(), protocols);
+        words = "and on";
+    }
+    if (!names.empty()) {
+        std::string list;
+        for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
+        std::printf("self-signed certificate for %s, SHA-256 %s\n", list.c_str(), tls::fingerprint(certificate).c_str());
+    }
+    std::fflush(stdout);
+}
+
+net::http_server_options server_options(const serve_options& o, std::shared_ptr<const tls::server_context> context,
+                                        std::vector<ip_address> addresses) {
+    net::http_server_options out;
+    out.addresses = std::move(addresses);
+    out.port = o.port;
+    out.quic = !o.no_quic;
+    out.tcp = !o.no_tcp;
+    out.tls = std::move(context);
+    auto& quic = out.quic_config;
+    quic.accepted.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
+    quic.accepted.max_datagram_size = o.max_datagram_size;
+    quic.accepted.max_idle_timeout = seconds(o.idle_timeout);
+    quic.retry = o.retry ? quic::retry_policy::always : quic::retry_policy::when_busy;
+    out.requests.idle_timeout = seconds(o.idle_timeout);
+    if (o.log) {
+        out.access = log_access;
+        out.log = [](std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); };
+    }
+    return out;
+}
+
+// What a start may fail with; 0: none.
+int listen_exit_code(const net::listen_error& error) {
+    if (error.code == boost::system::errc::address_in_use) return exit_code::address_in_use;
+    return exit_code::address_unusable;
+}
+
+int serve(const serve_options& o, const net::static_files& files, const tls::certificate& certificate, const std::vector<std::string>& names,
+          const net::http_server_options& options) {
+    boost::asio::io_context io(1);
+    auto handler = [&files](const http::request& request, const net::request_source&) { return files.respond(request, wall_clock()); };
+    auto server = std::make_unique<net::http_server>(io.get_executor(), options, handler);
+    auto error = server->start();
+    if (error && o.bind.empty() && options.addresses.size() > 1 && error.code != boost::system::errc::address_in_use) {
+        // A machine without IPv6: the other loopback address will do.
+        auto fewer = options;
+        fewer.addresses.resize(1);
+        server = std::make_unique<net::http_server>(io.get_executor(), fewer, handler);
+        error = server->start();
+    }
+    if (error) return fail(listen_exit_code(error), "cannot listen on " + error.what + ": " + error.code.message());
+    announce(o, *server, certificate, names);
+
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    std::function<void()> wait = [&] {
+        signals.async_wait([&](const boost::system::error_code& aborted, int) {
+            if (aborted) return;
+            server->stop(seconds(o.drain), [&] { io.stop(); });
+            wait();  // a second signal stops at once
+        });
+    };
+    wait();
+    io.run();
+    return exit_code::ok;
+}
+
+}  // namespace
+
+int run_serve(const serve_options& o) {
+    if (o.cert.empty() != o.key.empty()) return fail(exit_code::usage, "--cert and --key belong together");
+    if (o.no_quic && o.no_tcp) return fail(exit_code::usage, "--no-quic and --no-tcp leave nothing to serve over");
+    std::vector<ip_address> addresses;
+    std::string text;
+    if (!find_addresses(o, addresses, text)) return fail(exit_code::usage, text);
+
+    boost::system::error_code error;
+    auto files = net::static_files::open(o.directory, {!o.no_listing}, error);
+    if (!files) return fail(exit_code::read, "cannot serve " + o.directory + ": " + error.message());
+
+    tls::error why;
+    std::vector<std::string> names;
+    auto certificate = find_certificate(o, names, why);
+    if (!certificate) return fail(exit_code::own_certificate, why.text);
+    tls::server_options tls_options;
+    tls_options.certificate = *certificate;
+    auto keylog = o.keylog;
+    if (const char* environment = std::getenv("SSLKEYLOGFILE"); keylog.empty() && environment != nullptr) keylog = environment;
+    if (!keylog.empty()) {
+        tls_options.key_log = net::key_log_file(keylog, text);
+        if (!tls_options.key_log) return fail(exit_code::write, "key log: " + text);
+    }
+    auto context = tls::server_context::create(tls_options, why);
+    if (!context) return fail(exit_code::own_certificate, why.text);
+    if (!o.save_cert.empty() && !save(o.save_cert, certificate->chain_pem, text)) return fail(exit_code::write, text);
+
+    raise_descriptor_limit();
+    return serve(o, *files, *certificate, names, server_options(o, std::move(context), std::move(addresses)));
+}
+
+}  // namespace tandem::apps

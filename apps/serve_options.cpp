@@ -1,0 +1,64 @@
+#include "serve_options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+#include "command.hpp"
+#include "exit_code.hpp"
+
+namespace tandem::apps {
+
+namespace {
+
+const std::string footer = std::string(
+    "Clients on this machine only can connect, unless --bind says more. Without --cert a certificate for localhost that\n"
+    "signs itself is made at every start; --save-cert writes it for a client's --cacert.\n"
+    "The first line of output is `listening on URL (protocols)`, once clients can connect.\n"
+    "SSLKEYLOGFILE names a file for TLS secrets (Wireshark decrypts with it), as --keylog does.\n"
+    "\n"
+    "Examples:\n"
+    "  tandem serve                            # this directory, https://localhost:4433/\n"
+    "  tandem serve site --port 0              # a free port; the first line says which\n"
+    "  tandem serve site --bind '*' --port 443 --cert chain.pem --key key.pem\n"
+    "  tandem serve site --save-cert cert.pem  # then: tandem get --http3 --cacert cert.pem https://localhost:4433/\n"
+    "\n") + serve_exit_codes;
+
+}  // namespace
+
+void add_serve(CLI::App& app, command& chosen) {
+    auto* sub = app.add_subcommand("serve", "Serve a directory over HTTP/3 (QUIC) and HTTP/1.1 and HTTP/3 (TCP and TLS) on one port number");
+    auto o = std::make_shared<serve_options>();
+    sub->add_option("DIR", o->directory, "The directory; nothing outside of it is served")->capture_default_str();
+    sub->add_option("-p,--port", o->port, "UDP and TCP port; 0 takes a free one")->capture_default_str();
+    sub->add_option("-b,--bind", o->bind, "Address to listen on, more than once if wanted; '*' is every address (default: 127.0.0.1 and ::1)")
+        ->take_all()
+        ->allow_extra_args(false);
+    sub->add_option("--cert", o->cert, "PEM file with the certificate chain, leaf first");
+    sub->add_option("--key", o->key, "PEM file with the certificate's private key");
+    sub->add_option("--name", o->names, "Further host name or address for the self-signed certificate")->take_all()->allow_extra_args(false);
+    sub->add_option("--save-cert", o->save_cert, "Write the certificate in use to this PEM file");
+    sub->add_option("--cc", o->congestion, "Congestion control of QUIC: cubic, newreno")
+        ->check(CLI::IsMember({"cubic", "newreno"}))
+        ->capture_default_str();
+    sub->add_option("--max-datagram-size", o->max_datagram_size, "Largest UDP payload sent, in bytes")
+        ->check(CLI::Range(1200, 65487))
+        ->capture_default_str();
+    sub->add_flag("--retry", o->retry, "Have every QUIC client prove its address first (Retry packets)");
+    sub->add_flag("--no-quic", o->no_quic, "TCP only");
+    sub->add_flag("--no-tcp", o->no_tcp, "QUIC only");
+    sub->add_flag("--no-listing", o->no_listing, "Answer 403 for a directory without index.html, instead of listing it");
+    sub->add_option("--idle-timeout", o->idle_timeout, "End connections without a request after this many seconds")
+        ->check(CLI::Range(0.1, 86400.0))
+        ->capture_default_str();
+    sub->add_option("--drain", o->drain, "When stopped, let requests under way go on for at most this many seconds")
+        ->check(CLI::Range(0.0, 86400.0))
+        ->capture_default_str();
+    sub->add_option("--keylog", o->keylog, "Append TLS secrets to this file");
+    sub->add_flag("-q,--quiet", o->quiet, "Print nothing but errors");
+    sub->add_flag("-l,--log", o->log, "Print a line for every request and every connection that ends");
+    sub->footer(footer);
+    sub->callback([o, &chosen] { chosen.run = [o] { return run_serve(*o); }; });
+}
+
+}  // namespace tandem::apps

@@ -1,0 +1,33 @@
+// What `tandem serve` is told.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tandem::apps {
+
+struct serve_options {
+    std::string directory = ".";
+    std::uint16_t port = 4433;
+    std::vector<std::string> bind;  // empty: the loopback addresses
+    std::string cert;
+    std::string key;
+    std::vector<std::string> names;  // more names for the self-signed certificate
+    std::string save_cert;
+    std::string congestion = "cubic";
+    std::size_t max_datagram_size = 1200;
+    bool retry = false;
+    bool no_quic = false;
+    bool no_tcp = false;
+    bool no_listing = false;
+    double idle_timeout = 30;  // seconds
+    double drain = 5;          // seconds
+    std::string keylog;
+    bool quiet = false;
+    bool log = false;
+};
+
+int run_serve(const serve_options&);
+
+}  // namespace tandem::apps
