@@ -123,8 +123,9 @@ public:
     static std::unique_ptr<connection> create(connection_start start, connection_host& host, time_point now, tls::error& why);
     local_connection_ids& local_ids() { return local_ids_; }
     const peer_connection_ids& peer_ids() const { return peer_ids_; }
-    // The client's first destination, to which its Initials may still come; nothing once they are over, or on the client.
-    std::optional<connection_id> original_destination() const;
+    // Server: what the client addresses its Initials to until it knows an ID of ours; nothing once they are over.
+    std::optional<connection_id> initial_destination() const;
+    bool heard_from_peer() const { return heard_from_peer_; }  // a packet was authentic
     list_hook<connection> ready_hook;     // in the list of those with something to send
     list_hook<connection> event_hook;     // in the list of those with events
     quic::timer_hook timer_hook;

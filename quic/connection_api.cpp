@@ -91,9 +91,9 @@ void connection::add_event(connection_event event) {
     host_->eventful.push_back(*this);
 }
 
-std::optional<connection_id> connection::original_destination() const {
+std::optional<connection_id> connection::initial_destination() const {
     if (!is_server() || space(packet_space_id::initial).discarded) return std::nullopt;
-    return start_.original_destination;
+    return start_.retry_source.value_or(start_.original_destination);
 }
 
 std::optional<stream_id> connection::open(direction kind) {

@@ -52,13 +52,13 @@ public:
     void receive(received_datagram& datagram, time_point now);
     // Fills one train of one connection; false if nobody has anything to send now.
     bool transmit(time_point now, train& out);
-    std::optional<time_point> next_timeout();
-    void on_timeout(time_point now);
-    // Events of all connections, each connection's in order. After connection_closed the connection lives on until `release`
-    // or the end of its draining period, whichever is later to need it.
+    std::optional<time_point> next_timeout();  // to be asked after transmit has returned false
+    void on_timeout(time_point now);           // to be followed by transmit
+    // Events of all connections, each connection's in order. The endpoint drops a connection once connection_closed was taken and
+    // its closing or draining period is over.
     std::optional<endpoint_event> poll_event();
 
-    // Nothing once the connection is gone. A pointer is valid until the next call of receive, on_timeout or release.
+    // Null once the connection is gone. The pointer is good until the next call of one of the first four verbs.
     connection* find(connection_handle handle);
 
     // Closes every connection with the application's code; new ones are refused from now on.

@@ -1,0 +1,198 @@
+#include <algorithm>
+#include <utility>
+
+#include <tandem/quic/endpoint_state.hpp>
+
+namespace tandem::quic {
+namespace {
+
+std::array<std::uint8_t, token_keys::secret_size> draw_secret(random_source& random) {
+    std::array<std::uint8_t, token_keys::secret_size> secret;
+    random.fill(secret);
+    return secret;
+}
+
+}  // namespace
+
+endpoint::endpoint(endpoint_config config, std::uint64_t seed) : state_(std::make_unique<state>(std::move(config), seed)) {}
+endpoint::~endpoint() = default;
+
+std::optional<connection_handle> endpoint::connect(const connect_options& options, time_point now, tandem::tls::error& why) {
+    return state_->connect(options, now, why);
+}
+void endpoint::receive(received_datagram& datagram, time_point now) { state_->receive(datagram, now); }
+bool endpoint::transmit(time_point now, train& out) { return state_->transmit(now, out); }
+std::optional<time_point> endpoint::next_timeout() { return state_->next_timeout(); }
+void endpoint::on_timeout(time_point now) { state_->on_timeout(now); }
+std::optional<endpoint_event> endpoint::poll_event() { return state_->poll_event(); }
+connection* endpoint::find(connection_handle handle) { return state_->find(handle); }
+void endpoint::close(std::uint64_t application_code, std::string_view reason, time_point now) {
+    state_->close(application_code, reason, now);
+}
+endpoint_statistics endpoint::statistics() const { return state_->statistics(); }
+
+endpoint::state::state(endpoint_config config, std::uint64_t seed)
+    : config_(std::move(config)),
+      host_(seed),
+      token_keys_(draw_secret(host_.random)),
+      ids_(16, keyed_hash(host_.random())),
+      tokens_(16, keyed_hash(host_.random())) {}
+
+std::optional<connection_handle> endpoint::state::connect(const connect_options& options, time_point now, tls::error& why) {
+    connection_start start;
+    start.handle = last_handle_ + 1;
+    start.side = perspective::client;
+    start.addresses = {options.local, options.remote};
+    start.settings = options.config;
+    start.local = host_.ids.make();
+    start.destination = start.original_destination = host_.ids.make();  // RFC 9000 7.2: unpredictable, 8 bytes or more
+    start.client_tls = options.tls;
+    start.server_name = options.server_name;
+    start.ticket = options.ticket;
+    start.token = options.token;
+    auto made = connection::create(std::move(start), host_, now, why);
+    if (!made) return std::nullopt;
+    ++last_handle_;
+    insert(std::move(made));
+    return last_handle_;
+}
+
+void endpoint::state::receive(received_datagram& datagram, time_point now) {
+    reap();
+    const auto header = parse_invariant_header(datagram.payload, local_connection_id_size);
+    if (!header || header->destination.size() > connection_id::max_size || datagram.path.remote.port == 0) {
+        // A foreign version may have longer IDs: it is told our versions (RFC 9000 6.1).
+        if (header && header->long_form && datagram.path.remote.port != 0) return answer_unknown_version(datagram, *header);
+        return drop(drop_reason::malformed);
+    }
+    const auto it = ids_.find(connection_id(header->destination));
+    if (it == ids_.end()) return receive_unknown(datagram, *header, now);
+    it->second->connection->receive(datagram, now);
+}
+
+bool endpoint::state::transmit(time_point now, train& out) {
+    reap();
+    if (answers_.transmit(out)) return true;
+    while (auto* connection = host_.ready.front()) {
+        const bool sent = connection->transmit(now, out);
+        host_.ready.remove(*connection);
+        if (sent) host_.ready.push_back(*connection);  // the others come first now
+        refresh(connections_.at(connection->handle()));
+        if (sent) return true;
+    }
+    return false;
+}
+
+std::optional<time_point> endpoint::state::next_timeout() {
+    for (auto* c = host_.ready.front(); c != nullptr; c = host_.ready.next(*c)) timers_.set(*c, c->next_timeout());
+    return timers_.earliest();
+}
+
+void endpoint::state::on_timeout(time_point now) {
+    reap();
+    while (timers_.earliest() && *timers_.earliest() <= now) {
+        auto& connection = timers_.front();
+        timers_.remove(connection);  // armed again after it has sent what it wants to
+        connection.on_timeout(now);
+    }
+}
+
+std::optional<endpoint_event> endpoint::state::poll_event() {
+    while (auto* connection = host_.eventful.front()) {
+        if (auto event = connection->poll_event()) {
+            if (std::holds_alternative<connection_closed>(*event)) {
+                auto& e = connections_.at(connection->handle());
+                e.end_taken = true;
+                mark_dead(e);
+            }
+            return endpoint_event{connection->handle(), std::move(*event)};
+        }
+        host_.eventful.remove(*connection);
+    }
+    return std::nullopt;
+}
+
+connection* endpoint::state::find(connection_handle handle) {
+    const auto it = connections_.find(handle);
+    return it == connections_.end() ? nullptr : it->second.connection.get();
+}
+
+void endpoint::state::close(std::uint64_t application_code, std::string_view reason, time_point now) {
+    accepting_ = false;
+    for (auto& [handle, e] : connections_) e.connection->close(application_code, reason, now);
+}
+
+endpoint_statistics endpoint::state::statistics() const {
+    auto s = statistics_;
+    s.connections = connections_.size();
+    s.half_open = half_open_;
+    return s;
+}
+
+endpoint::state::entry& endpoint::state::insert(std::unique_ptr<quic::connection> connection) {
+    const auto handle = connection->handle();
+    auto& e = connections_[handle];
+    e.connection = std::move(connection);
+    e.half_open = e.connection->side() == perspective::server;
+    half_open_ += e.half_open ? 1 : 0;
+    refresh(e);
+    return e;
+}
+
+void endpoint::state::refresh(entry& e) {
+    auto& c = *e.connection;
+    refresh_ids(e);
+    if (e.half_open && c.state() != connection_state::handshaking) {
+        e.half_open = false;
+        --half_open_;
+    }
+    timers_.set(c, c.next_timeout());
+    mark_dead(e);
+}
+
+void endpoint::state::refresh_ids(entry& e) {
+    auto& c = *e.connection;
+    while (const auto change = c.local_ids().poll_change()) {
+        if (change->added) {
+            if (ids_.emplace(change->id, &e).second) e.ids.push_back(change->id);
+        } else {
+            ids_.erase(change->id);
+            std::erase(e.ids, change->id);
+        }
+    }
+    if (e.initial_id && !c.initial_destination()) {
+        ids_.erase(*e.initial_id);
+        e.initial_id.reset();
+    }
+    const auto& token = c.peer_ids().current_token();
+    if (token != e.token) {
+        if (e.token) tokens_.erase(*e.token);
+        e.token = token;
+        // Two peers with one token: the first keeps it.
+        if (token && !tokens_.emplace(*token, &e).second) e.token.reset();
+    }
+}
+
+void endpoint::state::mark_dead(entry& e) {
+    if (e.dead || !e.end_taken || e.connection->state() != connection_state::closed) return;
+    e.dead = true;
+    dead_.push_back(e.connection->handle());
+}
+
+void endpoint::state::erase(connection_handle handle) {
+    const auto it = connections_.find(handle);
+    auto& e = it->second;
+    for (const auto& id : e.ids) ids_.erase(id);
+    if (e.initial_id) ids_.erase(*e.initial_id);
+    if (e.token) tokens_.erase(*e.token);
+    if (e.half_open) --half_open_;
+    timers_.remove(*e.connection);
+    connections_.erase(it);
+}
+
+void endpoint::state::reap() {
+    for (const auto handle : dead_) erase(handle);
+    dead_.clear();
+}
+
+}  // namespace tandem::quic

@@ -1,0 +1,112 @@
+// Datagrams for which there is no connection: new ones are accepted, retried or refused; others answered or dropped.
+#include <array>
+#include <utility>
+
+#include <tandem/quic/endpoint_state.hpp>
+#include <tandem/quic/packet_builder.hpp>
+#include <tandem/quic/retry.hpp>
+#include <tandem/quic/stateless_reset.hpp>
+#include <tandem/quic/version_negotiation.hpp>
+#include <tandem/quic/version_parameters.hpp>
+
+namespace tandem::quic {
+
+void endpoint::state::receive_unknown(received_datagram& datagram, const invariant_header& header, time_point now) {
+    if (!header.long_form) return reset_or_be_reset(datagram, header, now);
+    // RFC 9000 6.1: never answer Version Negotiation.
+    if (header.version == static_cast<std::uint32_t>(version::negotiation)) return drop(drop_reason::unexpected_packet);
+    if (parameters_of(static_cast<version>(header.version)) == nullptr) return answer_unknown_version(datagram, header);
+    const auto parsed = parse_packet(datagram.payload, local_connection_id_size);
+    if (!parsed) return drop(drop_reason::malformed);
+    if (parsed.header.type != packet_type::initial) return drop(drop_reason::unknown_connection);
+    accept(datagram, parsed.header, now);
+}
+
+void endpoint::state::answer_unknown_version(const received_datagram& datagram, const invariant_header& header) {
+    if (!config_.server) return drop(drop_reason::unknown_connection);
+    // RFC 9000 5.2.2, 6.1: only what could begin a connection of the other version is answered.
+    if (datagram.payload.size() < min_initial_datagram_size) return drop(drop_reason::too_small);
+    answers_.queue(datagram.path, write_version_negotiation(answers_.room(), header, host_.random));
+    ++statistics_.version_negotiations_sent;
+}
+
+void endpoint::state::accept(received_datagram& datagram, const packet_header& header, time_point now) {
+    if (!config_.server || !accepting_) return drop(drop_reason::unknown_connection);
+    if (datagram.payload.size() < min_initial_datagram_size) return drop(drop_reason::too_small);  // RFC 9000 14.1
+    std::optional<retry_token> token;
+    if (!header.token.empty()) {
+        token = token_keys_.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime);
+        // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another.
+        if (!token && token_keys::looks_like_retry(header.token)) return refuse(datagram, header, transport_error::invalid_token);
+    }
+    if (!token && header.destination.size() < min_client_destination_size) return drop(drop_reason::malformed);
+    const bool retry = config_.retry == retry_policy::always || (config_.retry == retry_policy::when_busy && busy());
+    if (!token && retry) return send_retry(datagram, header, now);
+    if (half_open_ >= config_.max_half_open || connections_.size() >= config_.max_connections) {
+        return refuse(datagram, header, transport_error::connection_refused);
+    }
+
+    connection_start start;
+    start.handle = last_handle_ + 1;
+    start.side = perspective::server;
+    start.addresses = datagram.path;
+    start.address_validated = token.has_value();
+    start.settings = config_.accepted;
+    start.local = host_.ids.make();
+    start.destination = header.source;
+    start.original_destination = token ? token->original_destination : header.destination;
+    if (token) start.retry_source = token->retry_source;
+    start.server_tls = config_.server;
+    tls::error why;
+    auto made = connection::create(std::move(start), host_, now, why);
+    if (!made) return refuse(datagram, header, transport_error::internal_error);
+    // Nothing is remembered of a datagram that is not authentic.
+    made->receive(datagram, now);
+    if (!made->heard_from_peer()) return drop(drop_reason::undecryptable);
+    ++last_handle_;
+    ++statistics_.accepted;
+    auto& e = insert(std::move(made));
+    if (const auto id = e.connection->initial_destination(); id && ids_.emplace(*id, &e).second) e.initial_id = id;
+}
+
+void endpoint::state::send_retry(const received_datagram& datagram, const packet_header& header, time_point now) {
+    const auto source = host_.ids.make();
+    const auto token = token_keys_.seal_retry({header.destination, source, now}, datagram.path.remote, host_.random);
+    writer out(answers_.room());
+    if (!write_retry(out, version::v1, header.destination, header.source, source, token.span(),
+                     static_cast<std::uint8_t>(host_.random()))) {
+        return;
+    }
+    answers_.queue(datagram.path, out.size());
+    ++statistics_.retries_sent;
+}
+
+// An Initial with CONNECTION_CLOSE, for which nothing needs to be remembered.
+void endpoint::state::refuse(const received_datagram& datagram, const packet_header& header, transport_error code) {
+    drop(drop_reason::refused);
+    auto packet = packet_builder::begin(answers_.room(), {.level = encryption_level::initial,
+                                                          .destination = header.source,
+                                                          .source = header.destination});
+    if (!packet) return;
+    packet->frames().write(connection_close_frame{.error_code = static_cast<std::uint64_t>(code)});
+    auto keys = initial_keys(version::v1, header.destination, perspective::server);
+    packet->seal(keys.write);
+    answers_.queue(datagram.path, packet->size());
+}
+
+// RFC 9000 10.3: either it tells that the peer forgot a connection of ours, or it is told that we know none.
+void endpoint::state::reset_or_be_reset(received_datagram& datagram, const invariant_header& header, time_point now) {
+    if (datagram.payload.size() >= min_stateless_reset_size) {
+        stateless_reset_token token;
+        std::copy_n(datagram.payload.end() - token.size(), token.size(), token.begin());
+        if (const auto it = tokens_.find(token); it != tokens_.end()) return it->second->connection->receive(datagram, now);
+    }
+    drop(drop_reason::unknown_connection);
+    if (!answers_.take_reset_permit(now)) return;
+    const auto token = host_.ids.token(connection_id(header.destination));
+    const auto size = write_stateless_reset(answers_.room(), token, datagram.payload.size(), host_.random);
+    answers_.queue(datagram.path, size);
+    if (size != 0) ++statistics_.stateless_resets_sent;
+}
+
+}  // namespace tandem::quic

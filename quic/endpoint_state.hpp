@@ -1,0 +1,105 @@
+// What an endpoint consists of. Included by endpoint*.cpp only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <tandem/quic/endpoint.hpp>
+#include <tandem/quic/packet_header.hpp>
+#include <tandem/quic/stateless_answers.hpp>
+#include <tandem/quic/timer_heap.hpp>
+#include <tandem/quic/token.hpp>
+
+namespace tandem::quic {
+
+// Mixes a secret in, so that nobody can choose connection IDs that collide in a table.
+class keyed_hash {
+public:
+    explicit keyed_hash(std::uint64_t key) : key_(key) {}
+    std::size_t operator()(const connection_id& id) const { return mix(id.bytes()); }
+    std::size_t operator()(const stateless_reset_token& token) const { return mix(token); }
+
+private:
+    std::size_t mix(std::span<const std::uint8_t> bytes) const {
+        std::uint64_t state = key_ ^ bytes.size();
+        for (; !bytes.empty(); bytes = bytes.subspan(std::min<std::size_t>(bytes.size(), 8))) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes.data(), std::min<std::size_t>(bytes.size(), 8));
+            state ^= word;
+            state = splitmix64(state);
+        }
+        return static_cast<std::size_t>(state);
+    }
+
+    std::uint64_t key_;
+};
+
+class endpoint::state {
+public:
+    state(endpoint_config config, std::uint64_t seed);
+
+    struct entry {
+        std::unique_ptr<quic::connection> connection;
+        std::vector<connection_id> ids;              // in ids_
+        std::optional<connection_id> initial_id;     // in ids_ too, until the client uses one of ours
+        std::optional<stateless_reset_token> token;  // in tokens_
+        bool half_open = false;
+        bool end_taken = false;                      // the application knows that it is over
+        bool dead = false;                           // in dead_
+    };
+
+    std::optional<connection_handle> connect(const connect_options& options, time_point now, tls::error& why);
+    void receive(received_datagram& datagram, time_point now);
+    bool transmit(time_point now, train& out);
+    std::optional<time_point> next_timeout();
+    void on_timeout(time_point now);
+    std::optional<endpoint_event> poll_event();
+    quic::connection* find(connection_handle handle);
+    void close(std::uint64_t application_code, std::string_view reason, time_point now);
+    endpoint_statistics statistics() const;
+
+private:
+    static constexpr duration retry_token_lifetime = std::chrono::seconds(10);  // a round trip, with the client's retransmissions
+    static constexpr std::size_t min_client_destination_size = 8;               // RFC 9000 7.2
+
+    void drop(drop_reason reason) { statistics_.dropped.add(reason); }
+    // Takes over what changed at a connection that did something.
+    void refresh(entry& e);
+    void refresh_ids(entry& e);
+    entry& insert(std::unique_ptr<quic::connection> connection);
+    void mark_dead(entry& e);
+    void erase(connection_handle handle);
+    void reap();
+
+    // endpoint_accept.cpp: what no connection is there for
+    void receive_unknown(received_datagram& datagram, const invariant_header& header, time_point now);
+    void answer_unknown_version(const received_datagram& datagram, const invariant_header& header);
+    void accept(received_datagram& datagram, const packet_header& header, time_point now);
+    void send_retry(const received_datagram& datagram, const packet_header& header, time_point now);
+    void refuse(const received_datagram& datagram, const packet_header& header, transport_error code);
+    void reset_or_be_reset(received_datagram& datagram, const invariant_header& header, time_point now);
+    bool busy() const { return half_open_ >= config_.retry_threshold; }
+
+    endpoint_config config_;
+    connection_host host_;
+    token_keys token_keys_;
+    std::unordered_map<connection_handle, entry> connections_;
+    std::unordered_map<connection_id, entry*, keyed_hash> ids_;
+    std::unordered_map<stateless_reset_token, entry*, keyed_hash> tokens_;
+    timer_heap<quic::connection, &quic::connection::timer_hook> timers_;
+    stateless_answers answers_;
+    std::vector<connection_handle> dead_;
+    connection_handle last_handle_ = 0;
+    std::size_t half_open_ = 0;
+    bool accepting_ = true;
+    endpoint_statistics statistics_;
+};
+
+}  // namespace tandem::quic
