@@ -52,6 +52,11 @@ void send_buffer::lost(range r) {
     acknowledged_.for_each_missing(r, [this](range part) { lost_.insert(part); });
 }
 
+void send_buffer::reneged() {
+    for (const auto& r : acknowledged_) lost_.insert(r);
+    acknowledged_.clear();
+}
+
 void send_buffer::clear() {
     begin_ = end_ = next_unsent_;
     acknowledged_.clear();

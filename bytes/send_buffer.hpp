@@ -36,6 +36,8 @@ public:
     void sent(range r);                    // they are in flight now (again)
     std::uint64_t acknowledged(range r);   // returns how many were newly acknowledged; offsets never sent are ignored
     void lost(range r);                    // to be sent again, unless acknowledged meanwhile
+    // The peer took back what it had acknowledged above begin_offset() (TCP: RFC 2018 8): it is lost now.
+    void reneged();
     const range_set& acknowledged() const { return acknowledged_; }  // above begin_offset()
     // Drops all bytes held (the stream was reset). What was never sent never existed: end_offset() becomes next_unsent().
     void clear();

@@ -64,6 +64,8 @@ public:
     lost<Contents> detect_lost(const reordering_tolerance&, sender&, time_point now);
     // TCP's retransmission timeout. The sender is told of the losses and of persistent congestion.
     lost<Contents> lose_all(sender&, time_point now);
+    // A transmission declared lost is taken to be in flight after all, without an acknowledgment (TCP: a timeout proved spurious).
+    void revive(std::uint64_t number, sender&);
     void forget(std::uint64_t number, sender&);
     void forget_all(sender&);                            // the space's keys are gone: RFC 9002 6.4
 

@@ -82,8 +82,11 @@ void loss_recovery<Contents>::acknowledge(entry& t, delivered<Contents>& out, ac
         sum.late_bytes += bytes;
         if (t.lost_at >= s.period_began()) disproved += bytes;
         if (persistent_) persistent_->on_acknowledged();
-        const auto behind = largest_acknowledged_ && *largest_acknowledged_ > t.number ? *largest_acknowledged_ - t.number : 0;
-        tolerance.on_late_arrival(behind, now - (t.sent + tolerance.time(s.rtt())), s.rtt(), now);
+        // Not reordering, but a timeout that was too early, if nothing newer has arrived.
+        if (largest_acknowledged_ && *largest_acknowledged_ > t.number) {
+            const auto due = t.sent + tolerance.time(s.rtt());
+            tolerance.on_late_arrival(*largest_acknowledged_ - t.number, now - due, s.rtt(), now);
+        }
     }
     if (t.ack_eliciting) out.any_ack_eliciting = true;
     settle(t, fate::acknowledged);
@@ -179,6 +182,16 @@ void loss_recovery<Contents>::release(const sender& s, time_point now) {
     if (!acknowledged_.empty() && acknowledged_.front().begin < log_.first()) {
         acknowledged_.erase({acknowledged_.front().begin, log_.first()});
     }
+}
+
+template <class Contents>
+void loss_recovery<Contents>::revive(std::uint64_t number, sender& s) {
+    entry* t = find(number);
+    if (!t || t->state != fate::lost) return;
+    t->state = fate::outstanding;
+    if (t->ack_eliciting) ++ack_eliciting_outstanding_;
+    if (t->in_flight) s.revive(t->bytes);
+    oldest_ = std::min(oldest_, number);
 }
 
 template <class Contents>

@@ -54,6 +54,7 @@ public:
     void on_spurious(time_point now);
     void on_persistent_congestion(time_point now);        // RFC 9002 7.6; TCP's RTO
     void forget(std::uint64_t bytes);                     // leaves flight without ACK or loss (keys discarded, RFC 9002 6.4)
+    void revive(std::uint64_t bytes) { bytes_in_flight_ += bytes; }  // declared lost, and in flight after all
     void set_max_datagram_size(std::uint64_t bytes);
 
     rtt_estimator& rtt() { return rtt_; }

@@ -27,7 +27,7 @@ struct config {
     bool pacing = true;
     duration initial_rtt = std::chrono::milliseconds(333);  // makes the first RTO 1 s (RFC 6298 2.1)
 
-    std::size_t send_buffer = 512 * 1024;              // bytes written but not acknowledged, at most
+    std::size_t send_buffer = 512 * 1024;              // bytes written and not sent yet, at most; those in flight have the window
     std::size_t unsent_low_water = 16 * 1024;          // what writable_without_queueing() keeps unsent beyond the window
     std::size_t receive_window = 256 * 1024;           // bytes; the first window (64 KiB at most until the peer scales)
     std::size_t max_receive_window = 8 * 1024 * 1024;  // bytes; where auto-tuning stops, and what the window scale is made for

@@ -8,14 +8,27 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/bytes/byte_times.hpp>
 #include <tandem/bytes/datagram.hpp>
+#include <tandem/bytes/receive_buffer.hpp>
+#include <tandem/bytes/send_buffer.hpp>
 #include <tandem/bytes/time.hpp>
+#include <tandem/recovery/loss_recovery.hpp>
+#include <tandem/recovery/sender.hpp>
+#include <tandem/tcp/challenge_budget.hpp>
 #include <tandem/tcp/config.hpp>
+#include <tandem/tcp/delayed_ack.hpp>
 #include <tandem/tcp/event.hpp>
+#include <tandem/tcp/nagle.hpp>
+#include <tandem/tcp/receive_window.hpp>
+#include <tandem/tcp/retransmission_timer.hpp>
+#include <tandem/tcp/sack_report.hpp>
 #include <tandem/tcp/segment.hpp>
+#include <tandem/tcp/sent_segments.hpp>
+#include <tandem/tcp/timestamps.hpp>
 #include <tandem/tcp/trace.hpp>
 
 namespace tandem::tcp {
@@ -50,12 +63,11 @@ struct statistics {
     duration peer_window_limited{};             // time with data to send, room in the congestion window and none in the peer's
 };
 
-class connection;
-
 // Where a connection leaves word that it wants its owner's attention: it may have packets, an event or another timeout.
+// `tag` is what the owner gave it to be known by.
 class connection_owner {
 public:
-    virtual void wake(connection&) = 0;
+    virtual void wake(std::uint32_t tag) = 0;
 
 protected:
     ~connection_owner() = default;
@@ -126,10 +138,178 @@ public:
     const recovery::rtt_estimator& rtt() const;
     std::size_t memory() const;            // bytes of heap held for data
     void set_trace(trace_sink* sink);      // may be null; outlives the connection
-    void set_owner(connection_owner* owner);
+    void set_owner(connection_owner* owner, std::uint32_t tag);
 
 private:
-    connection();
+    using recovery_type = recovery::loss_recovery<sent_segment>;
+    using transmission = recovery::transmission<sent_segment>;
+
+    struct outgoing {  // a segment that counts: data, SYN or FIN
+        range data;    // stream offsets
+        bool syn = false;
+        bool fin = false;
+        bool again = false;
+    };
+    struct naming;     // what an acknowledgment says about which transmission arrived
+
+    connection(const ip_path& path, const config& c, const connection_seed& seed, bool active, time_point now);
+
+    // connection_receive.cpp
+    void receive_segment(const segment& in, time_point now, unsigned segment_count);
+    bool check_timestamp(const segment& in, time_point now);
+    bool check_sequence(const segment& in, std::uint64_t sequence, time_point now);
+    bool check_reset(const segment& in, std::uint64_t sequence, time_point now);
+    void answer_unacceptable(const segment& in, std::uint64_t sequence, time_point now);
+    void update_peer_window(const segment& in, std::uint64_t sequence, std::uint64_t ack);
+    void receive_text(const segment& in, std::uint64_t sequence, time_point now, unsigned segment_count);
+    void store(std::uint64_t offset, std::span<const std::uint8_t> data, time_point now, unsigned segment_count);
+    void receive_fin(std::uint64_t fin_sequence, time_point now);
+    void challenge(time_point now);
+
+    // connection_handshake.cpp
+    void receive_syn_sent(const segment& in, time_point now, unsigned segment_count);
+    void receive_syn_again(const segment& in, time_point now);
+    bool leave_syn_received(const segment& in, std::uint64_t ack, time_point now);
+    void take_syn(const segment& syn, time_point now);
+    void establish(time_point now);
+    segment_options syn_options(time_point now) const;
+    void update_mss();
+
+    // connection_acknowledgment.cpp
+    bool receive_ack(const segment& in, std::uint64_t sequence, time_point now);
+    void process_ack(const segment& in, std::uint64_t ack, time_point now);
+    void settle(const naming& how);
+    void advance(std::uint64_t ack, naming& how, time_point now);
+    void process_sack(const segment& in, std::uint64_t ack, naming& how);
+    void process_dsack(const segment& in, std::uint64_t ack, time_point now);
+    void count_duplicate_ack(std::uint64_t ack, naming& how);
+    void name(const sent_segments::entry& e, naming& how, bool left_edge);
+    transmission* arrived(const sent_segments::entry& e, const naming& how, bool left_edge, bool& certain);
+    void on_fin_acknowledged(time_point now);
+    void lose(const recovery::lost<sent_segment>& lost);
+    void lose_bytes(std::uint64_t begin, std::uint64_t end);
+    void renege();
+    void undo_timeout(time_point now);
+    void sample(time_point now);
+
+    // connection_transmit.cpp
+    bool transmit_reset(time_point now, train& out);
+    void transmit_counted(time_point now, train& out);
+    void transmit_window_probe(time_point now, train& out);
+    void transmit_ack(std::uint64_t sequence, time_point now, train& out);
+    void transmit_syn(time_point now, train& out);
+    std::optional<outgoing> next_segment(std::uint64_t mss, bool override = false) const;
+    std::optional<outgoing> next_lost(std::uint64_t mss, std::uint64_t edge) const;
+    std::optional<outgoing> next_new(std::uint64_t begin, std::uint64_t mss, std::uint64_t edge, bool override) const;
+    std::optional<outgoing> probe_segment(std::uint64_t mss) const;
+    bool append(const outgoing& next, const segment_options& options, time_point now, train& out);
+    void record(const outgoing& sent, const packet& p, std::size_t size, time_point now);
+    bool add_to_train(const packet& p, train& out);
+    packet make_packet(std::uint64_t sequence, std::uint8_t flags, const segment_options& options);
+    segment_options ordinary_options(time_point now) const;
+    std::uint64_t acceptable_sequence() const;
+    bool has_unsent() const;
+    void note_window_limit(bool limited, time_point now);
+
+    // connection_timeout.cpp
+    void arm_timer(time_point now);
+    void on_retransmission_timer(time_point now);
+    void on_retransmission_timeout(time_point now);
+    void on_keepalive(time_point now);
+    std::optional<time_point> give_up_at() const;
+    std::optional<time_point> keepalive_at() const;
+
+    // connection_api.cpp
+    void raise(event e);
+    void finish(event e);
+    void enter_time_wait(time_point now);
+    void check_writable();
+    void wake();
+    bool synchronized() const { return state_ >= state::established; }
+    bool can_send_data() const { return state_ == state::established || state_ == state::close_wait; }
+    bool fin_sent() const { return snd_nxt_ > base() + out_.end_offset(); }
+
+    // Sequence number of the first byte of the stream we send; offset of a sequence number; the same for what we receive.
+    std::uint64_t base() const { return iss_ + 1; }
+    std::uint64_t offset_of(std::uint64_t sequence) const { return sequence - base(); }
+    std::uint64_t receive_base() const { return irs_ + 1; }
+    std::uint64_t received_offset() const { return rcv_nxt_ - receive_base() - (fin_received_ ? 1 : 0); }
+    std::uint64_t window_edge() const { return snd_una_ + snd_wnd_; }  // sequence number
+
+    ip_path path_;
+    config config_;
+    tcp::state state_;
+    bool active_;              // we sent the first SYN
+    bool orphaned_ = false;
+    connection_owner* owner_ = nullptr;
+    std::uint32_t owner_tag_ = 0;
+    trace_sink* trace_ = nullptr;
+
+    // What we send (RFC 9293 3.3.1; tcp/sequence.hpp).
+    std::uint64_t iss_;
+    std::uint64_t snd_una_;
+    std::uint64_t snd_nxt_;
+    std::uint64_t snd_max_;    // above snd_nxt_ by what window probes sent
+    std::uint64_t snd_wnd_ = 0;
+    std::uint64_t snd_wl1_ = 0;
+    std::uint64_t snd_wl2_ = 0;
+    std::uint64_t largest_snd_wnd_ = 0;
+    std::uint8_t snd_scale_ = 0;
+    std::uint16_t mtu_;
+    std::uint16_t peer_mss_;
+    std::uint16_t mss_ = 0;    // payload and options of a full segment
+    bool sack_;                // both sides permit it
+    send_buffer out_;
+    bool syn_pending_ = true;
+    bool fin_queued_ = false;
+    bool fin_lost_ = false;
+    nagle nagle_;
+
+    // What we receive.
+    std::uint64_t irs_ = 0;
+    std::uint64_t rcv_nxt_ = 0;
+    std::uint64_t last_ack_sent_ = 0;
+    receive_buffer in_;
+    receive_window window_;
+    sack_report sack_report_;
+    delayed_ack ack_;
+    std::optional<std::uint64_t> early_fin_;  // sequence number of a FIN that came before the bytes in front of it
+    bool fin_received_ = false;
+
+    // Loss recovery.
+    recovery::sender sender_;
+    recovery_type recovery_;
+    recovery::reordering_tolerance tolerance_;
+    sent_segments segments_;
+    std::uint64_t next_number_ = 0;
+    std::vector<range> numbers_;            // named by the acknowledgment in work
+    std::vector<range> missing_;
+    std::uint64_t tail_probe_end_ = 0;      // RFC 8985 7.3 TLP.end_seq; 0: none
+    bool sampled_since_probe_ = true;
+    bool probe_pending_ = false;
+    std::uint64_t timeout_recovery_end_ = 0;  // numbers below it were lost by the last timeout, which may prove spurious
+    unsigned handshake_timeouts_ = 0;
+
+    // Timers.
+    timestamps timestamps_;
+    retransmission_timer timer_;
+    bool window_probe_pending_ = false;
+    bool keepalive_pending_ = false;
+    unsigned keepalives_unanswered_ = 0;
+    time_point created_;
+    time_point progress_at_;                // the peer last acknowledged something new, or had nothing to acknowledge
+    time_point heard_at_;
+    std::optional<time_point> pacer_at_;
+    std::optional<time_point> linger_until_;  // TIME-WAIT, orphaned FIN-WAIT-2
+    std::optional<time_point> window_limited_since_;
+
+    challenge_budget challenges_;
+    bool unreachable_ = false;              // ICMP said so; what a timeout is then called
+    std::optional<segment> reset_;          // a RST to send: ports, sequence, acknowledgment, flags
+    std::uint32_t pending_events_ = 0;      // a bit per event
+    mutable bool wants_writable_ = false;
+    mutable bool wants_low_water_ = false;
+    statistics stats_;
 };
 
 }  // namespace tandem::tcp

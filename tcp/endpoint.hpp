@@ -6,14 +6,21 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/bytes/datagram.hpp>
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/bytes/random.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/tcp/config.hpp>
 #include <tandem/tcp/connection.hpp>
 #include <tandem/tcp/event.hpp>
+#include <tandem/tcp/isn.hpp>
+#include <tandem/tcp/segment.hpp>
+#include <tandem/tcp/timer_heap.hpp>
 
 namespace tandem::tcp {
 
@@ -31,9 +38,13 @@ struct endpoint_statistics {
 
 class endpoint final : private connection_owner {
 public:
+    static constexpr std::size_t max_queued_resets = 64;  // more at once is an attack or a scan: they may go unanswered
+
     // The secrets for initial sequence numbers and timestamps are drawn from `random`.
     endpoint(const endpoint_config& c, random_source random);
     ~endpoint();
+    endpoint(const endpoint&) = delete;
+    endpoint& operator=(const endpoint&) = delete;
 
     // A port of 0 takes an ephemeral one. On failure the handle is empty and *error says why.
     connection_handle connect(ip_endpoint local, const ip_endpoint& remote, const config& c, time_point now,
@@ -50,6 +61,7 @@ public:
     std::optional<endpoint_event> poll_event();
 
     // The connection, until it is gone: after its final event was polled, and everything readable was read (or it was released).
+    // The pointer is good until the next call of transmit, on_timeout or poll_event.
     connection* find(connection_handle handle);
     // The application is done with it, as close() of a socket: FIN after what was written, or RST if data are unread. No more events.
     void release(connection_handle handle, time_point now);
@@ -59,7 +71,55 @@ public:
     const endpoint_statistics& stats() const;
 
 private:
-    void wake(connection&) override;
+    struct listener {
+        listen_config config;
+        std::size_t half_open = 0;
+        std::size_t waiting = 0;  // established, `accepted` not polled
+    };
+    struct slot {
+        std::unique_ptr<connection> object;
+        std::uint32_t generation = 0;
+        bool ready = false;      // in ready_
+        bool eventful = false;   // in eventful_
+        bool half_open = false;
+        bool waiting = false;
+        ip_endpoint listener;
+    };
+    struct path_hash {
+        const isn_generator* keyed;
+        std::size_t operator()(const ip_path& p) const { return keyed->slot(p); }
+    };
+
+    void wake(std::uint32_t index) override;
+    void receive_unknown(const packet& in, const ip_path& path, time_point now);
+    void receive_icmp(std::span<const std::uint8_t> bytes, time_point now);
+    bool accept(const packet& in, const ip_path& path, time_point now);
+    void send_reset(const packet& in, time_point now);
+    bool transmit_reset(train& out);
+    std::uint32_t add(std::unique_ptr<connection> object, const ip_path& path);
+    connection_seed make_seed(const ip_path& path, time_point now);
+    std::uint16_t pick_port(const ip_endpoint& local, const ip_endpoint& remote);
+    listener* find_listener(const ip_endpoint& local, ip_endpoint& key);
+    void count_half_open(slot& s);
+    void count_waiting(slot& s);
+    bool erase_if_done(std::uint32_t index);
+    std::optional<time_point> deadline_of(std::uint32_t index) const;
+
+    endpoint_config config_;
+    random_source random_;
+    isn_generator isn_;
+    std::vector<slot> slots_;
+    std::vector<std::uint32_t> free_;
+    std::unordered_map<ip_path, std::uint32_t, path_hash> by_path_;
+    std::unordered_map<ip_endpoint, listener> listeners_;
+    front_vector<std::uint32_t> ready_;
+    front_vector<std::uint32_t> eventful_;
+    timer_heap timers_;
+    front_vector<packet> resets_;          // RSTs to strangers, without payload
+    time_point resets_since_;
+    unsigned resets_counted_ = 0;
+    std::size_t half_open_ = 0;
+    endpoint_statistics stats_;
 };
 
 }  // namespace tandem::tcp

@@ -10,6 +10,7 @@
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/bytes/datagram.hpp>
+#include <tandem/tcp/ip.hpp>
 
 namespace tandem::tcp {
 
@@ -78,8 +79,6 @@ struct offload {
     bool checksum_pending = false;  // received: it was verified or never left the machine; sent: only the pseudo header is summed
     std::uint16_t gso_size = 0;     // payload bytes per segment of a super-segment; 0: one segment
 };
-
-enum class drop_reason : std::uint8_t { none, truncated, bad_ip_header, not_tcp, fragment, bad_header, bad_checksum, bad_address };
 
 // Parses a whole IPv4 or IPv6 packet; out.tcp.payload points into `bytes`. Verifies both checksums, refuses fragments,
 // skips IPv4 options and IPv6 hop-by-hop and destination options, cuts link-layer padding.

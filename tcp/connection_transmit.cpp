@@ -1,0 +1,271 @@
+// What leaves: a RST, a SYN, counted segments in trains of equal size, probes, and acknowledgments when nothing carries them.
+#include <algorithm>
+
+#include <tandem/tcp/connection.hpp>
+#include <tandem/tcp/sequence.hpp>
+
+namespace tandem::tcp {
+
+bool connection::transmit(time_point now, train& out) {
+    out.size = out.segment_size = 0;
+    out.path = path_;
+    out.mark = ecn::not_ect;
+    if (reset_) return transmit_reset(now, out);
+    if (state_ == state::closed) return false;
+    if (syn_pending_) transmit_syn(now, out);
+    if (synchronized() && state_ != state::time_wait) {
+        transmit_counted(now, out);
+        if (window_probe_pending_) transmit_window_probe(now, out);
+    }
+    if (out.size == 0 && keepalive_pending_) {
+        keepalive_pending_ = false;
+        ++stats_.keepalives;
+        transmit_ack(snd_una_ - 1, now, out);  // RFC 9293 3.8.4: a number the peer has seen makes it answer
+    }
+    if (out.size == 0 && ack_.due() && state_ != state::syn_sent) transmit_ack(acceptable_sequence(), now, out);
+    arm_timer(now);
+    check_writable();
+    return out.size > 0;
+}
+
+bool connection::transmit_reset(time_point now, train& out) {
+    packet p;
+    p.source = path_.local.address;
+    p.destination = path_.remote.address;
+    p.tcp = *reset_;
+    p.tcp.source_port = path_.local.port;
+    p.tcp.destination_port = path_.remote.port;
+    reset_.reset();
+    add_to_train(p, out);
+    if (state_ != state::closed) arm_timer(now);
+    return out.size > 0;
+}
+
+void connection::transmit_syn(time_point now, train& out) {
+    if (append({.syn = true}, syn_options(now), now, out)) syn_pending_ = false;
+}
+
+// Data and FIN, as many as the congestion window, the pacer, the peer's window and the train allow.
+void connection::transmit_counted(time_point now, train& out) {
+    pacer_at_.reset();
+    while (true) {
+        const auto options = ordinary_options(now);
+        const auto header = 20 + options_size(options);
+        const auto mss = mss_ + 20u - header;
+        const auto next = probe_pending_ ? probe_segment(mss) : next_segment(mss);
+        if (!next) {
+            probe_pending_ = false;
+            const bool room = sender_.allowance(now) > 0;
+            if (room) sender_.on_app_limited();
+            note_window_limit(room && synchronized() && offset_of(window_edge()) <= out_.next_unsent() && out_.unsent() > 0, now);
+            return;
+        }
+        note_window_limit(false, now);
+        const auto counted = header + next->data.size() - 8;
+        if (!probe_pending_ && sender_.allowance(now) < counted) {
+            pacer_at_ = sender_.pacer_release(now);
+            return;
+        }
+        if (!append(*next, options, now, out)) return;
+        if (probe_pending_) {
+            probe_pending_ = false;
+            tail_probe_end_ = snd_nxt_;
+            ++stats_.tail_loss_probes;
+            timer_.restart(now);
+        }
+        if (out.size % out.segment_size != 0) return;  // only the last of a train may be shorter
+    }
+}
+
+bool connection::has_unsent() const {
+    return out_.has_lost() || fin_lost_ || out_.unsent() > 0 || (fin_queued_ && !fin_sent());
+}
+
+// Lost bytes first, then new ones. Knows the peer's window, Nagle and silly windows; not congestion.
+std::optional<connection::outgoing> connection::next_segment(std::uint64_t mss, bool override) const {
+    const auto edge = window_edge();
+    if (out_.has_lost()) {
+        const auto lost = out_.next(mss, 0);
+        if (segments_.holding(base() + lost.begin)) return next_lost(mss, edge);
+        return next_new(lost.begin, mss, edge, override);  // the byte of a window probe that was not taken
+    }
+    if (fin_lost_) return outgoing{.data = {out_.end_offset(), out_.end_offset()}, .fin = true, .again = true};
+    return next_new(out_.next_unsent(), mss, edge, override);
+}
+
+// Segments are sent again as they were, so that each has its own history.
+std::optional<connection::outgoing> connection::next_lost(std::uint64_t mss, std::uint64_t edge) const {
+    auto r = out_.next(mss, 0);
+    const auto* e = segments_.holding(base() + r.begin);
+    r.end = std::min({r.end, offset_of(e->end), std::max(offset_of(edge), r.begin)});
+    if (r.empty()) return std::nullopt;  // RFC 9293 SHLD-16: not beyond a window that shrank
+    const bool fin = fin_lost_ && r.end == out_.end_offset() && e->end > base() + r.end;
+    return outgoing{.data = r, .fin = fin, .again = true};
+}
+
+std::optional<connection::outgoing> connection::next_new(std::uint64_t begin, std::uint64_t mss, std::uint64_t edge, bool override) const {
+    const auto end = out_.end_offset();
+    const auto room = offset_of(std::max(edge, base() + begin)) - begin;
+    const auto n = std::min({mss, end - begin, room});
+    const bool fin = fin_queued_ && !fin_sent() && begin + n == end && room > n;
+    if (n == 0 && !fin) return std::nullopt;
+    const nagle::candidate c{.bytes = n, .unsent = end - begin, .mss = mss, .largest_window = largest_snd_wnd_, .last = fin};
+    if (!override && !nagle_.may_send(c, snd_una_)) return std::nullopt;
+    return outgoing{.data = {begin, begin + n}, .fin = fin};
+}
+
+// RFC 8985 7.3: new data if the peer's window allows, else the segment with the highest number.
+std::optional<connection::outgoing> connection::probe_segment(std::uint64_t mss) const {
+    if (out_.unsent() > 0 || (fin_queued_ && !fin_sent())) {
+        if (const auto fresh = next_new(out_.next_unsent(), mss, window_edge(), true)) return fresh;
+    }
+    const auto* last = segments_.last();
+    if (!last || last->end <= base()) return std::nullopt;
+    outgoing out{.again = true};
+    out.fin = last->end > base() + out_.end_offset();
+    out.data.end = std::min(offset_of(last->end), out_.end_offset());
+    out.data.begin = std::min(std::max(offset_of(last->begin), out_.begin_offset()), out.data.end);
+    out.data.begin = std::max(out.data.begin, out.data.end - std::min(out.data.end, mss));
+    return out;
+}
+
+bool connection::append(const outgoing& next, const segment_options& options, time_point now, train& out) {
+    const auto sequence = next.syn ? iss_ : base() + next.data.begin;
+    std::uint8_t flags = next.syn ? flag::syn : flag::ack;
+    if (next.syn && state_ == state::syn_received) flags |= flag::ack;
+    if (next.fin) flags |= flag::fin;
+    if (!next.data.empty() && next.data.end == out_.end_offset()) flags |= flag::psh;  // RFC 9293 MUST-61
+    auto p = make_packet(sequence, flags, options);
+    const auto header = packet_size(p);
+    const auto size = header + next.data.size();
+    if (out.size + size > out.buffer.size() || (out.size > 0 && size > out.segment_size)) return false;
+
+    auto* payload = out.buffer.data() + out.size + header;
+    out_.copy(next.data, payload);
+    p.tcp.payload = {payload, static_cast<std::size_t>(next.data.size())};
+    if (!add_to_train(p, out)) return false;
+    record(next, p, size, now);
+    return true;
+}
+
+// After a counted segment left.
+void connection::record(const outgoing& sent, const packet& p, std::size_t size, time_point now) {
+    const auto begin = sent.syn ? iss_ : base() + sent.data.begin;
+    const auto end = begin + p.tcp.length();
+    if (snd_una_ == snd_nxt_) progress_at_ = now;
+    if (const auto* e = segments_.holding(begin); e && e->end > end) segments_.split(end);
+    transmission t;
+    t.number = next_number_++;
+    t.sent = now;
+    t.bytes = static_cast<std::uint32_t>(size - ip_header_size(p.source.is_v6) - 8);
+    t.ack_eliciting = t.in_flight = true;
+    t.contents = {begin, end, segments_.on_sent({begin, end}, t.number), p.tcp.options.timestamps ? p.tcp.options.timestamps->value : 0};
+    recovery_.on_sent(t, sender_);
+
+    if (!sent.data.empty()) out_.sent(sent.data);
+    if (sent.fin) fin_lost_ = false;
+    if (!sent.again && !sent.syn) nagle_.on_sent(end, p.tcp.payload.size(), mss_ - options_size(p.tcp.options));
+    snd_nxt_ = std::max(snd_nxt_, end);
+    snd_max_ = std::max(snd_max_, snd_nxt_);
+    timer_.on_sent(now);
+    stats_.bytes_sent += p.tcp.payload.size();
+    const bool again = t.contents.previous != no_transmission;
+    if (again) ++stats_.retransmissions;
+    if (trace_) {
+        trace_->on_segment_sent({now, sent.data.begin, sent.data.end, t.bytes, static_cast<std::uint32_t>(size), again});
+    }
+}
+
+// RFC 9293 3.8.6.1: one byte beyond the window, or the FIN. It is not in flight: if the peer does not take it, that is no loss.
+// A window that is open but silly is used (3.8.6.2.1, the override timeout).
+void connection::transmit_window_probe(time_point now, train& out) {
+    window_probe_pending_ = false;
+    if (out.size > 0 || !has_unsent() || recovery_.ack_eliciting_outstanding() > 0) return;
+    const auto options = ordinary_options(now);
+    const auto mss = mss_ - options_size(options);
+    ++stats_.window_probes;
+    if (const auto next = next_segment(mss, true)) {
+        append(*next, options, now, out);
+        return;
+    }
+    const auto at = out_.has_lost() ? out_.next(1, 0).begin : out_.next_unsent();
+    const bool fin = at == out_.end_offset();
+    auto p = make_packet(base() + at, static_cast<std::uint8_t>(flag::ack | (fin ? flag::fin : 0)), options);
+    std::uint8_t byte = 0;
+    if (!fin) {
+        out_.copy({at, at + 1}, &byte);
+        p.tcp.payload = {&byte, 1};
+    }
+    if (!add_to_train(p, out)) return;
+    snd_max_ = std::max(snd_max_, base() + at + 1);
+    if (!fin && at == out_.next_unsent()) {
+        out_.sent({at, at + 1});
+        out_.lost({at, at + 1});
+    }
+}
+
+void connection::transmit_ack(std::uint64_t sequence, time_point now, train& out) {
+    if (add_to_train(make_packet(sequence, flag::ack, ordinary_options(now)), out)) ++stats_.acks_sent;
+}
+
+// What every segment carries. Also decides what the window is, so the segment is to be sent.
+packet connection::make_packet(std::uint64_t sequence, std::uint8_t flags, const segment_options& options) {
+    packet p;
+    p.source = path_.local.address;
+    p.destination = path_.remote.address;
+    p.tcp.source_port = path_.local.port;
+    p.tcp.destination_port = path_.remote.port;
+    p.tcp.sequence = on_wire(sequence);
+    p.tcp.flags = flags;
+    p.tcp.options = options;
+    if ((flags & flag::ack) != 0) p.tcp.acknowledgment = on_wire(rcv_nxt_);
+    const auto received = (flags & flag::ack) != 0 ? received_offset() : 0;
+    const auto step = static_cast<std::uint16_t>(mtu_ - ip_header_size(p.source.is_v6) - 20);
+    p.tcp.window = (flags & flag::syn) != 0 ? window_.announce_unscaled(received, in_.read_offset(), step)
+                                            : window_.announce(received, in_.read_offset(), step);
+    return p;
+}
+
+// Every segment acknowledges all that was received.
+bool connection::add_to_train(const packet& p, train& out) {
+    const auto size = write_packet(p, out.buffer.subspan(out.size));
+    if (size == 0) return false;
+    if (out.segment_size == 0) out.segment_size = size;
+    out.size += size;
+    ++stats_.segments_sent;
+    if (p.tcp.has(flag::ack) && !p.tcp.has(flag::rst)) {
+        ack_.on_sent();
+        if (sack_report_.pending_duplicate() && p.tcp.options.sack_count > 0) ++stats_.dsacks_sent;
+        sack_report_.on_sent();
+        last_ack_sent_ = rcv_nxt_;
+    }
+    return true;
+}
+
+segment_options connection::ordinary_options(time_point now) const {
+    segment_options out;
+    if (timestamps_.enabled()) out.timestamps = timestamp_option{timestamps_.value(now), timestamps_.echo()};
+    if (sack_ && synchronized()) {
+        const std::size_t room = out.timestamps ? 3 : 4;  // RFC 2018 3
+        sack_report_.write(out, in_.received(), in_.readable_end(), receive_base(), room);
+    }
+    return out;
+}
+
+// SND.NXT; if the peer's window shrank below it, its edge: the peer would not take an acknowledgment with a number beyond.
+std::uint64_t connection::acceptable_sequence() const {
+    const auto rounding = std::uint64_t{1} << snd_scale_;
+    return snd_nxt_ < window_edge() + rounding ? snd_nxt_ : std::max(window_edge(), snd_una_);
+}
+
+void connection::note_window_limit(bool limited, time_point now) {
+    if (limited == window_limited_since_.has_value()) return;
+    if (limited) {
+        window_limited_since_ = now;
+    } else {
+        stats_.peer_window_limited += now - *window_limited_since_;
+        window_limited_since_.reset();
+    }
+}
+
+}  // namespace tandem::tcp

@@ -1,0 +1,41 @@
+// When to acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2): every second segment with data, at once when something is out of order, and
+// never later than the configured delay. Asked once per batch of received segments, so that a batch costs one ACK.
+#pragma once
+
+#include <optional>
+
+#include <tandem/bytes/time.hpp>
+
+namespace tandem::tcp {
+
+class delayed_ack {
+public:
+    static constexpr unsigned threshold = 2;  // RFC 9293 SHLD-19
+
+    explicit delayed_ack(duration delay) : delay_(delay) {}
+
+    void on_data(unsigned segments, time_point now) {
+        if (pending_ == 0) deadline_ = now + delay_;
+        pending_ += segments;
+        if (pending_ >= threshold) immediate_ = true;
+    }
+    void at_once() { immediate_ = true; }
+    void on_timeout(time_point now) {
+        if (pending_ > 0 && now >= deadline_) immediate_ = true;
+    }
+    void on_sent() {
+        pending_ = 0;
+        immediate_ = false;
+    }
+
+    bool due() const { return immediate_; }
+    std::optional<time_point> deadline() const { return pending_ > 0 && !immediate_ ? std::optional(deadline_) : std::nullopt; }
+
+private:
+    duration delay_;
+    time_point deadline_;
+    unsigned pending_ = 0;
+    bool immediate_ = false;
+};
+
+}  // namespace tandem::tcp

@@ -1,0 +1,130 @@
+// Connections come and go; listeners.
+#include <tandem/tcp/endpoint.hpp>
+
+namespace tandem::tcp {
+
+endpoint::endpoint(const endpoint_config& c, random_source random)
+    : config_(c), random_(random), isn_(random_), by_path_(0, path_hash{&isn_}) {}
+
+endpoint::~endpoint() = default;
+
+connection_seed endpoint::make_seed(const ip_path& path, time_point now) {
+    return {isn_.initial_sequence(path, now), isn_.timestamp_offset(path), random_()};
+}
+
+// RFC 6056 3.3.1: from a random place onward.
+std::uint16_t endpoint::pick_port(const ip_endpoint& local, const ip_endpoint& remote) {
+    const std::uint32_t first = config_.first_ephemeral_port;
+    const std::uint32_t count = config_.last_ephemeral_port - first + 1u;
+    const auto start = random_.below(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto port = static_cast<std::uint16_t>(first + (start + i) % count);
+        if (!by_path_.contains({{local.address, port}, remote})) return port;
+    }
+    return 0;
+}
+
+connection_handle endpoint::connect(ip_endpoint local, const ip_endpoint& remote, const config& c, time_point now,
+                                    connect_error* error) {
+    const auto fail = [error](connect_error why) {
+        if (error) *error = why;
+        return connection_handle{};
+    };
+    if (error) *error = connect_error::none;
+    const bool unspecified = remote.address == ip_address{{}, remote.address.is_v6};
+    if (local.address.is_v6 != remote.address.is_v6 || remote.port == 0 || unspecified) return fail(connect_error::bad_address);
+    if (slots_.size() - free_.size() >= config_.max_connections) return fail(connect_error::no_free_port);
+    if (local.port == 0) local.port = pick_port(local, remote);
+    if (local.port == 0) return fail(connect_error::no_free_port);
+    const ip_path path{local, remote};
+    if (by_path_.contains(path)) return fail(connect_error::port_in_use);
+    const auto index = add(connection::connect(path, c, make_seed(path, now), now), path);
+    wake(index);
+    return {index, slots_[index].generation};
+}
+
+bool endpoint::listen(const ip_endpoint& local, const listen_config& c) {
+    return listeners_.try_emplace(local, listener{c}).second;
+}
+
+void endpoint::close_listener(const ip_endpoint& local) { listeners_.erase(local); }
+
+endpoint::listener* endpoint::find_listener(const ip_endpoint& local, ip_endpoint& key) {
+    for (const auto& candidate : {local, ip_endpoint{{{}, local.address.is_v6}, local.port}}) {
+        if (const auto it = listeners_.find(candidate); it != listeners_.end()) {
+            key = candidate;
+            return &it->second;
+        }
+    }
+    return nullptr;
+}
+
+std::uint32_t endpoint::add(std::unique_ptr<connection> object, const ip_path& path) {
+    std::uint32_t index;
+    if (free_.empty()) {
+        index = static_cast<std::uint32_t>(slots_.size());
+        slots_.emplace_back();
+        timers_.grow(slots_.size());
+    } else {
+        index = free_.back();
+        free_.pop_back();
+    }
+    auto& s = slots_[index];
+    s.object = std::move(object);
+    s.object->set_owner(this, index);
+    ++s.generation;
+    by_path_.emplace(path, index);
+    return index;
+}
+
+// Gone when it is closed, has nothing left to send or tell, and nobody has anything left to read.
+bool endpoint::erase_if_done(std::uint32_t index) {
+    auto& s = slots_[index];
+    if (!s.object || s.object->state() != state::closed || s.ready || s.eventful || s.object->readable() > 0) return false;
+    count_half_open(s);
+    by_path_.erase(s.object->path());
+    timers_.remove(index);
+    s.object.reset();
+    free_.push_back(index);
+    return true;
+}
+
+connection* endpoint::find(connection_handle handle) {
+    if (handle.slot >= slots_.size() || slots_[handle.slot].generation != handle.generation) return nullptr;
+    return slots_[handle.slot].object.get();
+}
+
+void endpoint::release(connection_handle handle, time_point now) {
+    auto* object = find(handle);
+    if (!object) return;
+    auto& s = slots_[handle.slot];
+    if (s.waiting) {
+        s.waiting = false;
+        count_waiting(s);
+    }
+    object->orphan(now);
+    wake(handle.slot);
+}
+
+// Keeps the listener's counts in step with the connection's state.
+void endpoint::count_half_open(slot& s) {
+    if (!s.half_open || (s.object && s.object->state() == state::syn_received)) return;
+    s.half_open = false;
+    --half_open_;
+    const auto it = listeners_.find(s.listener);
+    if (it != listeners_.end() && it->second.half_open > 0) --it->second.half_open;
+    if (!s.object || s.object->state() == state::closed) return;
+    s.waiting = true;
+    if (it != listeners_.end()) ++it->second.waiting;
+}
+
+void endpoint::count_waiting(slot& s) {
+    const auto it = listeners_.find(s.listener);
+    if (it != listeners_.end() && it->second.waiting > 0) --it->second.waiting;
+}
+
+std::size_t endpoint::connection_count() const { return by_path_.size(); }
+std::size_t endpoint::half_open_count() const { return half_open_; }
+const endpoint_statistics& endpoint::stats() const { return stats_; }
+
+}  // namespace tandem::tcp

@@ -1,0 +1,183 @@
+// The four verbs: packets find their connection, connections that have something to say get their turn.
+#include <tandem/tcp/endpoint.hpp>
+#include <tandem/tcp/icmp.hpp>
+
+namespace tandem::tcp {
+
+void endpoint::wake(std::uint32_t index) {
+    auto& s = slots_[index];
+    if (!s.ready) {
+        s.ready = true;
+        ready_.push_back(index);
+    }
+    if (!s.eventful) {
+        s.eventful = true;
+        eventful_.push_back(index);
+    }
+}
+
+void endpoint::receive(received_datagram& in, time_point now) {
+    ++stats_.packets_received;
+    packet p;
+    const auto why = parse_packet(in.payload, p);
+    if (why == drop_reason::not_tcp) {
+        receive_icmp(in.payload, now);
+        return;
+    }
+    if (why != drop_reason::none) {
+        ++stats_.packets_dropped;
+        if (why == drop_reason::bad_checksum) ++stats_.bad_checksums;
+        return;
+    }
+    const ip_path path{{p.destination, p.tcp.destination_port}, {p.source, p.tcp.source_port}};
+    const auto it = by_path_.find(path);
+    if (it == by_path_.end() || slots_[it->second].object->state() == state::closed) {
+        receive_unknown(p, path, now);
+        return;
+    }
+    slots_[it->second].object->receive(p.tcp, now);
+    count_half_open(slots_[it->second]);
+    wake(it->second);
+}
+
+// RFC 9293 3.10.7.1 and 3.10.7.2.
+void endpoint::receive_unknown(const packet& in, const ip_path& path, time_point now) {
+    if (in.tcp.has(flag::rst)) return;
+    if (in.tcp.has(flag::syn) && !in.tcp.has(flag::ack) && accept(in, path, now)) return;
+    send_reset(in, now);
+}
+
+// False: nobody listens. A SYN that finds no room is dropped without a word: the peer tries again (RFC 9293 3.10.7.2).
+bool endpoint::accept(const packet& in, const ip_path& path, time_point now) {
+    ip_endpoint key;
+    auto* found = find_listener(path.local, key);
+    if (!found) return false;
+    if (found->waiting >= found->config.backlog) {
+        ++stats_.backlog_overflows;
+        return true;
+    }
+    const bool known = by_path_.contains(path);  // closed, but its owner has not read everything
+    if (known || found->half_open >= found->config.max_half_open || by_path_.size() >= config_.max_connections) {
+        ++stats_.half_open_overflows;
+        return true;
+    }
+    const auto index = add(connection::accept(path, found->config.connection, make_seed(path, now), in.tcp, now), path);
+    auto& s = slots_[index];
+    s.half_open = true;
+    s.waiting = false;
+    s.listener = key;
+    ++found->half_open;
+    ++half_open_;
+    wake(index);
+    return true;
+}
+
+void endpoint::receive_icmp(std::span<const std::uint8_t> bytes, time_point now) {
+    const auto error = parse_icmp_error(bytes);
+    const auto it = error ? by_path_.find(error->path) : by_path_.end();
+    if (it == by_path_.end()) {
+        ++stats_.packets_dropped;
+        return;
+    }
+    auto& object = *slots_[it->second].object;
+    if (error->what == icmp_error::kind::packet_too_big) {
+        object.on_packet_too_big(error->sequence, error->mtu, now);
+    } else {
+        object.on_unreachable(error->sequence, error->what == icmp_error::kind::refused, now);
+    }
+    count_half_open(slots_[it->second]);
+    wake(it->second);
+}
+
+// RFC 9293 3.5.2, within a budget: answering everything would make us a reflector.
+void endpoint::send_reset(const packet& in, time_point now) {
+    if (now - resets_since_ >= std::chrono::seconds(1)) {
+        resets_since_ = now;
+        resets_counted_ = 0;
+    }
+    if (resets_counted_ >= config_.resets_per_second || resets_.size() >= max_queued_resets) {
+        ++stats_.resets_suppressed;
+        return;
+    }
+    ++resets_counted_;
+    packet out;
+    out.source = in.destination;
+    out.destination = in.source;
+    out.tcp.source_port = in.tcp.destination_port;
+    out.tcp.destination_port = in.tcp.source_port;
+    out.tcp.flags = flag::rst;
+    if (in.tcp.has(flag::ack)) {
+        out.tcp.sequence = in.tcp.acknowledgment;
+    } else {
+        out.tcp.acknowledgment = in.tcp.sequence + in.tcp.length();
+        out.tcp.flags |= flag::ack;
+    }
+    resets_.push_back(out);
+}
+
+bool endpoint::transmit_reset(train& out) {
+    const auto& p = resets_.front();
+    out.path = {{p.source, p.tcp.source_port}, {p.destination, p.tcp.destination_port}};
+    out.mark = ecn::not_ect;
+    out.size = out.segment_size = write_packet(p, out.buffer);
+    resets_.pop_front();
+    ++stats_.resets_sent;
+    return out.size > 0;
+}
+
+// One train per call, each ready connection in its turn.
+bool endpoint::transmit(time_point now, train& out) {
+    if (!resets_.empty()) return transmit_reset(out);
+    while (!ready_.empty()) {
+        const auto index = ready_.front();
+        ready_.pop_front();
+        auto& s = slots_[index];
+        if (s.object->transmit(now, out)) {
+            ready_.push_back(index);
+            return true;
+        }
+        s.ready = false;
+        timers_.update(index, s.object->next_timeout());
+        erase_if_done(index);
+    }
+    return false;
+}
+
+std::optional<time_point> endpoint::deadline_of(std::uint32_t index) const {
+    const auto& object = slots_[index].object;
+    return object ? object->next_timeout() : std::nullopt;
+}
+
+std::optional<time_point> endpoint::next_timeout() {
+    return timers_.next([this](std::uint32_t index) { return deadline_of(index); });
+}
+
+void endpoint::on_timeout(time_point now) {
+    const auto deadline = [this](std::uint32_t index) { return deadline_of(index); };
+    while (const auto index = timers_.pop_due(now, deadline)) {
+        auto& s = slots_[*index];
+        s.object->on_timeout(now);
+        count_half_open(s);
+        wake(*index);
+    }
+}
+
+std::optional<endpoint_event> endpoint::poll_event() {
+    while (!eventful_.empty()) {
+        const auto index = eventful_.front();
+        auto& s = slots_[index];
+        if (const auto what = s.object->poll_event()) {
+            if (*what == event::accepted && s.waiting) {
+                s.waiting = false;
+                count_waiting(s);
+            }
+            return endpoint_event{{index, s.generation}, *what, *what == event::accepted ? s.listener : ip_endpoint{}};
+        }
+        eventful_.pop_front();
+        s.eventful = false;
+        erase_if_done(index);
+    }
+    return std::nullopt;
+}
+
+}  // namespace tandem::tcp
