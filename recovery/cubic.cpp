@@ -43,7 +43,7 @@ void cubic::start_epoch(time_point now) {
     at_.fraction = 0;
     if (at_.w_max <= window) {
         // RFC 9438 4.8 and 4.10: after a timeout, and after a slow start that ended without loss, the plateau is here.
-        if (at_.w_max == 0) at_.cwnd_prior = window;
+        if (at_.cwnd_prior == 0) at_.cwnd_prior = window;
         at_.w_max = window;
         at_.k = 0;
     } else {
@@ -71,9 +71,10 @@ void cubic::congestion_avoidance(const ack_event& ack) {
     if (w_cubic(t) < at_.w_est) {
         grown = std::max(window, at_.w_est);
     } else {
-        // RFC 9438 4.2, 4.4 and 4.5: one window's worth of ACKs reaches the target.
+        // RFC 9438 4.2, 4.4 and 4.5: each ACK takes its share, acknowledged / window, of what is missing to the target. Written as
+        // the limit for many small ACKs, so that one large ACK has the same effect as the small ones that it stands for.
         const double target = std::clamp(w_cubic(t + seconds(ack.rtt.smoothed())), window, 1.5 * window);
-        grown = window + (target - window) / window * acknowledged;
+        grown = window - (target - window) * std::expm1(-acknowledged / window);
     }
     window_ = static_cast<std::uint64_t>(grown);
     at_.fraction = grown - static_cast<double>(window_);
@@ -87,7 +88,7 @@ void cubic::on_congestion(const congestion_event&) {
     at_.w_max = window < at_.w_max ? window * (1 + beta) / 2 : window;  // RFC 9438 4.7 (fast convergence)
     at_.epoch.reset();
     at_.fraction = 0;
-    reduce_to(static_cast<std::uint64_t>(window * beta));  // RFC 9438 4.6
+    reduce_to(static_cast<std::uint64_t>(std::llround(window * beta)));  // RFC 9438 4.6
 }
 
 void cubic::on_persistent_congestion(time_point now) {
