@@ -1,0 +1,101 @@
+// A QUIC connection as Asio would have it: opens and accepts streams.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/async_result.hpp>
+
+#include <tandem/net/detail/quic_core.hpp>
+#include <tandem/net/quic_stream.hpp>
+
+namespace tandem::net {
+
+// Movable, not copyable. Destroying it closes the connection with application code 0; its streams then fail. From its executor only.
+class quic_connection {
+public:
+    using executor_type = boost::asio::any_io_executor;
+
+    quic_connection() = default;  // stands for no connection
+    quic_connection(std::shared_ptr<detail::quic_core> core, quic::connection_handle handle) : core_(std::move(core)), handle_(handle) {}
+    quic_connection(quic_connection&& other) noexcept : core_(std::move(other.core_)), handle_(other.handle_) {}
+    quic_connection& operator=(quic_connection&& other) noexcept {
+        if (this != &other) {
+            release();
+            core_ = std::move(other.core_);
+            handle_ = other.handle_;
+        }
+        return *this;
+    }
+    ~quic_connection() { release(); }
+
+    bool is_open() const { return core_ != nullptr; }
+    executor_type get_executor() const { return core_->executor(); }
+
+    // void(error_code, quic_stream). Waits while the peer permits no further stream.
+    template <class CompletionToken>
+    auto async_open_stream(quic::direction kind, CompletionToken&& token) {
+        return async_stream(token, [kind](detail::quic_core& core, std::uint64_t number, quic::connection_handle handle,
+                                          detail::quic_core::stream_operation op) {
+            core.open_stream(number, handle, kind, std::move(op));
+        });
+    }
+
+    // void(error_code, quic_stream). The next stream that the peer opens.
+    template <class CompletionToken>
+    auto async_accept_stream(CompletionToken&& token) {
+        return async_stream(token, [](detail::quic_core& core, std::uint64_t number, quic::connection_handle handle,
+                                      detail::quic_core::stream_operation op) {
+            core.accept_stream(number, handle, std::move(op));
+        });
+    }
+
+    // Ends the connection with a code of the application's protocol. Streams are not flushed.
+    void close(std::uint64_t code, std::string_view reason = {}) { core_->close_connection(handle_, code, reason); }
+    // How it ended; nothing while it has not.
+    std::optional<quic::connection_closed> close_reason() const { return core_->close_reason(handle_); }
+
+    std::string alpn() const {
+        auto* c = core_->find(handle_);
+        return c ? std::string(c->alpn()) : std::string();
+    }
+    ip_endpoint remote_endpoint() const {
+        auto* c = core_->find(handle_);
+        return c ? c->path().remote : ip_endpoint{};
+    }
+    quic::connection_statistics statistics() const {
+        auto* c = core_->find(handle_);
+        return c ? c->statistics() : quic::connection_statistics{};
+    }
+
+private:
+    // Turns a stream ID into a stream on the way to the caller's handler.
+    template <class CompletionToken, class Start>
+    auto async_stream(CompletionToken& token, Start start) {
+        return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, quic_stream)>(
+            [core = core_, handle = handle_, start](auto handler) {
+                auto number = core->next_operation();
+                auto cancel = [weak = std::weak_ptr<detail::quic_core>(core), handle, number] {
+                    if (auto c = weak.lock()) c->cancel_stream_operation(handle, number);
+                };
+                auto op = detail::adapt<std::optional<quic::stream_id>>(
+                    core->executor(), std::move(handler), std::move(cancel), [core, handle](std::optional<quic::stream_id> id) {
+                        return id ? quic_stream(core, handle, *id) : quic_stream();
+                    });
+                start(*core, number, handle, std::move(op));
+            },
+            token);
+    }
+    void release() {
+        if (auto core = std::exchange(core_, nullptr)) core->release_connection(handle_);
+    }
+
+    std::shared_ptr<detail::quic_core> core_;
+    quic::connection_handle handle_ = 0;
+};
+
+}  // namespace tandem::net
