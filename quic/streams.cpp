@@ -64,9 +64,9 @@ stream& streams::create(stream_id id) {
 
 // --- the application ---
 
-std::uint64_t streams::openable(direction kind) const {
+bool streams::can_open(direction kind) const {
     const auto& t = types_[type_of(stream_id::make(config_.side, kind, 0))];
-    return t.limit - t.opened;
+    return t.opened < t.limit;
 }
 
 std::optional<stream_id> streams::open(direction kind) {

@@ -101,7 +101,7 @@ public:
     // --- the application ---
     // Nothing while the peer's limit forbids another stream (STREAMS_BLOCKED is sent; event streams_available comes later).
     std::optional<stream_id> open(direction);
-    std::uint64_t openable(direction kind) const;  // how many could be opened now
+    bool can_open(direction kind) const;
     // Takes what fits into the send buffer and returns how much; fin counts only if all of data was taken. If less was taken, a
     // writable event follows. Takes nothing where nothing can be sent (any more).
     std::size_t write(stream_id, std::span<const std::uint8_t> data, bool fin, time_point now);
@@ -175,6 +175,7 @@ private:
     void block_on_connection(time_point now);
     void charge_flow_control(time_point now);
 
+    void write_control(frame_writer&, stream_tokens&);
     void write_connection_control(frame_writer&, stream_tokens&);
     bool write_stream_control(stream&, frame_writer&, stream_tokens&);
     void write_data(frame_writer&, stream_tokens&, time_point now, packing how);

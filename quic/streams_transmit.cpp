@@ -17,17 +17,20 @@ void streams::write_frames(frame_writer& out, stream_tokens& tokens, time_point 
     [[maybe_unused]] const bool wanted = wants_to_send();
     [[maybe_unused]] const bool roomy = out.remaining() >= min_room;
     [[maybe_unused]] const auto before = out.size();
-    write_connection_control(out, tokens);
-    for (auto* s = control_.front(); s;) {
-        auto* after = control_.next(*s);
-        if (!write_stream_control(*s, out, tokens)) break;
-        refresh_control(*s);
-        s = after;
-    }
+    write_control(out, tokens);
     write_data(out, tokens, now, how);
+    write_control(out, tokens);  // sending may have used up a credit: BLOCKED frames
     // Wanting and sending agree, or an owner spins or stalls.
     assert(!roomy || wanted == (out.size() > before));
     assert(out.remaining() < min_room || how == packing::one_stream || !wants_to_send());
+}
+
+void streams::write_control(frame_writer& out, stream_tokens& tokens) {
+    write_connection_control(out, tokens);
+    while (auto* s = control_.front()) {
+        if (!write_stream_control(*s, out, tokens)) break;
+        refresh_control(*s);
+    }
 }
 
 void streams::write_connection_control(frame_writer& out, stream_tokens& tokens) {
