@@ -87,10 +87,10 @@ bool set_subject(X509* certificate, const std::string& subject) {
 
 bool fill_in(X509* certificate, EVP_PKEY* key, const self_signed_options& options, error& why) {
     bssl::UniquePtr<ASN1_INTEGER> serial(ASN1_INTEGER_new());
-    return serial && ASN1_INTEGER_set_uint64(serial.get(), options.serial) == 1 &&
+    return add_names(certificate, options.names, why) && serial && ASN1_INTEGER_set_uint64(serial.get(), options.serial) == 1 &&
            X509_set_version(certificate, X509_VERSION_3) == 1 && X509_set_serialNumber(certificate, serial.get()) == 1 &&
            set_times(certificate, options) && set_subject(certificate, options.names.front()) &&
-           X509_set_pubkey(certificate, key) == 1 && add_constraints(certificate) && add_names(certificate, options.names, why) &&
+           X509_set_pubkey(certificate, key) == 1 && add_constraints(certificate) &&
            X509_sign(certificate, key, options.key == key_kind::ed25519 ? nullptr : EVP_sha256()) != 0;
 }
 
