@@ -179,6 +179,7 @@ private:
     bool receive_ack(const segment& in, std::uint64_t sequence, time_point now);
     void process_ack(const segment& in, std::uint64_t ack, time_point now);
     void settle(const naming& how);
+    void find_lost(time_point now);
     void advance(std::uint64_t ack, naming& how, time_point now);
     void process_sack(const segment& in, std::uint64_t ack, naming& how);
     void process_dsack(const segment& in, std::uint64_t ack, time_point now);
@@ -284,6 +285,7 @@ private:
     std::uint64_t next_number_ = 0;
     std::vector<range> numbers_;            // named by the acknowledgment in work
     std::vector<range> missing_;
+    bool delivered_ = false;                // by the acknowledgment in work
     std::uint64_t tail_probe_end_ = 0;      // RFC 8985 7.3 TLP.end_seq; 0: none
     bool sampled_since_probe_ = true;
     bool probe_pending_ = false;

@@ -1,5 +1,6 @@
 // An acknowledgment names bytes; loss recovery wants to know which transmissions arrived.
 #include <algorithm>
+#include <utility>
 
 #include <tandem/tcp/connection.hpp>
 #include <tandem/tcp/sequence.hpp>
@@ -34,6 +35,7 @@ bool connection::receive_ack(const segment& in, std::uint64_t sequence, time_poi
         numbers_.clear();
         count_duplicate_ack(ack, how);
         settle(how);
+        find_lost(now);
     }
     // A peer that answers is alive, however long its window stays closed (RFC 9293 MUST-37).
     if (snd_wnd_ == 0 || timer_.armed() == retransmission_timer::kind::window_probe) progress_at_ = now;
@@ -49,6 +51,7 @@ void connection::process_ack(const segment& in, std::uint64_t ack, time_point no
     if (sack_) process_sack(in, ack, how);
     settle(how);
     if (sack_) process_dsack(in, ack, now);
+    find_lost(now);  // when all is told: a duplicate may show that what looks lost arrived
     if (advances && how.disproves_timeout) undo_timeout(now);
     if (advances) {
         timeout_recovery_end_ = 0;
@@ -65,8 +68,14 @@ void connection::settle(const naming& how) {
         sampled_since_probe_ = true;
     }
     stats_.spurious_losses += recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now).late;
-    lose(recovery_.detect_lost(tolerance_, sender_, how.now));
-    sample(how.now);
+    delivered_ = true;
+}
+
+// RFC 8985 6.2 step 5, if the acknowledgment delivered anything.
+void connection::find_lost(time_point now) {
+    if (!std::exchange(delivered_, false)) return;
+    lose(recovery_.detect_lost(tolerance_, sender_, now));
+    sample(now);
 }
 
 void connection::advance(std::uint64_t ack, naming& how, time_point now) {
@@ -83,10 +92,12 @@ void connection::advance(std::uint64_t ack, naming& how, time_point now) {
     if (tail_probe_end_ != 0 && ack >= tail_probe_end_) tail_probe_end_ = 0;
     progress_at_ = now;
     timer_.on_progress(now);
-    // Without SACK, what duplicate ACKs were taken for may have been wrong: a segment the peer stops at is missing (RFC 6582 3.2).
+    // Without SACK, what a duplicate ACK was taken for may have been wrong: a segment the peer stops at is missing (RFC 6582 3.2),
+    // so that ACK stood for another.
     if (!sack_ && segments_.unsettle(snd_una_)) {
         const auto* e = segments_.holding(snd_una_);
         lose_bytes(e->begin, e->end);
+        count_duplicate_ack(snd_una_, how);
     }
 }
 
@@ -142,7 +153,7 @@ void connection::process_dsack(const segment& in, std::uint64_t ack, time_point 
     recovery::reordering_tolerance untouched(recovery::reordering_kind::fixed);
     stats_.spurious_losses += recovery_.on_ack(numbers_, {.take_from_largest = false}, untouched, sender_, now).late;
     if (disproved) tolerance_.on_dsack(sender_.rtt(), now);
-    lose(recovery_.detect_lost(tolerance_, sender_, now));
+    delivered_ = true;
 }
 
 // Each duplicate ACK stands for one more segment behind the hole.

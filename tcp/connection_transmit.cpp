@@ -168,6 +168,7 @@ void connection::record(const outgoing& sent, const packet& p, std::size_t size,
     snd_nxt_ = std::max(snd_nxt_, end);
     snd_max_ = std::max(snd_max_, snd_nxt_);
     timer_.on_sent(now);
+    if (begin <= snd_una_) timer_.restart(now);  // the timer waits for this one's acknowledgment
     stats_.bytes_sent += p.tcp.payload.size();
     const bool again = t.contents.previous != no_transmission;
     if (again) ++stats_.retransmissions;

@@ -47,7 +47,7 @@ private:
     duration minimum_;
     duration maximum_;
     duration peer_ack_delay_;
-    duration unsampled_minimum_{};
+    duration unsampled_minimum_ = std::chrono::seconds(1);  // RFC 6298 2.1
     time_point base_;        // what the RTO counts from
     time_point last_sent_;   // what a tail loss probe counts from
     time_point deadline_;
