@@ -17,6 +17,7 @@
 #include <tandem/http/client_session.hpp>
 #include <tandem/http/error.hpp>
 #include <tandem/http/limits.hpp>
+#include <tandem/http/qmux.hpp>
 
 namespace tandem::tls {
 class client_context;
@@ -27,6 +28,7 @@ namespace tandem::http {
 struct byte_stream_client_config {
     std::vector<std::string> alpn{std::string(alpn_http1)};  // in order of preference
     http::limits limits;
+    qmux::config qmux;  // windows and idle timeout of HTTP/3 over QMux
     std::size_t max_record_size = 16 * 1024;  // plaintext bytes of a TLS record that this side makes
 };
 

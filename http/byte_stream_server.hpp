@@ -15,6 +15,7 @@
 #include <tandem/http/alpn.hpp>
 #include <tandem/http/error.hpp>
 #include <tandem/http/limits.hpp>
+#include <tandem/http/qmux.hpp>
 #include <tandem/http/server_session.hpp>
 
 namespace tandem::tls {
@@ -26,6 +27,7 @@ namespace tandem::http {
 struct byte_stream_server_config {
     std::vector<std::string> alpn{std::string(alpn_http1)};  // what it speaks, in order of preference
     http::limits limits;
+    qmux::config qmux;  // windows and idle timeout of HTTP/3 over QMux
     std::size_t max_record_size = 16 * 1024;
     bool report_carried = false;  // keep what drain_carried() gives; costs memory until it is drained
 };

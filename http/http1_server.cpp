@@ -51,6 +51,7 @@ struct http1_server::state {
     void on_sent();
     void try_finish();
     void end(session_error why);
+    std::optional<time_point> idle_deadline() const;
     void fail_current(failure_kind kind, std::uint64_t code, const std::string& text);
 
     limits limit;
@@ -62,6 +63,7 @@ struct http1_server::state {
     body_buffer body;
     time_point own_ready;
     std::optional<time_point> head_since;
+    std::optional<time_point> last_progress;
     std::deque<server_event> events;
     std::function<void(time_point)> refill;
     wait_ledger waits;
@@ -158,6 +160,13 @@ void http1_server::state::try_finish() {
     own_ready = {};
 }
 
+// Nothing while it is this side that makes the other wait.
+std::optional<time_point> http1_server::state::idle_deadline() const {
+    bool our_turn = current && current->received && (!current->answered || writer.waiting());
+    if (over || our_turn || !last_progress) return std::nullopt;
+    return *last_progress + limit.idle_time;
+}
+
 void http1_server::state::fail_current(failure_kind kind, std::uint64_t code, const std::string& text) {
     if (current && !refusing) events.push_back(server_events::failed{current->id, {kind, code, false, text}});
     current.reset();
@@ -167,7 +176,7 @@ void http1_server::state::fail_current(failure_kind kind, std::uint64_t code, co
 
 void http1_server::state::end(session_error why) {
     if (over) return;
-    fail_current(why.code == no_error || why.by_peer ? failure_kind::connection_lost : failure_kind::reset, why.code, why.text);
+    fail_current(why.code == no_error ? failure_kind::connection_lost : failure_kind::reset, why.code, why.text);
     over = std::move(why);
     head_since.reset();
     events.push_back(server_events::closed{*over});
@@ -179,6 +188,7 @@ http1_server::~http1_server() = default;
 
 std::size_t http1_server::receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) {
     auto& s = *state_;
+    s.last_progress = now;
     http1_times cursor(times);
     std::size_t taken = 0;
     while (taken < plaintext.size() && !s.over && !s.refusing && !s.paused()) {
@@ -221,8 +231,9 @@ void http1_server::receive_end(bool clean, time_point) {
     s.end({no_error, true, clean ? "the client closed the connection" : "the connection was cut off"});
 }
 
-std::size_t http1_server::transmit(std::span<std::uint8_t> out, time_point) {
+std::size_t http1_server::transmit(std::span<std::uint8_t> out, time_point now) {
     auto& s = *state_;
+    if (!s.last_progress) s.last_progress = now;
     if (s.over || !s.current) return 0;
     if (s.current->expects_continue && !s.current->answered) {
         s.current->expects_continue = false;
@@ -230,6 +241,7 @@ std::size_t http1_server::transmit(std::span<std::uint8_t> out, time_point) {
     }
     auto id = s.current->id;
     auto n = s.writer.transmit(out);
+    if (n > 0) s.last_progress = now;
     if (s.report_carried && n > 0) s.carried_ranges.push_back({s.written, s.written + n, id});
     s.written += n;
     if (s.writer.failed()) {
@@ -250,14 +262,21 @@ void http1_server::on_room(std::function<void(time_point)> refill) { state_->ref
 
 std::optional<time_point> http1_server::next_timeout() const {
     auto& s = *state_;
-    return s.head_since ? std::optional(*s.head_since + s.limit.head_time) : std::nullopt;
+    auto deadline = s.idle_deadline();
+    if (!s.head_since) return deadline;
+    auto head = *s.head_since + s.limit.head_time;
+    return deadline ? std::min(*deadline, head) : head;
 }
 
 void http1_server::on_timeout(time_point now) {
     auto& s = *state_;
-    if (!s.head_since || now < *s.head_since + s.limit.head_time || s.over) return;
-    s.head_since.reset();
-    s.refuse({408, "the request did not come to its end in time"});
+    if (s.over) return;
+    if (s.head_since && now >= *s.head_since + s.limit.head_time) {
+        s.head_since.reset();
+        s.last_progress = now;
+        return s.refuse({408, "the request did not come to its end in time"});
+    }
+    if (auto deadline = s.idle_deadline(); deadline && now >= *deadline) s.end({no_error, false, "idle for too long"});
 }
 
 const std::optional<session_error>& http1_server::error() const { return state_->over; }

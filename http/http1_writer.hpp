@@ -28,6 +28,7 @@ public:
 
     bool active() const { return active_; }    // a message is not wholly written
     bool failed() const { return failed_; }    // its body source broke, or ended before its length
+    bool waiting() const { return waiting_; }  // for its body source
     bool started() const { return started_; }  // a byte of it was written
     void abandon();
 

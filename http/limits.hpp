@@ -28,6 +28,8 @@ struct limits {
     std::uint64_t discarded_body = 1024 * 1024;
     // HTTP/1.1 server: from the first byte of a header section to its end (against "slowloris").
     duration head_time = std::chrono::seconds(30);
+    // HTTP/1.1 server: without a byte either way while it is the client's turn; then the connection is closed.
+    duration idle_time = std::chrono::seconds(60);
     // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
     std::size_t qpack_table = 0;
     std::size_t qpack_blocked_streams = 0;
