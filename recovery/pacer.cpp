@@ -7,12 +7,14 @@ namespace tandem::recovery {
 
 namespace {
 
-__extension__ using wide = __int128;
-constexpr wide nanoseconds_per_second = 1'000'000'000;
+constexpr std::uint64_t nanoseconds_per_second = 1'000'000'000;
 
+// At most 18 GB, which is more than any bucket holds (max_rate): so a product beyond 64 bits need not be exact, and no wider division
+// is made for each datagram.
 std::uint64_t bytes_in(std::uint64_t rate, duration time) {
-    const wide bytes = wide{rate} * time.count() / nanoseconds_per_second;
-    return static_cast<std::uint64_t>(std::min<wide>(bytes, std::numeric_limits<std::int64_t>::max()));
+    std::uint64_t product = 0;
+    if (__builtin_mul_overflow(rate, static_cast<std::uint64_t>(time.count()), &product)) product = UINT64_MAX;
+    return product / nanoseconds_per_second;
 }
 
 }  // namespace
@@ -27,11 +29,11 @@ std::int64_t pacer::level(time_point now) const {
     const auto full = static_cast<std::int64_t>(capacity());
     if (!updated_) return full;
     const duration elapsed = std::max(now - *updated_, duration::zero());
-    const wide filled = level_ + wide{rate_} * elapsed.count() / nanoseconds_per_second;
-    return static_cast<std::int64_t>(std::min<wide>(filled, full));
+    return std::min(level_ + static_cast<std::int64_t>(bytes_in(rate_, elapsed)), full);
 }
 
 void pacer::set_rate(std::uint64_t bytes_per_second, time_point now) {
+    bytes_per_second = std::min(bytes_per_second, max_rate);
     if (bytes_per_second == rate_) return;
     if (updated_) {
         level_ = level(now);
@@ -49,12 +51,13 @@ std::uint64_t pacer::allowance(time_point now) const {
 time_point pacer::release(time_point now) const {
     if (allowance(now) > 0) return now;
     // Rounded up, so that the level is really there at the time given.
-    const wide missing = static_cast<std::int64_t>(quantum()) - level_;
-    const wide wait = (missing * nanoseconds_per_second + rate_ - 1) / rate_;
+    const auto missing = static_cast<std::uint64_t>(static_cast<std::int64_t>(quantum()) - level_);
+    const auto wait = (missing * nanoseconds_per_second + rate_ - 1) / rate_;
     return *updated_ + duration(static_cast<duration::rep>(wait));
 }
 
 void pacer::on_sent(time_point now, std::uint64_t bytes) {
+    if (rate_ == 0) return;
     level_ = level(now) - static_cast<std::int64_t>(bytes);
     updated_ = updated_ ? std::max(now, *updated_) : now;
 }

@@ -16,6 +16,7 @@ public:
     static constexpr duration burst_time = std::chrono::milliseconds(2);
     static constexpr duration quantum_time = std::chrono::milliseconds(1);
     static constexpr std::uint64_t max_quantum = 65536;
+    static constexpr std::uint64_t max_rate = 1'000'000'000'000;  // bytes per second: beyond any link
 
     explicit pacer(std::uint64_t max_datagram_size) : datagram_(max_datagram_size) {}
 

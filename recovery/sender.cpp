@@ -38,7 +38,7 @@ void sender::update_pacing(time_point now) {
         const auto window = static_cast<double>(controller_->window());
         const double gain = controller_->window() < controller_->ssthresh() ? 2 : 1.25;
         const double round_trip = static_cast<double>(std::max(rtt_.smoothed(), duration(1000)).count()) / 1e9;
-        rate = static_cast<std::uint64_t>(std::min(gain * window / round_trip, 1e15));
+        rate = static_cast<std::uint64_t>(std::min(gain * window / round_trip, static_cast<double>(pacer::max_rate)));
     }
     pacer_.set_rate(std::max<std::uint64_t>(*rate, 1), now);
 }

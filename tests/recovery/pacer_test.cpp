@@ -77,9 +77,12 @@ TEST(pacer, a_change_of_rate_keeps_what_was_saved_up) {
 
 TEST(pacer, does_not_overflow_after_long_silence_at_the_highest_rate) {
     pacer p(1000);
-    p.set_rate(1'000'000'000'000'000, t0);
+    p.set_rate(UINT64_MAX, t0);
+    EXPECT_EQ(p.rate(), pacer::max_rate);
     p.on_sent(t0, 1'000'000);
-    EXPECT_EQ(p.allowance(t0 + 24h * 365), 2'000'000'000'000u);
+    EXPECT_EQ(p.allowance(t0 + 24h * 365), 2'000'000'000u);
+    p.on_sent(t0 + 24h * 365, 2'000'000'000);
+    EXPECT_EQ(p.release(t0 + 24h * 365), t0 + 24h * 365 + 66ns);
 }
 
 }  // namespace
