@@ -30,6 +30,7 @@ quic::config quic_config(const scenario& s) {
     config.alpn = {std::string(http::alpn_h3)};
     config.max_datagram_size = datagram;
     config.max_ack_delay = ack_delay;
+    config.handshake_timeout = std::chrono::seconds(60);  // as patient as TCP: a lost run says nothing about the page
     config.controller = s.controller;
     config.initial_window = initial_window;
     config.fixed_window = s.effective_window();

@@ -75,16 +75,15 @@ scenario default_scenario() {
 }
 
 std::string describe_link(const scenario& s) {
-    std::string text = format_ms(s.rtt) + " round trip, " + format_rate(s.rate);
-    if (s.loss > 0) {
-        text += ", " + format_percent(s.loss) + " loss";
-        if (s.burst > 1) text += " in bursts of " + format_number(s.burst, 2) + " packets on average";
-    } else {
-        text += ", no random loss";
-    }
-    if (s.queue > 0) text += ", a queue of " + format_bytes(s.queue);
-    if (s.jitter > duration::zero()) text += ", up to " + format_ms(s.jitter) + " jitter";
-    if (s.reorder > 0) text += ", " + format_percent(s.reorder) + " of the packets reordered";
+    std::vector<std::string> parts{format_ms(s.rtt) + " round trip", s.rate == 0 ? "no limit of rate" : format_rate(s.rate)};
+    if (s.queue > 0) parts.push_back("a queue of " + format_bytes(s.queue));
+    if (s.jitter > duration::zero()) parts.push_back("up to " + format_ms(s.jitter) + " jitter");
+    if (s.reorder > 0) parts.push_back(format_percent(s.reorder) + " of the packets reordered");
+    std::string loss = s.loss > 0 ? format_percent(s.loss) + " loss" : "no random loss";
+    if (s.loss > 0 && s.burst > 1) loss += " in bursts of " + format_number(s.burst, 2) + " packets on average";
+    parts.push_back(std::move(loss));
+    std::string text;
+    for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
     return text;
 }
 

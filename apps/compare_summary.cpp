@@ -75,35 +75,37 @@ std::string byte_seconds(wait_sum sum, std::size_t runs) {
            "·s";
 }
 
+std::string where(const comparison& c) { return "At " + describe_link(c.what) + ", "; }
+
 std::string headline(const comparison& c, const paired& p) {
     const auto quic = c.find(cell::h3_quic)->page.median, tcp = c.find(cell::h3_tcp)->page.median;
-    const std::string where = "On a link with " + describe_link(c.what);
-    const auto percent = std::abs(static_cast<double>((tcp - quic).count()) / static_cast<double>(tcp.count()));
-    const std::string medians = "median " + ms(quic) + " against " + ms(tcp);
-    const bool quic_sooner = p.gain.median > duration::zero();
-    if (p.runs == 1) {
-        if (p.gain.median == duration::zero()) return where + " both transports finished the page at the same time, " + ms(quic) + ".";
-        return where + " HTTP/3 over QUIC finished the page " + ms(quic_sooner ? tcp - quic : quic - tcp) +
-               (quic_sooner ? " sooner" : " later") + " than the same HTTP/3 over TCP: " + ms(quic) + " against " + ms(tcp) + ".";
+    const auto gain = tcp - quic;
+    const std::string medians = (p.runs == 1 ? "" : "median ") + ms(quic) + " against " + ms(tcp);
+    if (p.runs > 1 && p.p_value >= significance) {
+        return where(c) + std::to_string(p.runs) + " runs show no difference between HTTP/3 over QUIC and the same HTTP/3 over TCP that could "
+               "not be chance: " + medians + ".";
     }
-    const auto wins = quic_sooner ? p.a_sooner : p.b_sooner;
-    const std::string evidence = std::to_string(wins) + " of " + std::to_string(p.runs) + " paired runs, sign test p " +
-                                 (p.p_value < 0.0001 ? "< 0.0001" : "= " + format_fixed(p.p_value, 4));
-    if (p.p_value >= significance) {
-        return where + " these " + std::to_string(p.runs) +
-               " runs show no difference between HTTP/3 over QUIC and the same HTTP/3 over TCP that could not be chance (" + medians + "; " +
-               (quic_sooner ? "QUIC" : "TCP") + " sooner in " + evidence + ").";
-    }
-    return where + " HTTP/3 over QUIC finished the page " + format_percent(std::round(percent * 1000) / 1000) +
-           (quic_sooner ? " sooner" : " later") + " than the same HTTP/3 over TCP (" + medians + "; " +
-           (quic_sooner ? "sooner" : "later") + " in " + evidence + ").";
+    if (gain == duration::zero()) return where(c) + "HTTP/3 over QUIC and the same HTTP/3 over TCP finished the page at the same time, " + ms(quic) + ".";
+    const auto share = std::abs(static_cast<double>(gain.count()) / static_cast<double>(tcp.count()));
+    return where(c) + "HTTP/3 over QUIC finished the page " + format_number(share * 100, share < 0.1 ? 1 : 0) + " % " +
+           (gain > duration::zero() ? "sooner" : "later") + " than the same HTTP/3 over TCP: " + medians + ".";
+}
+
+std::string evidence_sentence(const paired& p) {
+    const bool quic = p.a_sooner >= p.b_sooner;
+    return std::string(quic ? "QUIC" : "TCP") + " was sooner in " + std::to_string(quic ? p.a_sooner : p.b_sooner) + " of " +
+           std::to_string(p.runs) + " paired runs (sign test p " + (p.p_value < 0.0001 ? "< 0.0001" : "= " + format_fixed(p.p_value, 4)) +
+           "); half of them differed by more than " + ms(p.gain.median) + " in QUIC's favour, with a 95 % interval from " + ms(p.gain.low) + " to " +
+           ms(p.gain.high) + ".";
 }
 
 std::string handshake_sentence(const paired& p) {
     const auto rest = p.gain.median - p.start_gain.median;
-    return "QUIC could send its first request " + ms(p.start_gain.median) +
-           " earlier because its handshake carries the transport's and TLS's at once; the rest of the page made a difference of " +
-           (rest < duration::zero() ? "-" : "") + ms(rest < duration::zero() ? -rest : rest) + ".";
+    std::string text = "QUIC's first request left " + ms(p.start_gain.median) +
+                       " earlier, because its handshake carries the transport's and TLS's at once; ";
+    if (std::chrono::abs(rest) < std::chrono::milliseconds(1)) return text + "that is the whole difference.";
+    if (rest > duration::zero()) return text + "the other " + ms(rest) + " it gained afterwards.";
+    return text + "afterwards it lost " + ms(-rest) + " against TCP.";
 }
 
 std::string blocking_sentence(const comparison& c) {
@@ -124,6 +126,7 @@ std::vector<std::string> verdict(const comparison& c) {
     std::vector<std::string> sentences;
     if (c.quic_against_tcp) {
         sentences.push_back(headline(c, *c.quic_against_tcp));
+        if (c.quic_against_tcp->runs > 1) sentences.push_back(evidence_sentence(*c.quic_against_tcp));
         sentences.push_back(handshake_sentence(*c.quic_against_tcp));
         sentences.push_back(blocking_sentence(c));
     } else {
@@ -131,8 +134,8 @@ std::vector<std::string> verdict(const comparison& c) {
             return std::pair(a.complete() == 0, a.page.median) < std::pair(b.complete() == 0, b.page.median);
         });
         if (best != c.summaries.end() && best->complete() != 0) {
-            sentences.push_back("On a link with " + describe_link(c.what) + " the median page time of " + std::string(name(best->which)) +
-                                " was " + ms(best->page.median) + (c.summaries.size() > 1 ? ", the shortest of the cells." : "."));
+            sentences.push_back(where(c) + "the median page time of " + std::string(name(best->which)) + " was " +
+                                ms(best->page.median) + (c.summaries.size() > 1 ? ", the shortest of the cells." : "."));
         }
     }
     for (const auto& s : c.summaries) {
