@@ -150,6 +150,10 @@ private:
         bool fin = false;
         bool again = false;
     };
+    struct reset_segment {
+        std::uint32_t sequence = 0;
+        std::optional<std::uint32_t> acknowledgment;
+    };
     struct naming;     // what an acknowledgment says about which transmission arrived
 
     connection(const ip_path& path, const config& c, const connection_seed& seed, bool active, time_point now);
@@ -221,6 +225,7 @@ private:
     std::optional<time_point> keepalive_at() const;
 
     // connection_api.cpp
+    void reset_peer();
     void raise(event e);
     void finish(event e);
     void enter_time_wait(time_point now);
@@ -307,7 +312,7 @@ private:
 
     challenge_budget challenges_;
     bool unreachable_ = false;              // ICMP said so; what a timeout is then called
-    std::optional<segment> reset_;          // a RST to send: ports, sequence, acknowledgment, flags
+    std::optional<reset_segment> reset_;    // to be sent
     std::uint32_t pending_events_ = 0;      // a bit per event
     mutable bool wants_writable_ = false;
     mutable bool wants_low_water_ = false;

@@ -148,13 +148,15 @@ void connection::shutdown_send() {
 void connection::abort() {
     if (state_ == state::closed) return;
     if (state_ != state::syn_sent && state_ != state::closing && state_ != state::last_ack && state_ != state::time_wait) {
-        reset_ = segment{.sequence = on_wire(acceptable_sequence()), .acknowledgment = on_wire(rcv_nxt_), .flags = flag::rst | flag::ack};
+        reset_peer();
     }
     const bool told = state_ == state::time_wait;  // `closed` was reported when it began
     in_.clear();
     finish(event::closed);
     if (told) pending_events_ &= ~(1u << static_cast<unsigned>(event::closed));
 }
+
+void connection::reset_peer() { reset_ = reset_segment{on_wire(acceptable_sequence()), on_wire(rcv_nxt_)}; }
 
 void connection::orphan(time_point now) {
     orphaned_ = true;

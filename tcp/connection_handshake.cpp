@@ -51,7 +51,7 @@ void connection::receive_syn_sent(const segment& in, time_point now, unsigned se
     const auto ack = unwrap(in.acknowledgment, snd_una_);
     const bool acceptable = in.has(flag::ack) && ack > snd_una_ && ack <= snd_max_;
     if (in.has(flag::ack) && !acceptable) {
-        if (!in.has(flag::rst)) reset_ = segment{.sequence = in.acknowledgment, .flags = flag::rst};
+        if (!in.has(flag::rst)) reset_ = reset_segment{.sequence = in.acknowledgment};
         return;
     }
     if (in.has(flag::rst)) {
@@ -84,7 +84,7 @@ void connection::receive_syn_again(const segment& in, time_point now) {
 // RFC 9293 3.10.7.4, fifth. Returns false if the acknowledgment is not for our SYN; a RST answers it then.
 bool connection::leave_syn_received(const segment& in, std::uint64_t ack, time_point now) {
     if (ack <= snd_una_ || ack > snd_max_) {
-        reset_ = segment{.sequence = in.acknowledgment, .flags = flag::rst};
+        reset_ = reset_segment{.sequence = in.acknowledgment};
         return false;
     }
     process_ack(in, ack, now);
@@ -99,7 +99,7 @@ bool connection::leave_syn_received(const segment& in, std::uint64_t ack, time_p
 void connection::establish(time_point now) {
     syn_pending_ = false;
     state_ = fin_queued_ ? state::fin_wait_1 : state::established;
-    progress_at_ = now;
+    progress_at_ = heard_at_ = now;
     // RFC 6928 2: one SYN lost may be chance; more are congestion.
     if (handshake_timeouts_ > 1) sender_.on_persistent_congestion(now);
     if (handshake_timeouts_ > 0) timer_.start_conservatively();

@@ -117,7 +117,7 @@ void connection::on_retransmission_timeout(time_point now) {
 // RFC 9293 3.8.4.
 void connection::on_keepalive(time_point now) {
     if (keepalives_unanswered_ >= config_.keepalive->probes) {
-        reset_ = segment{.sequence = on_wire(acceptable_sequence()), .acknowledgment = on_wire(rcv_nxt_), .flags = flag::rst | flag::ack};
+        reset_peer();
         finish(event::timed_out);
         return;
     }

@@ -32,9 +32,11 @@ bool connection::transmit_reset(time_point now, train& out) {
     packet p;
     p.source = path_.local.address;
     p.destination = path_.remote.address;
-    p.tcp = *reset_;
     p.tcp.source_port = path_.local.port;
     p.tcp.destination_port = path_.remote.port;
+    p.tcp.sequence = reset_->sequence;
+    p.tcp.acknowledgment = reset_->acknowledgment.value_or(0);
+    p.tcp.flags = static_cast<std::uint8_t>(flag::rst | (reset_->acknowledgment ? flag::ack : 0));
     reset_.reset();
     add_to_train(p, out);
     if (state_ != state::closed) arm_timer(now);

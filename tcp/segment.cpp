@@ -27,6 +27,7 @@ void parse_option(std::uint8_t k, reader value, segment_options& out) {
         const auto v = value.u32();
         out.timestamps = timestamp_option{v, value.u32()};
     } else if (k == kind::sack && size % 8 == 0) {
+        out.sack = {};
         out.sack_count = 0;
         while (!value.empty()) {
             const auto begin = value.u32();
