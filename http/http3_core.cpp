@@ -180,6 +180,7 @@ void http3_core::read_streams() {
 void http3_core::read_stream(quic::stream_id stream) {
     while (!over_) {
         auto* e = find(stream);
+        if (e && e->received) return;  // its end was read; what is still said to be readable was read with it
         if (e && e->body.size() >= limit_.body_buffer) {
             e->paused = true;
             return;
