@@ -16,6 +16,7 @@
 #include <tandem/bytes/receive_buffer.hpp>
 #include <tandem/bytes/send_buffer.hpp>
 #include <tandem/bytes/time.hpp>
+#include <tandem/bytes/wait_ledger.hpp>
 #include <tandem/recovery/loss_recovery.hpp>
 #include <tandem/recovery/sender.hpp>
 #include <tandem/tcp/challenge_budget.hpp>
@@ -61,6 +62,7 @@ struct statistics {
     std::uint64_t out_of_window = 0;
     std::uint64_t gap_limit_drops = 0;          // segments refused because there were too many holes already
     duration peer_window_limited{};             // time with data to send, room in the congestion window and none in the peer's
+    wait_sum peer_window_wait = 0;              // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
 };
 
 // Where a connection leaves word that it wants its owner's attention: it may have packets, an event or another timeout.
@@ -214,7 +216,7 @@ private:
     segment_options ordinary_options(time_point now) const;
     std::uint64_t acceptable_sequence() const;
     bool has_unsent() const;
-    void note_window_limit(bool limited, time_point now);
+    void note_window_limit(std::uint64_t blocked_bytes, time_point now);
 
     // connection_timeout.cpp
     void arm_timer(time_point now);
@@ -308,7 +310,8 @@ private:
     time_point heard_at_;
     std::optional<time_point> pacer_at_;
     std::optional<time_point> linger_until_;  // TIME-WAIT, orphaned FIN-WAIT-2
-    std::optional<time_point> window_limited_since_;
+    time_point window_limited_since_;
+    std::uint64_t window_limited_bytes_ = 0;  // unsent, while only the peer's window holds them back
 
     challenge_budget challenges_;
     bool unreachable_ = false;              // ICMP said so; what a timeout is then called

@@ -59,10 +59,10 @@ void connection::transmit_counted(time_point now, train& out) {
             probe_pending_ = false;
             const bool room = sender_.allowance(now) > 0;
             if (room) sender_.on_app_limited();
-            note_window_limit(room && synchronized() && offset_of(window_edge()) <= out_.next_unsent() && out_.unsent() > 0, now);
+            note_window_limit(room && offset_of(window_edge()) <= out_.next_unsent() ? out_.unsent() : 0, now);
             return;
         }
-        note_window_limit(false, now);
+        note_window_limit(0, now);
         const auto counted = header + next->data.size() - 8;
         if (!probe_pending_ && sender_.allowance(now) < counted) {
             pacer_at_ = sender_.pacer_release(now);
@@ -261,14 +261,14 @@ std::uint64_t connection::acceptable_sequence() const {
     return snd_nxt_ < window_edge() + rounding ? snd_nxt_ : std::max(window_edge(), snd_una_);
 }
 
-void connection::note_window_limit(bool limited, time_point now) {
-    if (limited == window_limited_since_.has_value()) return;
-    if (limited) {
-        window_limited_since_ = now;
-    } else {
-        stats_.peer_window_limited += now - *window_limited_since_;
-        window_limited_since_.reset();
+void connection::note_window_limit(std::uint64_t blocked_bytes, time_point now) {
+    if (window_limited_bytes_ > 0) {
+        const auto waited = now - window_limited_since_;
+        stats_.peer_window_limited += waited;
+        stats_.peer_window_wait += wait_sum{window_limited_bytes_} * static_cast<std::uint64_t>(waited.count());
     }
+    window_limited_bytes_ = blocked_bytes;
+    window_limited_since_ = now;
 }
 
 }  // namespace tandem::tcp

@@ -275,6 +275,23 @@ TEST(zero_window, reopened_by_an_update) {
     )");
 }
 
+TEST(zero_window, time_and_bytes_held_back_are_counted) {
+    script s(script::no_timestamps());
+    s.run(script::connected);
+    s.run(R"(
+        0.200 write 1000
+        0.200 > P. 1:1001(1000) ack 1
+        0.300 < . 1:1(0) ack 1001 win 0
+        0.310 write 1000
+        0.410 write 500
+        0.510 < . 1:1(0) ack 1001 win 3000
+        0.510 > . 1001:2001(1000) ack 1
+        0.510 > P. 2001:2501(500) ack 1
+    )");
+    EXPECT_EQ(s.object()->stats().peer_window_limited, std::chrono::milliseconds(200));
+    EXPECT_EQ(s.object()->stats().peer_window_wait, wait_sum{2500} * 100'000'000);
+}
+
 TEST(zero_window, fin_alone_is_a_probe_too) {
     script s(script::no_timestamps());
     s.run(script::connected);
