@@ -1,0 +1,241 @@
+#include <tandem/net/static_files.hpp>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <tandem/http/date.hpp>
+#include <tandem/net/beneath.hpp>
+#include <tandem/net/directory_page.hpp>
+#include <tandem/net/mime_types.hpp>
+
+#include "net/temporary_directory.hpp"
+
+namespace tandem::net {
+namespace {
+
+constexpr std::int64_t now = 2'000'000'000;
+
+class StaticFiles : public testing::Test {
+protected:
+    StaticFiles() {
+        root.write("hello.txt", "Hello, world");
+        root.write("sub/page.html", "<p>page</p>");
+        root.write("indexed/index.html", "<p>index</p>");
+        root.write("with space/a&b.txt", "odd");
+        outside.write("secret.txt", "secret");
+        boost::system::error_code error;
+        files = static_files::open(root.str(), {}, error);
+        EXPECT_FALSE(error);
+    }
+
+    http_answer ask(const std::string& path, const http::fields& fields = {}, const std::string& method = "GET") {
+        http::request request;
+        request.method = method;
+        request.path = path;
+        request.fields = fields;
+        return files->respond(request, now);
+    }
+    static std::string text(http_answer& answer) {
+        std::string out;
+        std::array<std::uint8_t, 5> buffer;  // small, so that a file takes several reads
+        while (answer.body) {
+            auto r = answer.body->read(buffer);
+            out.append(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(r.n));
+            EXPECT_FALSE(r.failed);
+            if (r.end || r.failed) break;
+        }
+        return out;
+    }
+    static std::string field(const http_answer& answer, std::string_view name) {
+        return std::string(answer.head.fields.find(name).value_or("(none)"));
+    }
+
+    test::temporary_directory root, outside;
+    std::unique_ptr<static_files> files;
+};
+
+TEST_F(StaticFiles, ServesAFile) {
+    auto answer = ask("/hello.txt?query=ignored");
+    EXPECT_EQ(answer.head.status, 200);
+    EXPECT_EQ(field(answer, "content-type"), "text/plain; charset=utf-8");
+    EXPECT_EQ(field(answer, "accept-ranges"), "bytes");
+    EXPECT_EQ(answer.body->content_length(), 12U);
+    EXPECT_EQ(text(answer), "Hello, world");
+}
+
+TEST_F(StaticFiles, DecodesThePath) {
+    auto answer = ask("/with%20space/a%26b.txt");
+    EXPECT_EQ(answer.head.status, 200);
+    EXPECT_EQ(text(answer), "odd");
+}
+
+TEST_F(StaticFiles, RefusesOtherMethods) {
+    for (auto method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE"}) {
+        auto answer = ask("/hello.txt", {}, method);
+        EXPECT_EQ(answer.head.status, 405) << method;
+        EXPECT_EQ(field(answer, "allow"), "GET, HEAD");
+    }
+}
+
+TEST_F(StaticFiles, HeadHasTheLengthOfGet) {
+    auto answer = ask("/hello.txt", {}, "HEAD");
+    EXPECT_EQ(answer.head.status, 200);
+    EXPECT_EQ(answer.body->content_length(), 12U);
+}
+
+TEST_F(StaticFiles, MissingFiles) {
+    EXPECT_EQ(ask("/nothing").head.status, 404);
+    EXPECT_EQ(ask("/hello.txt/").head.status, 404);
+    EXPECT_EQ(ask("/hello.txt/more").head.status, 404);
+    EXPECT_EQ(ask("/" + std::string(300, 'x')).head.status, 414);
+}
+
+TEST_F(StaticFiles, PathsDoNotLeaveTheDirectory) {
+    auto name = outside.path().filename().string();
+    for (const std::string& path : std::vector<std::string>{
+             "/../" + name + "/secret.txt", "/sub/../../" + name + "/secret.txt", "/%2e%2e/" + name + "/secret.txt",
+             "/..%2f" + name + "/secret.txt", "/sub/..", "/%00", "/hello.txt%00.html", "/%zz", "/%2", "hello.txt", "*", ""}) {
+        EXPECT_EQ(ask(path).head.status, 400) << path;
+    }
+    EXPECT_EQ(ask("//" + outside.str() + "/secret.txt").head.status, 404);
+}
+
+TEST_F(StaticFiles, LinksOutOfTheDirectoryAreRefusedAndLinksWithinAreFollowed) {
+    std::filesystem::create_symlink(outside.path() / "secret.txt", root.path() / "absolute");
+    std::filesystem::create_symlink("../" + outside.path().filename().string(), root.path() / "relative");
+    std::filesystem::create_symlink("hello.txt", root.path() / "within");
+    EXPECT_EQ(ask("/absolute").head.status, 403);
+    EXPECT_EQ(ask("/relative/secret.txt").head.status, 403);
+    auto answer = ask("/within");
+    EXPECT_EQ(answer.head.status, 200);
+    EXPECT_EQ(text(answer), "Hello, world");
+}
+
+TEST_F(StaticFiles, OnlyRegularFilesAreServedAndAFifoDoesNotBlock) {
+    ASSERT_EQ(::mkfifo((root.path() / "fifo").c_str(), 0600), 0);
+    EXPECT_EQ(ask("/fifo").head.status, 404);
+}
+
+TEST_F(StaticFiles, DirectoriesRedirectToTheirSlash) {
+    EXPECT_EQ(field(ask("/sub"), "location"), "/sub/");
+    EXPECT_EQ(ask("/sub").head.status, 301);
+    EXPECT_EQ(field(ask("//with%20space"), "location"), "/with%20space/");  // never "//host"
+}
+
+TEST_F(StaticFiles, IndexPageStandsForItsDirectory) {
+    auto answer = ask("/indexed/");
+    EXPECT_EQ(field(answer, "content-type"), "text/html; charset=utf-8");
+    EXPECT_EQ(text(answer), "<p>index</p>");
+}
+
+TEST_F(StaticFiles, ListingShowsAndEscapesNames) {
+    root.write("list/<b>&\"x'.txt", "1");
+    root.write("list/.hidden", "1");
+    root.write("list/deeper/file", "1");
+    auto answer = ask("/list/");
+    auto page = text(answer);
+    EXPECT_EQ(answer.head.status, 200);
+    EXPECT_NE(page.find("&lt;b&gt;&amp;&quot;x&#39;.txt"), std::string::npos);
+    EXPECT_NE(page.find("href=\"./%3Cb%3E%26%22x%27.txt\""), std::string::npos);
+    EXPECT_NE(page.find("href=\"./deeper/\""), std::string::npos);
+    EXPECT_EQ(page.find("<b>"), std::string::npos);
+    EXPECT_EQ(page.find(".hidden"), std::string::npos);
+}
+
+TEST_F(StaticFiles, ListingsCanBeOff) {
+    boost::system::error_code error;
+    files = static_files::open(root.str(), {false}, error);
+    EXPECT_EQ(ask("/sub/").head.status, 403);
+    EXPECT_EQ(ask("/indexed/").head.status, 200);
+}
+
+TEST_F(StaticFiles, Ranges) {
+    auto part = ask("/hello.txt", {{"range", "bytes=7-11"}});
+    EXPECT_EQ(part.head.status, 206);
+    EXPECT_EQ(field(part, "content-range"), "bytes 7-11/12");
+    EXPECT_EQ(text(part), "world");
+    auto suffix = ask("/hello.txt", {{"range", "bytes=-5"}});
+    EXPECT_EQ(text(suffix), "world");
+    auto beyond = ask("/hello.txt", {{"range", "bytes=12-"}});
+    EXPECT_EQ(beyond.head.status, 416);
+    EXPECT_EQ(field(beyond, "content-range"), "bytes */12");
+    EXPECT_EQ(ask("/hello.txt", {{"range", "bytes=0-1,3-4"}}).head.status, 200);
+    EXPECT_EQ(ask("/hello.txt", {{"range", "bytes=0-1"}}, "HEAD").head.status, 200);
+}
+
+TEST_F(StaticFiles, ConditionalRequests) {
+    auto answer = ask("/hello.txt");
+    auto etag = field(answer, "etag"), modified = field(answer, "last-modified");
+    auto time = *http::parse_date(modified, now);
+    auto status = [&](const http::fields& fields) { return ask("/hello.txt", fields).head.status; };
+    EXPECT_EQ(status({{"if-none-match", etag}}), 304);
+    EXPECT_EQ(status({{"if-none-match", "\"other\", W/" + etag}}), 304);
+    EXPECT_EQ(status({{"if-none-match", "*"}}), 304);
+    EXPECT_EQ(status({{"if-none-match", "\"other\""}}), 200);
+    EXPECT_EQ(status({{"if-none-match", "\"other\""}, {"if-modified-since", modified}}), 200);  // the tag decides
+    EXPECT_EQ(status({{"if-modified-since", modified}}), 304);
+    EXPECT_EQ(status({{"if-modified-since", http::format_date(time - 1)}}), 200);
+    EXPECT_EQ(status({{"if-modified-since", "nonsense"}}), 200);
+    EXPECT_EQ(status({{"if-match", etag}}), 200);
+    EXPECT_EQ(status({{"if-match", "W/" + etag}}), 412);
+    EXPECT_EQ(status({{"if-match", "\"other\""}}), 412);
+    EXPECT_EQ(status({{"if-unmodified-since", http::format_date(time - 1)}}), 412);
+    auto unchanged = ask("/hello.txt", {{"if-none-match", etag}});
+    EXPECT_EQ(unchanged.body, nullptr);
+    EXPECT_EQ(field(unchanged, "etag"), etag);
+}
+
+TEST_F(StaticFiles, RangeOfAnotherVersionGetsTheWholeFile) {
+    auto answer = ask("/hello.txt");
+    auto etag = field(answer, "etag"), modified = field(answer, "last-modified");
+    auto status = [&](const std::string& condition) {
+        return ask("/hello.txt", {{"range", "bytes=0-0"}, {"if-range", condition}}).head.status;
+    };
+    EXPECT_EQ(status(etag), 206);
+    EXPECT_EQ(status("\"other\""), 200);
+    EXPECT_EQ(status("W/" + etag), 200);
+    EXPECT_EQ(status(modified), 206);  // modified long before `now`
+    EXPECT_EQ(status(http::format_date(0)), 200);
+}
+
+TEST_F(StaticFiles, FileThatShrinksFailsItsBody) {
+    auto answer = ask("/hello.txt");
+    ASSERT_EQ(::truncate((root.path() / "hello.txt").c_str(), 3), 0);
+    std::array<std::uint8_t, 100> buffer;
+    auto first = answer.body->read(buffer);
+    EXPECT_EQ(first.n, 3U);
+    EXPECT_FALSE(first.end);
+    EXPECT_TRUE(answer.body->read(buffer).failed);
+}
+
+TEST_F(StaticFiles, UnreadableRootIsAnError) {
+    boost::system::error_code error;
+    EXPECT_EQ(static_files::open((root.path() / "nothing").string(), {}, error), nullptr);
+    EXPECT_EQ(error, boost::system::errc::no_such_file_or_directory);
+    EXPECT_EQ(static_files::open((root.path() / "hello.txt").string(), {}, error), nullptr);
+    EXPECT_EQ(error, boost::system::errc::not_a_directory);
+}
+
+TEST(DirectoryPage, LongListingsAreCut) {
+    auto page = directory_page("/many/", {{"one", false, 1, 0}}, true);
+    EXPECT_NE(page.find("Only the first 10000 entries"), std::string::npos);
+}
+
+TEST(MimeTypes, ByExtension) {
+    EXPECT_EQ(mime_type("a/b/INDEX.HTML"), "text/html; charset=utf-8");
+    EXPECT_EQ(mime_type("x.7z"), "application/x-7z-compressed");
+    EXPECT_EQ(mime_type("archive.tar.zst"), "application/zstd");
+    EXPECT_EQ(mime_type("Makefile"), "application/octet-stream");
+    EXPECT_EQ(mime_type("x.unknown"), "application/octet-stream");
+}
+
+TEST(RelativePath, SegmentsAreCleaned) {
+    EXPECT_EQ(relative_path("/"), "");
+    EXPECT_EQ(relative_path("/a//./b/?x=/.."), "a/b");
+    EXPECT_EQ(relative_path("/...").value(), "...");
+    EXPECT_FALSE(relative_path("a"));
+}
+
+}  // namespace
+}  // namespace tandem::net
