@@ -41,7 +41,6 @@ std::uint64_t range_set::insert(range r) {
 std::uint64_t range_set::erase(range r) {
     if (r.empty()) return 0;
     auto* first = const_cast<range*>(first_ending_at_or_after(r.begin));
-    if (first != ranges_.end() && first->end == r.begin) ++first;
     if (first == ranges_.end() || first->begin >= r.end) return 0;
 
     if (first->begin < r.begin && r.end < first->end) {

@@ -31,7 +31,7 @@ public:
         return *this;
     }
 
-    void push_back(const T& value) {
+    void push_back(T value) {  // a copy: it may be one of ours, which growing moves
         if (size_ == capacity_) grow();
         std::memcpy(storage() + size_ * sizeof(T), &value, sizeof(T));
         ++size_;

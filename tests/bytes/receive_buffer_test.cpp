@@ -150,6 +150,19 @@ TEST(receive_buffer, the_number_of_time_runs_is_capped_and_no_byte_is_forgotten)
     EXPECT_EQ(bytes, 2 * n);
 }
 
+TEST(receive_buffer, the_number_of_time_runs_beyond_holes_is_capped) {
+    constexpr std::uint64_t n = receive_buffer::max_time_runs + 10;
+    receive_buffer b;
+    for (std::uint64_t i = 1; i < n; ++i) insert(b, i, i + 1, t0 + duration(i));
+    for (std::uint64_t i = n + 1; i < 2 * n; ++i) insert(b, i, i + 1, t0 + duration(i));
+    insert(b, 0, 1, t0 + 1s);
+    read(b, n);
+    byte_time_runs times;
+    insert(b, n, n + 1, t0 + 1s);
+    EXPECT_EQ(read(b, n, &times), pattern(n, n));
+    EXPECT_THAT(times, ElementsAre(byte_times{1, t0 + 1s, t0 + 1s}, byte_times{n - 1, t0 + duration(n + 1), t0 + 1s}));
+}
+
 TEST(receive_buffer, clear_drops_the_bytes_and_keeps_the_offsets) {
     receive_buffer b;
     insert(b, 0, 100);

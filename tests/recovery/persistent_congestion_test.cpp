@@ -76,6 +76,9 @@ TEST(persistent_congestion, the_example_of_the_rfc) {
     EXPECT_EQ(w.path.ssthresh(), 50000u);
     EXPECT_FALSE(w.path.recovering());  // RFC 9002 B.8
     EXPECT_EQ(w.path.rtt().minimum(), 100ms);
+    w.send(9, now);
+    w.ack({{9, 10}}, now + 400ms);
+    EXPECT_EQ(w.path.rtt().minimum(), 400ms);  // RFC 9002 5.2: it may be another path now
 }
 
 TEST(persistent_congestion, only_if_asked_for) {
