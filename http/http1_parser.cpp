@@ -106,6 +106,7 @@ struct http1_parser::state {
         held.clear();
         at = stage::head;
         no_body = got_some = false;
+        blank = 0;
         request.reset();
         response.reset();
     }
@@ -137,6 +138,7 @@ struct http1_parser::state {
     stage at = stage::head;
     bool no_body = false;
     bool got_some = false;
+    std::size_t blank = 0;  // bytes of an empty line before the message
     std::unique_ptr<codec<true>> request;
     std::unique_ptr<codec<false>> response;
     http1_error problem;
@@ -152,7 +154,8 @@ http1_parser::step http1_parser::state::fail(int status, std::string text, std::
 http1_parser::step http1_parser::state::feed_head(std::string_view input) {
     auto taken = std::size_t{0};
     // RFC 9112 2.2: an empty line before the start line is skipped. At most one, so that nobody sends only those.
-    while (held.empty() && !got_some && taken < input.size() && taken < 2 && input[taken] == "\r\n"[taken]) ++taken;
+    while (!got_some && blank < 2 && taken < input.size() && input[taken] == "\r\n"[blank]) ++taken, ++blank;
+    if (blank == 1 && taken < input.size()) return fail(400, "a line that is only CR", taken);
     auto scan_from = held.size() < 3 ? 0 : held.size() - 3;
     auto room = limit.field_section_size + 4 - std::min(held.size(), limit.field_section_size + 4);
     auto rest = input.substr(taken);
