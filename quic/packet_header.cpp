@@ -55,12 +55,18 @@ parsed_packet parse_retry(std::span<const std::uint8_t> datagram, packet_header 
 
 std::string_view to_string(header_error error) {
     switch (error) {
-        case header_error::none: return "none";
-        case header_error::truncated: return "truncated";
-        case header_error::fixed_bit_zero: return "fixed bit is zero";
-        case header_error::unknown_version: return "unknown version";
-        case header_error::connection_id_size: return "connection ID too long";
-        case header_error::too_short: return "too short to unprotect";
+        case header_error::none:
+            return "none";
+        case header_error::truncated:
+            return "truncated";
+        case header_error::fixed_bit_zero:
+            return "fixed bit is zero";
+        case header_error::unknown_version:
+            return "unknown version";
+        case header_error::connection_id_size:
+            return "connection ID too long";
+        case header_error::too_short:
+            return "too short to unprotect";
     }
     return "unknown";
 }

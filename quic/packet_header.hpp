@@ -21,10 +21,10 @@ constexpr std::uint8_t key_phase_bit = 0x04;
 // What every version of QUIC has (RFC 8999 5). Connection IDs of foreign versions may have up to 255 bytes.
 struct invariant_header {
     bool long_form = false;
-    std::uint32_t version = 0;                      // long form only; 0: Version Negotiation
-    std::span<const std::uint8_t> destination;      // short form: the first bytes after the first byte, as many as were asked for
-    std::span<const std::uint8_t> source;           // long form only
-    std::size_t size = 0;                           // bytes up to here; what follows is the version's own
+    std::uint32_t version = 0;                  // long form only; 0: Version Negotiation
+    std::span<const std::uint8_t> destination;  // short form: the first bytes after the first byte, as many as were asked for
+    std::span<const std::uint8_t> source;       // long form only
+    std::size_t size = 0;                       // bytes up to here; what follows is the version's own
 };
 
 // Nothing if the datagram is too short. short_id_size: bytes of the connection IDs that this endpoint issues.
@@ -46,13 +46,13 @@ std::string_view to_string(header_error);
 // A parsed header. The spans point into the datagram.
 struct packet_header {
     packet_type type{};
-    quic::version version{};                       // long headers; Version Negotiation and short: 0
+    quic::version version{};  // long headers; Version Negotiation and short: 0
     connection_id destination;
-    connection_id source;                          // long headers
-    std::span<const std::uint8_t> token;           // Initial and Retry
-    std::span<const std::uint8_t> versions;        // Version Negotiation: four bytes each
-    std::size_t number_offset = 0;                 // where the protected packet number begins; not Retry, Version Negotiation
-    std::size_t size = 0;                          // bytes of the datagram that this packet takes: the next one begins there
+    connection_id source;                    // long headers
+    std::span<const std::uint8_t> token;     // Initial and Retry
+    std::span<const std::uint8_t> versions;  // Version Negotiation: four bytes each
+    std::size_t number_offset = 0;           // where the protected packet number begins; not Retry, Version Negotiation
+    std::size_t size = 0;                    // bytes of the datagram that this packet takes: the next one begins there
 };
 
 struct parsed_packet {
@@ -68,7 +68,7 @@ parsed_packet parse_packet(std::span<const std::uint8_t> datagram, std::size_t s
 struct written_header {
     std::size_t length_offset = 0;  // of the two-byte Length; 0 if the header has none
     std::size_t number_offset = 0;
-    std::size_t number_size = 0;    // 1 to 4
+    std::size_t number_size = 0;  // 1 to 4
     std::size_t payload_offset() const { return number_offset + number_size; }
 };
 

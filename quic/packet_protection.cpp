@@ -15,7 +15,8 @@ constexpr std::size_t sample_distance = 4;  // RFC 9001 5.4.2: from the begin of
 // RFC 9001 5.4.1: how much of the first byte is protected depends on the header's form.
 std::uint8_t protected_bits(std::uint8_t first_byte) { return (first_byte & header_form_bit) != 0 ? 0x0f : 0x1f; }
 
-std::span<const std::uint8_t, tls::header_sample_size> sample_of(std::span<const std::uint8_t> packet, std::size_t number_offset) {
+std::span<const std::uint8_t, tls::header_sample_size> sample_of(std::span<const std::uint8_t> packet,
+                                                                 std::size_t number_offset) {
     return packet.subspan(number_offset + sample_distance).first<tls::header_sample_size>();
 }
 

@@ -16,9 +16,9 @@ namespace tandem::quic {
 
 // A packet whose header protection was removed, in place.
 struct unprotected_header {
-    std::uint64_t number = 0;     // the full packet number; not authenticated yet
-    std::size_t number_size = 0;  // 1 to 4
-    std::uint8_t first_byte = 0;  // unprotected
+    std::uint64_t number = 0;            // the full packet number; not authenticated yet
+    std::size_t number_size = 0;         // 1 to 4
+    std::uint8_t first_byte = 0;         // unprotected
     std::array<std::uint8_t, 5> mask{};  // what was removed, to put it back if the payload does not open
 
     bool key_phase() const { return (first_byte & 0x04) != 0; }  // short headers only
@@ -69,7 +69,7 @@ public:
     packet_keys next_generation() const;
 
     // RFC 9001 6.6: compare with tls::limits(suite()).
-    std::uint64_t sealed() const { return sealed_; }        // packets with this key
+    std::uint64_t sealed() const { return sealed_; }          // packets with this key
     std::uint64_t failed_to_open() const { return failed_; }  // with this key; the limit is over all keys of a connection
 
 private:

@@ -1,5 +1,5 @@
-// Address validation tokens (RFC 9000 8.1): proof that a client received what was sent to its address. Sealed with a key that only
-// this endpoint has, so that it keeps no state for clients that have proven nothing.
+// Address validation tokens (RFC 9000 8.1): proof that a client received what was sent to its address. Sealed with a key that
+// only this endpoint has, so that it keeps no state for clients that have proven nothing.
 #pragma once
 
 #include <array>

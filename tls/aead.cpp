@@ -7,9 +7,12 @@ namespace {
 
 const EVP_AEAD* algorithm(cipher_suite suite) {
     switch (suite) {
-        case cipher_suite::aes_128_gcm_sha256: return EVP_aead_aes_128_gcm();
-        case cipher_suite::aes_256_gcm_sha384: return EVP_aead_aes_256_gcm();
-        case cipher_suite::chacha20_poly1305_sha256: return EVP_aead_chacha20_poly1305();
+        case cipher_suite::aes_128_gcm_sha256:
+            return EVP_aead_aes_128_gcm();
+        case cipher_suite::aes_256_gcm_sha384:
+            return EVP_aead_aes_256_gcm();
+        case cipher_suite::chacha20_poly1305_sha256:
+            return EVP_aead_chacha20_poly1305();
     }
     return nullptr;
 }

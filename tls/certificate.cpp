@@ -9,6 +9,7 @@
 #include <openssl/ec_key.h>
 #include <openssl/err.h>
 #include <openssl/nid.h>
+#include <openssl/obj.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -80,7 +81,8 @@ bool set_times(X509* certificate, const self_signed_options& options) {
 bool set_subject(X509* certificate, const std::string& subject) {
     bssl::UniquePtr<X509_NAME> name(X509_NAME_new());
     const auto* text = reinterpret_cast<const std::uint8_t*>(subject.data());
-    auto size = static_cast<int>(std::min<std::size_t>(subject.size(), 64));  // X.520's bound; the alternative names are what counts
+    auto size =
+        static_cast<int>(std::min<std::size_t>(subject.size(), 64));  // X.520's bound; the alternative names are what counts
     return name && X509_NAME_add_entry_by_NID(name.get(), NID_commonName, MBSTRING_UTF8, text, size, -1, 0) == 1 &&
            X509_set_subject_name(certificate, name.get()) == 1 && X509_set_issuer_name(certificate, name.get()) == 1;
 }

@@ -10,9 +10,7 @@
 namespace tandem::tls {
 namespace {
 
-const EVP_MD* digest(cipher_suite suite) {
-    return suite == cipher_suite::aes_256_gcm_sha384 ? EVP_sha384() : EVP_sha256();
-}
+const EVP_MD* digest(cipher_suite suite) { return suite == cipher_suite::aes_256_gcm_sha384 ? EVP_sha384() : EVP_sha256(); }
 
 }  // namespace
 

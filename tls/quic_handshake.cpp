@@ -56,8 +56,8 @@ private:
 
 const SSL_QUIC_METHOD quic_handshake::state::method = {on_read_secret, on_write_secret, on_handshake_data, on_flush, on_alert};
 
-int quic_handshake::state::add_secret(SSL* ssl, ssl_encryption_level_t level, const SSL_CIPHER* cipher, const std::uint8_t* secret,
-                                      std::size_t size, installed_secret::use direction) {
+int quic_handshake::state::add_secret(SSL* ssl, ssl_encryption_level_t level, const SSL_CIPHER* cipher,
+                                      const std::uint8_t* secret, std::size_t size, installed_secret::use direction) {
     installed_secret installed{static_cast<tls::level>(level), direction, cipher_suite{SSL_CIPHER_get_protocol_id(cipher)}, {}};
     if (size != hash_size(installed.suite)) return 0;
     std::copy_n(secret, size, installed.bytes.begin());

@@ -68,7 +68,7 @@ public:
 
     // The peer's quic_transport_parameters extension; empty before its arrival. Authenticated only when complete().
     std::span<const std::uint8_t> peer_transport_parameters() const;
-    std::string_view alpn() const;  // the selected protocol; empty if none yet
+    std::string_view alpn() const;         // the selected protocol; empty if none yet
     std::string_view server_name() const;  // server: the SNI that the client sent; client: the name it asked for
     std::optional<cipher_suite> suite() const;
 

@@ -50,7 +50,8 @@ std::deque<record_map::run>::const_iterator record_map::run_at(std::uint64_t off
     return std::upper_bound(runs_.begin(), runs_.end(), offset, [](std::uint64_t o, const run& r) { return o < r.end; });
 }
 
-void record_map::times_of(std::uint64_t offset, std::uint64_t bytes, std::uint64_t record_end, std::vector<record_times>& out) const {
+void record_map::times_of(std::uint64_t offset, std::uint64_t bytes, std::uint64_t record_end,
+                          std::vector<record_times>& out) const {
     auto last = run_at(record_end - 1);
     if (last == runs_.end()) return;
     auto complete = last->readable;

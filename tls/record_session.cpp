@@ -61,8 +61,8 @@ public:
     bool received_any = false;
     bool complete = false;
     bool failed = false;
-    bool ended = false;      // the stream from the peer
-    bool idle = true;        // nothing can be decrypted from what is there
+    bool ended = false;  // the stream from the peer
+    bool idle = true;    // nothing can be decrypted from what is there
     bool closed_by_peer = false;
     bool close_sent = false;
 
@@ -162,12 +162,14 @@ bool record_session::state::open_record() {
     }
     idle = true;
     switch (SSL_get_error(ssl.get(), result)) {
-        case SSL_ERROR_WANT_READ: break;
+        case SSL_ERROR_WANT_READ:
+            break;
         case SSL_ERROR_ZERO_RETURN:
             closed_by_peer = true;
             input.clear();
             break;
-        default: fail();
+        default:
+            fail();
     }
     return false;
 }
@@ -262,7 +264,8 @@ std::size_t record_session::read(std::span<std::uint8_t> out, std::vector<record
     auto& s = *state_;
     std::size_t done = 0;
     while (done < out.size() && s.open_record()) {
-        int result = SSL_read(s.ssl.get(), out.data() + done, static_cast<int>(std::min<std::size_t>(out.size() - done, 1 << 20)));
+        int result =
+            SSL_read(s.ssl.get(), out.data() + done, static_cast<int>(std::min<std::size_t>(out.size() - done, 1 << 20)));
         if (result <= 0) break;
         auto n = static_cast<std::size_t>(result);
         if (s.record) {
@@ -274,9 +277,7 @@ std::size_t record_session::read(std::span<std::uint8_t> out, std::vector<record
     return done;
 }
 
-bool record_session::readable() {
-    return state_->open_record() || state_->closed_by_peer || state_->failed || truncated();
-}
+bool record_session::readable() { return state_->open_record() || state_->closed_by_peer || state_->failed || truncated(); }
 
 std::size_t record_session::write(std::span<const std::uint8_t> plaintext) {
     auto& s = *state_;

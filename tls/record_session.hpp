@@ -79,22 +79,22 @@ public:
     std::span<const std::uint8_t> pending_output() const;
     void consume_output(std::size_t n);
 
-    void close();                   // sends close_notify; what was written before still goes first. Reading goes on
+    void close();  // sends close_notify; what was written before still goes first. Reading goes on
     bool close_sent() const;
-    bool peer_closed() const;       // close_notify was read: the plaintext ended as the peer meant it to
-    bool truncated() const;         // the stream ended without it: what was read may not be all
+    bool peer_closed() const;  // close_notify was read: the plaintext ended as the peer meant it to
+    bool truncated() const;    // the stream ended without it: what was read may not be all
     bool handshake_complete() const;
     bool resumed() const;
     bool failed() const;
     std::optional<std::uint8_t> alert() const;  // sent or received, if it failed with one
     const error& failure() const;
 
-    std::string_view alpn() const;         // the selected protocol; empty if none
-    std::string_view server_name() const;  // server: the SNI that the client sent; client: the name it asked for
+    std::string_view alpn() const;              // the selected protocol; empty if none
+    std::string_view server_name() const;       // server: the SNI that the client sent; client: the name it asked for
     std::string_view protocol_version() const;  // "TLSv1.3"; empty before the handshake is complete
 
-    std::optional<session_ticket> poll_ticket();         // client: see quic_handshake
-    std::optional<sealed_record> poll_sealed_record();   // in order; only with log_sealed_records
+    std::optional<session_ticket> poll_ticket();        // client: see quic_handshake
+    std::optional<sealed_record> poll_sealed_record();  // in order; only with log_sealed_records
 
 private:
     class state;

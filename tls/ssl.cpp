@@ -36,7 +36,8 @@ void on_info(const SSL* ssl, int type, int value) {
     session->alert_received = type == SSL_CB_READ_ALERT;
 }
 
-int on_select_protocol(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t* in, unsigned in_size, void*) {
+int on_select_protocol(SSL* ssl, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t* in, unsigned in_size,
+                       void*) {
     const auto& own = session_of(ssl)->protocols;
     if (own.empty()) return SSL_TLSEXT_ERR_NOACK;
     for (std::size_t i = 0; i < own.size(); i += 1U + own[i]) {
@@ -209,7 +210,8 @@ std::string take_error_text() {
 std::string printable(std::string_view text) {
     constexpr std::size_t longest = 100;
     std::string out(text.substr(0, longest));
-    std::replace_if(out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
+    std::replace_if(
+        out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
     return text.size() > longest ? out + "..." : out;
 }
 

@@ -17,7 +17,8 @@ namespace {
 constexpr int max_names_told = 4;
 
 std::string text_of(const ASN1_STRING* value) {
-    return printable({reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), static_cast<std::size_t>(ASN1_STRING_length(value))});
+    return printable(
+        {reinterpret_cast<const char*>(ASN1_STRING_get0_data(value)), static_cast<std::size_t>(ASN1_STRING_length(value))});
 }
 
 std::string text_of_name(const GENERAL_NAME* name) {
@@ -70,15 +71,19 @@ std::string reason(int code, X509* certificate, const session_state& session) {
             auto names = names_of(certificate);
             return "certificate is for " + (names.empty() ? "no server" : names) + ", not " + session.server_name;
         }
-        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return "self-signed certificate";
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+            return "self-signed certificate";
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
         case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
             return "certificate was issued by " + issuer_of(certificate) + ", which is not trusted";
-        case X509_V_ERR_CERT_HAS_EXPIRED: return "certificate expired on " + time_text(X509_get0_notAfter(certificate));
-        case X509_V_ERR_CERT_NOT_YET_VALID: return "certificate is not valid before " + time_text(X509_get0_notBefore(certificate));
-        default: return std::string("certificate was refused: ") + X509_verify_cert_error_string(code);
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            return "certificate expired on " + time_text(X509_get0_notAfter(certificate));
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return "certificate is not valid before " + time_text(X509_get0_notBefore(certificate));
+        default:
+            return std::string("certificate was refused: ") + X509_verify_cert_error_string(code);
     }
 }
 

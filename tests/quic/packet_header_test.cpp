@@ -29,12 +29,23 @@ byte_vector long_packet(packet_type type, version v, const connection_id& destin
 }
 
 TEST(packet_header, an_initial_as_bytes) {
-    auto packet = long_packet(packet_type::initial, version::v1, id_of("0102030405060708"), id_of("aabb"), from_hex("cc"), 0x1234, 2, 30);
-    EXPECT_EQ(to_hex(std::span(packet).first(23)), "c1" "00000001" "08" "0102030405060708" "02" "aabb" "01cc" "4020" "1234");
+    auto packet =
+        long_packet(packet_type::initial, version::v1, id_of("0102030405060708"), id_of("aabb"), from_hex("cc"), 0x1234, 2, 30);
+    EXPECT_EQ(to_hex(std::span(packet).first(23)),
+              "c1"
+              "00000001"
+              "08"
+              "0102030405060708"
+              "02"
+              "aabb"
+              "01cc"
+              "4020"
+              "1234");
 }
 
 TEST(packet_header, type_bits_differ_in_version_2) {
-    for (auto [type, v1, v2] : {std::tuple{packet_type::initial, 0xc0, 0xd0}, {packet_type::zero_rtt, 0xd0, 0xe0},
+    for (auto [type, v1, v2] : {std::tuple{packet_type::initial, 0xc0, 0xd0},
+                                {packet_type::zero_rtt, 0xd0, 0xe0},
                                 {packet_type::handshake, 0xe0, 0xf0}}) {
         EXPECT_EQ(long_packet(type, version::v1, {}, {}, {}, 0, 1, 30)[0], v1);
         EXPECT_EQ(long_packet(type, version::v2, {}, {}, {}, 0, 1, 30)[0], v2);
@@ -46,7 +57,10 @@ TEST(packet_header, a_short_header_as_bytes) {
     writer out(buffer);
     auto header = write_short_header(out, id_of("a1a2a3a4"), 0xbff4, 3, true, true);
     ASSERT_TRUE(header);
-    EXPECT_EQ(to_hex(out.written()), "66" "a1a2a3a4" "00bff4");
+    EXPECT_EQ(to_hex(out.written()),
+              "66"
+              "a1a2a3a4"
+              "00bff4");
     EXPECT_EQ(header->number_offset, 5U);
     EXPECT_EQ(header->payload_offset(), 8U);
 }
@@ -77,7 +91,8 @@ TEST(packet_header, parse_emit_parse) {
         EXPECT_EQ(to_hex(parsed.header.token), type == packet_type::initial ? to_hex(token) : "");
         EXPECT_EQ(parsed.header.size, packet.size());
         EXPECT_EQ(parsed.header.number_offset + number_size + payload, packet.size());
-        EXPECT_EQ(long_header_size(type, destination, source, token.size(), number_size), parsed.header.number_offset + number_size);
+        EXPECT_EQ(long_header_size(type, destination, source, token.size(), number_size),
+                  parsed.header.number_offset + number_size);
 
         byte_vector again(packet.size());
         writer out(again);
@@ -123,7 +138,8 @@ TEST(packet_header, arbitrary_bytes_never_yield_anything_outside_the_datagram) {
 }
 
 TEST(packet_header, every_truncation_is_refused) {
-    auto packet = long_packet(packet_type::initial, version::v1, id_of("0102030405060708"), id_of("aabb"), from_hex("cc"), 0, 1, 30);
+    auto packet =
+        long_packet(packet_type::initial, version::v1, id_of("0102030405060708"), id_of("aabb"), from_hex("cc"), 0, 1, 30);
     for (std::size_t size = 0; size < packet.size(); ++size) {
         EXPECT_EQ(parse_packet(std::span(packet).first(size), 8).error, header_error::truncated) << size;
     }
@@ -180,17 +196,27 @@ TEST(packet_header, an_unknown_version_is_told_with_its_long_ids) {
     EXPECT_EQ(out.written()[0], 0xea);
     EXPECT_EQ(answer->version, 0U);
     EXPECT_EQ(answer->destination.size(), 255U);
-    EXPECT_EQ(to_hex(out.written().subspan(answer->size)), "00000001" "6b3343cf");
+    EXPECT_EQ(to_hex(out.written().subspan(answer->size)),
+              "00000001"
+              "6b3343cf");
 }
 
 TEST(packet_header, version_negotiation) {
-    auto packet = from_hex("80" "00000000" "02aabb" "03010203" "00000001" "faceb00c");
+    auto packet = from_hex(
+        "80"
+        "00000000"
+        "02aabb"
+        "03010203"
+        "00000001"
+        "faceb00c");
     auto parsed = parse_packet(packet, 8);
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed.header.type, packet_type::version_negotiation);
     EXPECT_EQ(parsed.header.destination, id_of("aabb"));
     EXPECT_EQ(parsed.header.source, id_of("010203"));
-    EXPECT_EQ(to_hex(parsed.header.versions), "00000001" "faceb00c");
+    EXPECT_EQ(to_hex(parsed.header.versions),
+              "00000001"
+              "faceb00c");
     EXPECT_EQ(parsed.header.size, packet.size());
     packet.pop_back();  // half a version
     EXPECT_FALSE(parse_packet(packet, 8));
@@ -210,10 +236,14 @@ TEST(packet_header, a_length_beyond_the_datagram_and_one_too_short_to_sample) {
 }
 
 TEST(packet_header, a_token_cannot_be_longer_than_its_datagram) {
-    auto packet = from_hex("c0000000010000" "bfffffff");
+    auto packet = from_hex(
+        "c0000000010000"
+        "bfffffff");
     packet.resize(1200);
     EXPECT_EQ(parse_packet(packet, 8).error, header_error::truncated);
-    packet = from_hex("c0000000010000" "ffffffffffffffff");
+    packet = from_hex(
+        "c0000000010000"
+        "ffffffffffffffff");
     packet.resize(1200);
     EXPECT_EQ(parse_packet(packet, 8).error, header_error::truncated);
 }
@@ -243,8 +273,9 @@ TEST(packet_header, what_does_not_fit_is_not_written) {
     auto need = long_header_size(packet_type::initial, destination, {}, 3, 4);
     for (std::size_t size = 0; size <= buffer.size(); ++size) {
         writer out{std::span(buffer).first(size)};
-        EXPECT_EQ(write_long_header(out, packet_type::initial, version::v1, destination, {}, from_hex("aabbcc"), 0, 4).has_value(),
-                  size >= need);
+        EXPECT_EQ(
+            write_long_header(out, packet_type::initial, version::v1, destination, {}, from_hex("aabbcc"), 0, 4).has_value(),
+            size >= need);
         writer short_out{std::span(buffer).first(size)};
         EXPECT_EQ(write_short_header(short_out, destination, 0, 4, false, false).has_value(), size >= 13);
         writer negotiation{std::span(buffer).first(size)};

@@ -212,7 +212,8 @@ TEST_P(packet_protection, every_size_and_number_comes_back) {
         ASSERT_TRUE(sender.seal(packet, header->number_offset, number_size, number));
         opened_packet opened;
         auto before = number == 0 ? std::optional<std::uint64_t>() : number - 1;
-        ASSERT_EQ(receiver.open(packet, header->number_offset, before, opened), open_error::none) << "seed " << seed << " step " << i;
+        ASSERT_EQ(receiver.open(packet, header->number_offset, before, opened), open_error::none)
+            << "seed " << seed << " step " << i;
         EXPECT_EQ(opened.header.number, number);
         EXPECT_EQ(opened.header.number_size, number_size);
         EXPECT_EQ(opened.header.first_byte, first_byte);
@@ -258,8 +259,14 @@ TEST_P(packet_protection, limits_of_rfc9001_6_6) {
 
 TEST(packet_protection, reserved_bits_are_told_after_opening) {
     packet_keys keys(version::v1, tls::cipher_suite::aes_128_gcm_sha256, byte_vector(32, 1));
-    for (auto [first_byte, expected] : {std::pair{0x41, false}, {0x49, true}, {0x51, true}, {0x45, false}, {0x61, false},
-                                        {0xe1, false}, {0xe5, true}, {0xe9, true}}) {
+    for (auto [first_byte, expected] : {std::pair{0x41, false},
+                                        {0x49, true},
+                                        {0x51, true},
+                                        {0x45, false},
+                                        {0x61, false},
+                                        {0xe1, false},
+                                        {0xe5, true},
+                                        {0xe9, true}}) {
         byte_vector packet(60, 0);
         packet[0] = static_cast<std::uint8_t>(first_byte);
         ASSERT_TRUE(keys.seal(packet, 9, 2, 0));

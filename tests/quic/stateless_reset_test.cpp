@@ -79,9 +79,7 @@ TEST_F(stateless_reset, is_known_by_the_last_16_bytes_alone) {
     EXPECT_FALSE(is_stateless_reset({}, token));
 }
 
-TEST_F(stateless_reset, needs_room) {
-    EXPECT_EQ(write_stateless_reset(std::span(buffer).first(20), token, 100, random), 0U);
-}
+TEST_F(stateless_reset, needs_room) { EXPECT_EQ(write_stateless_reset(std::span(buffer).first(20), token, 100, random), 0U); }
 
 }  // namespace
 }  // namespace tandem::quic

@@ -25,9 +25,7 @@ bssl::UniquePtr<X509> parse(const std::string& pem) {
 
 class certificate_files : public testing::Test {
 protected:
-    certificate_files() {
-        std::filesystem::create_directories(folder);
-    }
+    certificate_files() { std::filesystem::create_directories(folder); }
     ~certificate_files() override { std::filesystem::remove_all(folder); }
 
     std::string write(const std::string& name, const std::string& text) {
@@ -35,8 +33,9 @@ protected:
         std::ofstream(path, std::ios::binary) << text;
         return path;
     }
-    std::filesystem::path folder = std::filesystem::path(testing::TempDir()) /
-                                   ("tandem-certificates-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    std::filesystem::path folder =
+        std::filesystem::path(testing::TempDir()) /
+        ("tandem-certificates-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     error why;
 };
 
@@ -136,7 +135,8 @@ TEST_F(certificate_files, an_encrypted_key) {
 
 TEST(self_signed, has_the_names_the_time_and_the_serial_number) {
     error why;
-    auto made = self_signed({.names = {"a.example", "192.0.2.1", "2001:db8::1"}, .not_before = noon, .not_after = noon + day, .serial = 77}, why);
+    auto made = self_signed(
+        {.names = {"a.example", "192.0.2.1", "2001:db8::1"}, .not_before = noon, .not_after = noon + day, .serial = 77}, why);
     ASSERT_TRUE(made) << why.text;
     auto c = parse(made->chain_pem);
     ASSERT_TRUE(c);
@@ -177,12 +177,12 @@ TEST(self_signed, refuses_what_makes_no_certificate) {
     error why;
     self_signed_options good{.not_before = noon, .not_after = noon + day};
     EXPECT_TRUE(self_signed(good, why)) << why.text;
-    for (auto change : {+[](self_signed_options& o) { o.names.clear(); }, +[](self_signed_options& o) { o.names = {""}; },
-                        +[](self_signed_options& o) { o.names = {std::string("a\0b", 3)}; },
-                        +[](self_signed_options& o) { o.names = {std::string(254, 'a')}; },
-                        +[](self_signed_options& o) { o.not_after = o.not_before - 1; },
-                        +[](self_signed_options& o) { o.serial = 0; },
-                        +[](self_signed_options& o) { o.serial = std::uint64_t{1} << 63; }}) {
+    for (auto change :
+         {+[](self_signed_options& o) { o.names.clear(); }, +[](self_signed_options& o) { o.names = {""}; },
+          +[](self_signed_options& o) { o.names = {std::string("a\0b", 3)}; },
+          +[](self_signed_options& o) { o.names = {std::string(254, 'a')}; },
+          +[](self_signed_options& o) { o.not_after = o.not_before - 1; }, +[](self_signed_options& o) { o.serial = 0; },
+          +[](self_signed_options& o) { o.serial = std::uint64_t{1} << 63; }}) {
         auto bad = good;
         change(bad);
         EXPECT_FALSE(self_signed(bad, why));

@@ -1,5 +1,7 @@
 #include <tandem/tls/quic_handshake.hpp>
 
+#include <openssl/ssl.h>
+
 #include <hex.hpp>
 #include <tls/support.hpp>
 
@@ -91,7 +93,8 @@ TEST_F(quic_handshake_test, messages_may_come_in_any_pieces) {
 }
 
 TEST_F(quic_handshake_test, the_server_prefers_its_own_order_of_protocols) {
-    auto [c, s] = make_quic(client, server, {.server_name = "localhost", .alpn = {"a", "hq-interop", "h3"}}, {.alpn = {"h3", "hq-interop"}});
+    auto [c, s] = make_quic(client, server, {.server_name = "localhost", .alpn = {"a", "hq-interop", "h3"}},
+                            {.alpn = {"h3", "hq-interop"}});
     run(*c, *s);
     EXPECT_EQ(c->alpn(), "h3");
     EXPECT_EQ(s->alpn(), "h3");
@@ -120,12 +123,14 @@ TEST_F(quic_handshake_test, an_application_protocol_is_needed) {
     EXPECT_EQ(why.code, error_code::option);
     EXPECT_FALSE(quic_handshake::client(client, {.server_name = "localhost", .alpn = {std::string(256, 'x')}}, parameters, why));
     EXPECT_EQ(why.code, error_code::option);
-    EXPECT_TRUE(quic_handshake::client(client, {.server_name = "localhost", .alpn = {std::string(255, 'x')}}, parameters, why)) << why.text;
+    EXPECT_TRUE(quic_handshake::client(client, {.server_name = "localhost", .alpn = {std::string(255, 'x')}}, parameters, why))
+        << why.text;
 }
 
 TEST_F(quic_handshake_test, garbage_fails_with_an_alert) {
     auto [c, s] = make_quic(client, server);
-    EXPECT_FALSE(s->provide(level::initial, tandem::test::from_hex("47000005" "68656c6c6f")));
+    EXPECT_FALSE(s->provide(level::initial, tandem::test::from_hex("47000005"
+                                                                   "68656c6c6f")));
     EXPECT_TRUE(s->failed());
     EXPECT_TRUE(s->alert());
     EXPECT_EQ(s->failure().code, error_code::protocol);
@@ -170,9 +175,91 @@ TEST_F(quic_handshake_test, an_endless_client_hello_is_refused) {
 TEST_F(quic_handshake_test, a_quic_client_meets_no_tls_1_2) {
     auto [c, s] = make_quic(client, server);
     // ServerHello of TLS 1.2: version 0303, no supported_versions
-    auto hello = tandem::test::from_hex("02000026" "0303" + std::string(64, 'a') + "00" "c02f" "00");
+    auto hello = tandem::test::from_hex(
+        "02000026"
+        "0303" +
+        std::string(64, 'a') +
+        "00"
+        "c02f"
+        "00");
     EXPECT_FALSE(c->provide(level::initial, hello));
     EXPECT_EQ(c->alert(), 70);  // protocol_version
+}
+
+// RFC 9001 6: TLS KeyUpdate has no place in QUIC; unexpected_message, 0x010a.
+TEST_F(quic_handshake_test, a_tls_key_update_fails) {
+    auto [c, s] = make_quic(client, server);
+    run(*c, *s);
+    EXPECT_FALSE(c->provide(level::application, tandem::test::from_hex("1800000100")));
+    EXPECT_EQ(c->alert(), 10);
+    EXPECT_FALSE(s->provide(level::application, tandem::test::from_hex("1800000101")));
+    EXPECT_EQ(s->alert(), 10);
+}
+
+// Removes the extension of this type from a ClientHello and puts the lengths right.
+std::vector<std::uint8_t> without_extension(std::span<const std::uint8_t> hello, unsigned type) {
+    std::vector<std::uint8_t> out(hello.begin(), hello.end());
+    auto u16 = [&](std::size_t at) { return static_cast<unsigned>(out[at] << 8 | out[at + 1]); };
+    auto put = [&](std::size_t at, std::size_t value) {
+        out[at] = static_cast<std::uint8_t>(value >> 8);
+        out[at + 1] = static_cast<std::uint8_t>(value);
+    };
+    std::size_t at = 4 + 2 + 32;  // header, version, random
+    at += 1U + out[at];           // session ID
+    at += 2U + u16(at);           // cipher suites
+    at += 1U + out[at];           // compression
+    auto list = at;
+    for (at += 2; at < out.size(); at += 4U + u16(at + 2)) {
+        if (u16(at) != type) continue;
+        auto size = 4U + u16(at + 2);
+        out.erase(out.begin() + static_cast<std::ptrdiff_t>(at), out.begin() + static_cast<std::ptrdiff_t>(at + size));
+        put(list, u16(list) - size);
+        put(2, out.size() - 4);
+        return out;
+    }
+    ADD_FAILURE() << "no such extension";
+    return out;
+}
+
+// RFC 9001 8.2: missing_extension.
+TEST_F(quic_handshake_test, a_client_hello_without_transport_parameters_fails) {
+    auto [c, s] = make_quic(client, server);
+    EXPECT_FALSE(s->provide(level::initial, without_extension(c->output(level::initial), 57)));
+    EXPECT_EQ(s->alert(), 109);
+    EXPECT_TRUE(s->peer_transport_parameters().empty());
+}
+
+// RFC 9001 8.1
+TEST_F(quic_handshake_test, a_client_hello_without_protocols_fails) {
+    auto [c, s] = make_quic(client, server);
+    EXPECT_FALSE(s->provide(level::initial, without_extension(c->output(level::initial), 16)));
+    EXPECT_EQ(s->alert(), 120);
+}
+
+// RFC 9001 8.4: no middlebox compatibility mode.
+TEST_F(quic_handshake_test, a_client_hello_of_a_byte_stream_fails) {
+    auto records = make_records(client, server, {.server_name = "localhost", .alpn = {"h3"}});
+    auto [c, s] = make_quic(client, server);
+    EXPECT_FALSE(s->provide(level::initial, records.client->pending_output().subspan(5)));
+    EXPECT_TRUE(s->failed());
+}
+
+// RFC 8446 4.1.4: the server has none of the groups for which the client sent a key.
+TEST_F(quic_handshake_test, hello_retry_request) {
+    ASSERT_EQ(SSL_CTX_set1_curves_list(server->native(), "P-384"), 1);
+    auto [c, s] = make_quic(client, server);
+    carry(*c, *s);
+    EXPECT_TRUE(s->output(level::handshake).empty());
+    run(*c, *s, 10);
+    EXPECT_TRUE(c->complete());
+    EXPECT_TRUE(s->complete());
+    // A second one is an error.
+    auto [c2, s2] = make_quic(client, server);
+    carry(*c2, *s2);
+    std::vector<std::uint8_t> retry(s2->output(level::initial).begin(), s2->output(level::initial).end());
+    EXPECT_TRUE(c2->provide(level::initial, retry));
+    EXPECT_FALSE(c2->provide(level::initial, retry));
+    EXPECT_EQ(c2->alert(), 10);
 }
 
 // The simulator relies on this: the same run, the same packets.

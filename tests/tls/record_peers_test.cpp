@@ -125,7 +125,13 @@ TEST_F(hostile_server, key_updates_between_data_are_followed_and_their_answers_d
 
 TEST_F(hostile_server, endless_tickets_are_not_kept) {
     // lifetime, age_add, nonce, ticket, no extensions
-    auto ticket = tandem::test::from_hex("0400002d" "00010000" "01020304" "0100" "0020" + std::string(64, 'a') + "0000");
+    auto ticket = tandem::test::from_hex(
+        "0400002d"
+        "00010000"
+        "01020304"
+        "0100"
+        "0020" +
+        std::string(64, 'a') + "0000");
     ticket[3] = static_cast<std::uint8_t>(ticket.size() - 4);
     for (int i = 0; i < 1000; ++i) {
         client->receive(record(content_handshake, ticket));
@@ -167,7 +173,8 @@ TEST_F(hostile_server, an_oversized_record_fails_at_its_header) {
 // A server of BoringSSL alone with a given highest version, 1.2 at most, and cipher.
 class plain_server {
 public:
-    plain_server(const certificate& c, const char* cipher, std::uint16_t max_version = TLS1_2_VERSION) : ctx_(SSL_CTX_new(TLS_method())) {
+    plain_server(const certificate& c, const char* cipher, std::uint16_t max_version = TLS1_2_VERSION)
+        : ctx_(SSL_CTX_new(TLS_method())) {
         bssl::UniquePtr<BIO> chain(BIO_new_mem_buf(c.chain_pem.data(), static_cast<int>(c.chain_pem.size())));
         bssl::UniquePtr<BIO> key(BIO_new_mem_buf(c.key_pem.data(), static_cast<int>(c.key_pem.size())));
         bssl::UniquePtr<X509> x(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
@@ -189,7 +196,8 @@ public:
     void exchange(record_session& other, std::span<const byte_times> times = {}) {
         for (int i = 0; i < 10; ++i) {
             auto out = other.pending_output();
-            if (!out.empty()) other.consume_output(static_cast<std::size_t>(BIO_write(outer_.get(), out.data(), static_cast<int>(out.size()))));
+            if (!out.empty())
+                other.consume_output(static_cast<std::size_t>(BIO_write(outer_.get(), out.data(), static_cast<int>(out.size()))));
             if (SSL_in_init(ssl_.get()) != 0) SSL_do_handshake(ssl_.get());
             auto in = take();
             if (!in.empty()) other.receive(in, times);
@@ -242,7 +250,8 @@ TEST_P(tls_1_2, times_follow_the_bytes) {
     ASSERT_EQ(SSL_write(peer.ssl(), "abcdefgh", 8), 8);
     auto wire = peer.take();
     auto prefix = wire.size() - 8 - aead_tag_size;  // header and nonce
-    const byte_times times[] = {{prefix + 3, time_point(2s), time_point(2s)}, {wire.size() - prefix - 3, time_point(3s), time_point(4s)}};
+    const byte_times times[] = {{prefix + 3, time_point(2s), time_point(2s)},
+                                {wire.size() - prefix - 3, time_point(3s), time_point(4s)}};
     ASSERT_EQ(client->receive(wire, times), wire.size());
     std::vector<record_times> runs;
     EXPECT_EQ(read_all(*client, &runs), "abcdefgh");

@@ -16,7 +16,8 @@ protected:
     std::shared_ptr<const client_context> client = make_client(cert.chain_pem);
 
     record_pair connected(const record_session_options& options = {}) {
-        auto pair = make_records(client, server, {.server_name = "localhost", .alpn = {"http/1.1"}}, {.alpn = {"http/1.1"}}, options);
+        auto pair =
+            make_records(client, server, {.server_name = "localhost", .alpn = {"http/1.1"}}, {.alpn = {"http/1.1"}}, options);
         run(*pair.client, *pair.server);
         EXPECT_TRUE(pair.client->handshake_complete()) << pair.client->failure().text;
         EXPECT_TRUE(pair.server->handshake_complete()) << pair.server->failure().text;

@@ -112,8 +112,8 @@ TEST_F(record_times_test, random_pieces) {
     const auto seed = tandem::test::seed();
     random_source random(seed);
     std::vector<std::uint8_t> wire;
-    std::vector<std::size_t> record_of;       // per plaintext byte
-    std::vector<std::size_t> ciphertext_at;   // per plaintext byte, its offset in `wire`
+    std::vector<std::size_t> record_of;      // per plaintext byte
+    std::vector<std::size_t> ciphertext_at;  // per plaintext byte, its offset in `wire`
     std::vector<std::size_t> record_end;
     for (int i = 0; i < 20; ++i) {
         auto size = 1 + random.below(3000);
@@ -130,7 +130,8 @@ TEST_F(record_times_test, random_pieces) {
     while (per_byte.size() < wire.size()) {
         readable += std::chrono::milliseconds(random.below(5));
         auto arrived = readable - std::chrono::milliseconds(random.below(50));
-        for (auto n = 1 + random.below(700); n-- > 0 && per_byte.size() < wire.size();) per_byte.push_back({1, arrived, readable});
+        for (auto n = 1 + random.below(700); n-- > 0 && per_byte.size() < wire.size();)
+            per_byte.push_back({1, arrived, readable});
     }
     std::vector<std::uint8_t> out(4000);
     std::size_t given = 0;

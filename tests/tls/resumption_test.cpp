@@ -91,7 +91,8 @@ TEST_F(resumption, not_where_certificates_are_checked_if_none_was_before) {
 
 TEST_F(resumption, a_damaged_ticket_is_a_full_handshake) {
     auto ticket = quic_ticket(client);
-    for (std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{11}, ticket.size() / 2, ticket.size() - 1}) {
+    for (std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{11}, ticket.size() / 2, ticket.size() - 1}) {
         auto cut = ticket;
         cut.resize(size);
         EXPECT_FALSE(resumes(cut, client, "localhost", server)) << size;

@@ -27,15 +27,17 @@ inline certificate make_certificate(std::vector<std::string> names = {"localhost
 
 inline std::shared_ptr<const server_context> make_server(const certificate& c, std::size_t tickets = 2, key_log log = nullptr) {
     error why;
-    auto made = server_context::create({.certificate = c, .tickets = tickets, .wall_clock = noon, .key_log = std::move(log)}, why);
+    auto made =
+        server_context::create({.certificate = c, .tickets = tickets, .wall_clock = noon, .key_log = std::move(log)}, why);
     EXPECT_TRUE(made) << why.text;
     return made;
 }
 
-inline std::shared_ptr<const client_context> make_client(const std::string& trusted_pem, bool verify = true, key_log log = nullptr) {
+inline std::shared_ptr<const client_context> make_client(const std::string& trusted_pem, bool verify = true,
+                                                         key_log log = nullptr) {
     error why;
-    auto made = client_context::create(
-        {.verify = verify, .ca_pem = trusted_pem, .wall_clock = noon, .key_log = std::move(log)}, why);
+    auto made =
+        client_context::create({.verify = verify, .ca_pem = trusted_pem, .wall_clock = noon, .key_log = std::move(log)}, why);
     EXPECT_TRUE(made) << why.text;
     return made;
 }
@@ -87,7 +89,8 @@ struct quic_pair {
     std::unique_ptr<quic_handshake> server;
 };
 
-inline quic_pair make_quic(const std::shared_ptr<const client_context>& client, const std::shared_ptr<const server_context>& server,
+inline quic_pair make_quic(const std::shared_ptr<const client_context>& client,
+                           const std::shared_ptr<const server_context>& server,
                            const client_session_options& c = {.server_name = "localhost", .alpn = {"h3"}},
                            const server_session_options& s = {.alpn = {"h3"}}) {
     const std::uint8_t client_parameters[] = {0x01, 0x02, 0x03};

@@ -22,8 +22,8 @@ struct outcome {
     bool server_complete = false;
 };
 
-outcome connect(transport t, const std::shared_ptr<const client_context>& client, const std::shared_ptr<const server_context>& server,
-                const std::string& name) {
+outcome connect(transport t, const std::shared_ptr<const client_context>& client,
+                const std::shared_ptr<const server_context>& server, const std::string& name) {
     if (t == transport::quic) {
         auto pair = make_quic(client, server, {.server_name = name, .alpn = {"h3"}});
         run(*pair.client, *pair.server);

@@ -41,7 +41,7 @@ private:
     std::uint64_t received_ = 0;
     std::uint64_t next_record_ = 0;  // where the header that is looked for begins
     std::array<std::uint8_t, record_header_size> header_{};
-    std::size_t header_size_ = 0;    // of it, seen so far
+    std::size_t header_size_ = 0;  // of it, seen so far
 };
 
 }  // namespace tandem::tls::detail

@@ -31,8 +31,8 @@ constexpr std::size_t max_waiting_tickets = 8;
 
 // What the callbacks of one SSL object write into.
 struct session_state {
-    std::string server_name;             // client: as asked for, without a final dot
-    std::vector<std::uint8_t> protocols; // server: its ALPN list, as on the wire
+    std::string server_name;              // client: as asked for, without a final dot
+    std::vector<std::uint8_t> protocols;  // server: its ALPN list, as on the wire
     bool verifies = false;
     error failure;
     std::optional<std::uint8_t> alert;
