@@ -51,14 +51,15 @@ void application_keys::advance(time_point old_keys_until) {
     next_.keys = current_.keys.next_generation();
     write_ = write_.next_generation();
     phase_ = !phase_;
+    ++updates_;
     acknowledged_ = false;
 }
 
-// Half of the limit leaves room for the packets until the peer has acknowledged one.
-bool application_keys::update_due() const { return acknowledged_ && write_.sealed() >= tls::limits(write_.suite()).confidentiality / 2; }
-
-bool application_keys::exhausted() const { return write_.sealed() >= tls::limits(write_.suite()).confidentiality; }
-
-void application_keys::update(time_point old_keys_until) { advance(old_keys_until); }
+bool application_keys::update_due(std::uint64_t packets_per_key, time_point now) const {
+    if (!acknowledged_ || now < next_update_) return false;
+    // Half of the limit leaves room for what is sent until the peer has acknowledged something.
+    const auto safe = tls::limits(write_.suite()).confidentiality / 2;
+    return write_.sealed() >= (packets_per_key == 0 ? safe : std::min(packets_per_key, safe));
+}
 
 }  // namespace tandem::quic

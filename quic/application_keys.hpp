@@ -20,6 +20,7 @@ public:
     bool can_write() const { return static_cast<bool>(write_); }
     packet_keys& write() { return write_; }
     bool phase() const { return phase_; }
+    std::uint64_t updates() const { return updates_; }  // by either side
 
     enum class result : std::uint8_t {
         opened,
@@ -34,13 +35,18 @@ public:
     // So many packets failed to authenticate, with any keys, that a forger may soon succeed (RFC 9001 6.6).
     bool integrity_limit_reached() const { return failed_ >= tls::limits(write_.suite()).integrity; }
 
-    // A packet sealed with the present keys was acknowledged.
-    void on_acknowledged(bool key_phase) { acknowledged_ = acknowledged_ || key_phase == phase_; }
-    // Many packets were sealed with the present keys and the peer is known to have them: time for an update (RFC 9001 6.1, 6.6).
-    bool update_due() const;
+    // A packet sealed with the keys after so many updates was acknowledged. The next update is to wait until then.
+    void on_acknowledged(std::uint64_t updates_before, time_point next_update) {
+        if (acknowledged_ || updates_before != updates_) return;
+        acknowledged_ = true;
+        next_update_ = next_update;
+    }
+    // So many packets were sealed with the present keys, and the peer is known to have them: time for an update (RFC 9001 6.1,
+    // 6.5).
+    bool update_due(std::uint64_t packets_per_key, time_point now) const;
     // The confidentiality limit is reached: nothing more may be sealed (RFC 9001 6.6).
-    bool exhausted() const;
-    void update(time_point old_keys_until);
+    bool exhausted() const { return write_ && write_.sealed() >= tls::limits(write_.suite()).confidentiality; }
+    void update(time_point old_keys_until) { advance(old_keys_until); }
 
 private:
     struct generation {
@@ -58,7 +64,9 @@ private:
     time_point previous_until_;
     packet_keys write_;
     bool phase_ = false;
-    bool acknowledged_ = false;
+    std::uint64_t updates_ = 0;
+    bool acknowledged_ = false;  // a packet sealed with the present keys was
+    time_point next_update_;
     std::uint64_t failed_ = 0;
 };
 

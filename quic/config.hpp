@@ -48,6 +48,7 @@ struct config {
     bool pacing = true;
     duration initial_rtt = std::chrono::milliseconds(333);  // RFC 9002 6.2.2
     bool ecn = true;                                        // mark ECT(0) and validate it (RFC 9000 13.4.2)
+    std::uint64_t packets_per_key = 0;  // update keys after so many packets sent; 0: when the AEAD's limit asks for it (RFC 9001 6.6)
     bool skip_packet_numbers = true;                        // against optimistic acknowledgments (RFC 9000 21.4)
 };
 

@@ -186,12 +186,13 @@ private:
     };
     built_datagram build_datagram(std::span<std::uint8_t> out, bool may_send_data, time_point now);
     bool wants_packet(const packet_space& s, bool may_send_data, time_point now) const;
-    bool wants_control() const;
+    bool has_data(const packet_space& s) const;
     bool can_write(packet_space_id id) const;
     packet_start next_packet(packet_space_id id) const;
     void write_frames(packet_space& s, packet_builder& packet, bool may_send_data, time_point now);
     void write_application_frames(packet_builder& packet, time_point now);
     std::size_t finish(packet_builder& packet, time_point now);
+    void care_for_keys(time_point now);
     void note_transmission_end(bool had_room, time_point now);
     bool transmit_close(train& out, time_point now);
     void trace_packet(packet_builder& packet, time_point now);
@@ -207,7 +208,7 @@ private:
     std::optional<time_point> next_loss_time() const;
     bool peer_validated_address() const;
     void on_probe_timeout(packet_space_id id, time_point now);
-    void requeue_for_probe(packet_space& s, time_point now);
+    void requeue_for_probe(packet_space& s, unsigned count, time_point now);
     void close_with(connection_error error, close_cause cause, time_point now);
     void close_silently(connection_error error, close_cause cause);
 

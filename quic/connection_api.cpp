@@ -166,6 +166,7 @@ connection_statistics connection::statistics() const {
         s.smoothed_rtt = rtt.smoothed();
         s.rtt_variation = rtt.variation();
     }
+    s.key_updates = application_keys_.updates();
     s.ecn_capable = path_.ecn().current() == ecn_validation::state::capable;
     return s;
 }

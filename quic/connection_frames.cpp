@@ -121,7 +121,9 @@ void connection::on_acknowledged(packet_space& s, const sent_frames& contents, t
         else if (const auto* crypto = std::get_if<crypto_token>(&token)) s.crypto.acknowledged(*crypto);
         else if (const auto* retired = std::get_if<retire_connection_id_token>(&token)) peer_ids_.acknowledged(*retired);
     }
-    if (s.id == packet_space_id::application) application_keys_.on_acknowledged(contents.key_phase);
+    if (s.id == packet_space_id::application) {
+        application_keys_.on_acknowledged(contents.key_generation, now + 3 * probe_timeout(s.id));
+    }
 }
 
 // RFC 9000 13.3

@@ -98,17 +98,18 @@ void connection::on_probe_timeout(packet_space_id id, time_point now) {
     // A path that swallows two flights of the handshake may not carry datagrams of this size; every path carries 1200 bytes.
     if (!complete_ && probe_count_ >= 2) path_.limit_datagram_size(min_initial_datagram_size);
     for (auto& s : spaces_) {
-        // The other handshake space's data comes along: likely it was lost together with this one's.
-        const bool along = s.id != packet_space_id::application && s.sent.ack_eliciting_outstanding() > 0;
+        // The other handshake space's data comes along: likely it was lost together with this one's. Also what is known to be lost
+        // but has no room in the window, which packets that the peer cannot read yet may fill for good.
+        const bool unfinished = s.sent.ack_eliciting_outstanding() > 0 || s.crypto.wants_to_send();
+        const bool along = s.id != packet_space_id::application && can_write(s.id) && unfinished;
         if (s.id != id && !along) continue;
-        s.probes = s.sent.ack_eliciting_outstanding() > 0 ? 2 : 1;  // RFC 9002 6.2.4, 6.2.2.1
-        requeue_for_probe(s, now);
+        s.probes = unfinished ? 2 : 1;  // RFC 9002 6.2.4, 6.2.2.1
+        requeue_for_probe(s, s.probes, now);
     }
 }
 
 // What the oldest packets carried goes out again, without being taken for lost.
-void connection::requeue_for_probe(packet_space& s, time_point now) {
-    unsigned count = s.probes;
+void connection::requeue_for_probe(packet_space& s, unsigned count, time_point now) {
     s.sent.for_each_outstanding([&](const auto& t) {
         if (!t.ack_eliciting) return true;
         on_lost(s, t.contents, now);

@@ -21,10 +21,10 @@ bool connection::transmit(time_point now, train& out) {
     out.segment_size = 0;
     out.path = path_.addresses();
     out.mark = ecn::not_ect;
+    if (active()) care_for_keys(now);
     if (close_.closing()) return transmit_close(out, now);
     if (!active()) return false;
 
-    if (confirmed_ && application_keys_.update_due()) application_keys_.update(now + 3 * probe_timeout(packet_space_id::application));
     // The pacer lets go bursts: what it allows at the begin holds for the whole train.
     auto budget = path_.sender().allowance(now);
     out.mark = path_.ecn().mark();
@@ -49,6 +49,17 @@ bool connection::transmit(time_point now, train& out) {
     return out.size != 0;
 }
 
+// RFC 9001 6.1, 6.6. CONNECTION_CLOSE itself goes one packet over the limit, which is chosen with more room than that.
+void connection::care_for_keys(time_point now) {
+    if (confirmed_ && application_keys_.update_due(start_.settings.packets_per_key, now)) {
+        application_keys_.update(now + 3 * probe_timeout(packet_space_id::application));
+    }
+    if (application_keys_.exhausted()) {
+        close_with(connection_error::transport(transport_error::aead_limit_reached, 0, "too many packets with one key"),
+                   close_cause::protocol_error, now);
+    }
+}
+
 // Nothing more can be sent now: because there is nothing, or because something holds it back?
 void connection::note_transmission_end(bool had_room, time_point now) {
     pacer_release_.reset();
@@ -61,16 +72,16 @@ bool connection::can_write(packet_space_id id) const {
     return id == packet_space_id::application ? application_keys_.can_write() : static_cast<bool>(space(id).write);
 }
 
-bool connection::wants_control() const {
-    return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send();
+// Anything that elicits an acknowledgment.
+bool connection::has_data(const packet_space& s) const {
+    if (s.crypto.wants_to_send()) return true;
+    if (s.id != packet_space_id::application || !complete_) return false;
+    return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send() ||
+           streams_.wants_to_send();
 }
 
 bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {
-    if (!can_write(s.id)) return false;
-    if (s.probes > 0 || s.received.ack_due(now)) return true;
-    if (!may_send_data) return false;
-    if (s.crypto.wants_to_send()) return true;
-    return s.id == packet_space_id::application && complete_ && (wants_control() || streams_.wants_to_send());
+    return can_write(s.id) && (s.probes > 0 || s.received.ack_due(now) || (may_send_data && has_data(s)));
 }
 
 packet_start connection::next_packet(packet_space_id id) const {
@@ -136,6 +147,8 @@ void connection::write_frames(packet_space& s, packet_builder& packet, bool may_
         }
     }
     if (may_send_data || s.probes > 0) {
+        // The second probe says again what the first did rather than nothing.
+        if (s.probes > 0 && !has_data(s)) requeue_for_probe(s, 1, now);
         while (const auto token = s.crypto.write_frame(out)) contents.control.push_back(*token);
         if (s.id == packet_space_id::application && complete_) write_application_frames(packet, now);
     }
@@ -167,6 +180,7 @@ std::size_t connection::finish(packet_builder& packet, time_point now) {
 
     const auto mark = path_.ecn().mark();
     packet.contents().ect0 = mark == ecn::ect0;
+    packet.contents().key_generation = static_cast<std::uint32_t>(application_keys_.updates());
     path_.ecn().on_sent(id, mark);
     const bool eliciting = packet.ack_eliciting();
     s.acks_alone = eliciting ? 0 : s.acks_alone + 1;
@@ -203,7 +217,7 @@ bool connection::transmit_close(train& out, time_point now) {
     std::size_t size = 0;
     bool expand = false;
     for (auto& s : spaces_) {
-        if (!can_write(s.id)) continue;
+        if (!can_write(s.id) || (s.id == packet_space_id::application && !complete_)) continue;
         auto packet = packet_builder::begin(room.subspan(size), next_packet(s.id));
         if (!packet) break;
         if (s.received.ack_useful()) s.received.write_ack(packet->frames(), now, transport_parameters().ack_delay_exponent);

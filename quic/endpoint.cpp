@@ -80,6 +80,7 @@ bool endpoint::state::transmit(time_point now, train& out) {
         refresh(connections_.at(connection->handle()));
         if (sent) return true;
     }
+    reap();
     return false;
 }
 

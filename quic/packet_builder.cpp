@@ -26,9 +26,7 @@ packet_builder::packet_builder(std::span<std::uint8_t> out, const written_header
       header_(header),
       level_(start.level),
       number_(start.number),
-      frames_(out.subspan(header.payload_offset(), out.size() - header.payload_offset() - tls::aead_tag_size)) {
-    contents_.key_phase = start.key_phase;
-}
+      frames_(out.subspan(header.payload_offset(), out.size() - header.payload_offset() - tls::aead_tag_size)) {}
 
 // RFC 9001 5.4.2: the sample for header protection begins four bytes after the packet number's begin.
 std::size_t packet_builder::min_payload() const { return 4 - header_.number_size; }

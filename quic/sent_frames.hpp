@@ -26,8 +26,8 @@ using control_token = std::variant<ack_token, crypto_token, handshake_done_token
 struct sent_frames {
     small_vector<control_token, 2> control;
     stream_tokens streams;
-    bool ect0 = false;       // the datagram was marked ECT(0)
-    bool key_phase = false;  // 1-RTT: of the keys it was sealed with
+    bool ect0 = false;                 // the datagram was marked ECT(0)
+    std::uint32_t key_generation = 0;  // 1-RTT: key updates before it
 };
 
 }  // namespace tandem::quic

@@ -53,6 +53,7 @@ struct connection_statistics {
     std::uint64_t bytes_received = 0;
     std::uint64_t acks_sent = 0;         // packets with an ACK frame
     std::uint64_t probes_sent = 0;       // by probe timeouts
+    std::uint64_t key_updates = 0;       // by either side (RFC 9001 6)
     std::uint64_t congestion_window = 0;
     std::uint64_t ssthresh = 0;          // UINT64_MAX while unknown
     std::uint64_t bytes_in_flight = 0;

@@ -224,14 +224,14 @@ TEST(ConnectionRecovery, SteadyStateAllocatesNothing) {
             if (got.n == 0) break;
         }
     };
-    for (int i = 0; i < 3000; ++i) step();
+    for (int i = 0; i < 1000; ++i) step();
     const auto received_before = received;
     const auto packets_before = packets;
     const auto before = tandem::test::allocations();
-    for (int i = 0; i < 1000; ++i) step();
+    for (int i = 0; i < 300; ++i) step();
     EXPECT_EQ(tandem::test::allocations() - before, 0u);
-    EXPECT_GT(packets - packets_before, 10'000u);
-    EXPECT_GT(received - received_before, 10'000'000u);
+    EXPECT_GT(packets - packets_before, 3'000u);
+    EXPECT_GT(received - received_before, 3'000'000u);
 }
 
 }  // namespace
