@@ -146,7 +146,10 @@ int http3_callbacks::stop_sending(nghttp3_conn*, std::int64_t stream, std::uint6
 int http3_callbacks::reset_stream(nghttp3_conn*, std::int64_t stream, std::uint64_t code, void* user, void*) {
     auto& c = core(user);
     c.transport_.reset(id_of(stream), code);
-    if (auto* e = exchange(user, stream)) c.on_reset(*e, code);
+    if (auto* e = exchange(user, stream)) {
+        e->sent = true;  // nothing more goes
+        c.on_reset(*e, code);
+    }
     return 0;
 }
 

@@ -130,7 +130,7 @@ void http3_client::state::on_reset(http3_exchange& e, std::uint64_t code) {
     auto kind = rejected                                   ? failure_kind::rejected
                 : code == code_of(h3_error::message_error) ? failure_kind::malformed
                                                            : failure_kind::reset;
-    fail_exchange(e, {kind, code, rejected, "the server reset the request: " + h3_error_name(code)});
+    fail_exchange(e, {kind, code, rejected, "the request was reset: " + h3_error_name(code)});
 }
 
 // RFC 9114 5.2: requests from that stream on were not and will not be processed.

@@ -152,7 +152,7 @@ void http3_server::state::peer_ended(http3_exchange& e, std::uint64_t code, std:
 
 void http3_server::state::on_reset(http3_exchange& e, std::uint64_t code) {
     if (!e.sent) transport_.reset(e.stream, code_of(h3_error::request_cancelled));
-    peer_ended(e, code, "the client reset the request: " + h3_error_name(code));
+    peer_ended(e, code, "the request was reset: " + h3_error_name(code));
 }
 
 void http3_server::state::on_stop_sending(http3_exchange& e, std::uint64_t code) {
