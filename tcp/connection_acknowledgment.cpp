@@ -66,6 +66,7 @@ void connection::settle(const naming& how) {
     if (how.newest_sent) {
         rtt.explicit_sample = how.now - *how.newest_sent;
         sampled_since_probe_ = true;
+        timer_.on_sample();
     }
     stats_.spurious_losses += recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now).late;
     delivered_ = true;
@@ -188,28 +189,34 @@ void connection::name(const sent_segments::entry& e, naming& how, bool left_edge
     }
 }
 
-// Of several transmissions with the same bytes the timestamp echo names the one that arrived; else it is the newest, unless that
-// left less than a round trip ago (RFC 8985 6.2 step 2).
+// Of several transmissions with the same bytes the timestamp echo names the one that arrived first; else it is the newest, unless that
+// left less than a round trip ago (RFC 8985 6.2 step 2). `certain`: this acknowledgment answers it, so the time since is an RTT
+// sample. If the first acknowledgment was lost, the echo is still of the first transmission but the answer is to a later one.
 connection::transmission* connection::arrived(const sent_segments::entry& e, const naming& how, bool left_edge, bool& certain) {
     transmission* oldest = nullptr;
     transmission* newest = nullptr;
+    bool newer_may_have = false;  // a newer one left so long ago that its arrival may be what is answered
     for (auto* t = recovery_.find(e.newest); t; t = recovery_.find(t->contents.previous)) {
         if (t->contents.end > e.end) continue;  // a larger segment, of which this entry was a part
         oldest = t;
         if (!newest) newest = t;
+        const bool round_trip_ago = !sender_.rtt().has_sample() || how.now - t->sent >= sender_.rtt().minimum();
         if (left_edge && how.echo) {
-            if (timestamps::before(*how.echo, t->contents.timestamp)) continue;
+            if (timestamps::before(*how.echo, t->contents.timestamp)) {
+                newer_may_have |= round_trip_ago;
+                continue;
+            }
             const auto* other = recovery_.find(t->contents.previous);
-            certain = !e.retransmitted || !other || other->contents.timestamp != t->contents.timestamp;
+            certain = !e.retransmitted || (!newer_may_have && (!other || other->contents.timestamp != t->contents.timestamp));
             return t;
         }
-        if (!sender_.rtt().has_sample() || how.now - t->sent >= sender_.rtt().minimum()) {
+        if (round_trip_ago) {
             certain = !e.retransmitted;  // Karn (RFC 9293 MUST-18)
             return t;
         }
     }
     // Nothing fits: with an echo it is the one before all others; else round trips got shorter.
-    certain = !e.retransmitted || (left_edge && how.echo && oldest && oldest->contents.previous == no_transmission);
+    certain = !e.retransmitted;
     return left_edge && how.echo ? oldest : newest;
 }
 
@@ -235,6 +242,7 @@ void connection::renege() {
 // really is missing.
 void connection::undo_timeout(time_point now) {
     ++stats_.spurious_timeouts;
+    timer_.on_sample();
     sender_.on_spurious(now);
     segments_.for_each_unsettled([&](const sent_segments::entry& e) {
         const auto* t = recovery_.find(e.newest);

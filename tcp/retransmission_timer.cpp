@@ -8,16 +8,13 @@ duration retransmission_timer::interval(const recovery::rtt_estimator& rtt) cons
     return std::min(out, maximum_);
 }
 
-void retransmission_timer::on_progress(time_point now) {
-    backoff_ = 0;
-    base_ = last_sent_ = now;
-}
+void retransmission_timer::on_progress(time_point now) { base_ = last_sent_ = now; }
 
 void retransmission_timer::on_sent(time_point now) {
     last_sent_ = now;
     if (kind_ == kind::none || kind_ == kind::window_probe) {  // RFC 6298 5.1: it was not running
+        if (kind_ == kind::window_probe) backoff_ = 0;
         base_ = now;
-        backoff_ = 0;
         kind_ = kind::retransmission;
     }
 }

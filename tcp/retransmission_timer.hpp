@@ -32,9 +32,13 @@ public:
     duration interval(const recovery::rtt_estimator& rtt) const;
 
     // RFC 6298 5.7: a SYN was lost and there is no RTT sample yet.
-    void start_conservatively() { unsampled_minimum_ = std::chrono::seconds(3); }
+    void start_conservatively() {
+        unsampled_minimum_ = std::chrono::seconds(3);
+        backoff_ = 0;
+    }
 
-    void on_progress(time_point now);  // new data acknowledged: RFC 6298 5.3, 5.7
+    void on_progress(time_point now);  // new data acknowledged: RFC 6298 5.3
+    void on_sample() { backoff_ = 0; } // only a valid RTT sample ends the backoff (RFC 6298 5.7): it tells that the RTO is long enough
     void on_sent(time_point now);      // RFC 8985 7.2: a probe is due this long after the last new data
     void on_expired(time_point now);   // RFC 6298 5.5, 5.6
     void restart(time_point now) { base_ = now; }  // after a probe: RFC 8985 7.3

@@ -266,8 +266,44 @@ TEST(timeout, backs_off_and_starts_afresh) {  // RFC 6298 5.5, 5.7
         2.400 < . 1:1(0) ack 1001 win 65535
         3.000 write 1000
         3.000 > P. 1001:2001(1000) ack 1
-        3.300 > P. 1001:2001(1000) ack 1   # Karn: the ACK of a retransmission was no sample
+        3.100 < . 1:1(0) ack 2001 win 65535   # Karn: this is a sample, what was before it was none
+        4.000 write 1000
+        4.000 > P. 2001:3001(1000) ack 1
+        4.250 > P. 2001:3001(1000) ack 1      # 100 ms + 4 * 37.5 ms
     )");
+}
+
+TEST(timeout, stays_backed_off_without_a_sample) {  // RFC 6298 5.7
+    auto c = script::no_timestamps();
+    c.sack = false;
+    script s(c);
+    s.run(R"(
+        0.000 connect
+        0.000 > S 0:0(0)
+        0.100 < S. 0:0(0) ack 1 win 65535 <mss 1000>
+        0.100 > . 1:1(0) ack 1
+        0.200 write 1000
+        0.200 > P. 1:1001(1000) ack 1
+        0.500 > P. 1:1001(1000) ack 1
+        1.000 < . 1:1(0) ack 1001 win 65535   # of which transmission?
+        2.000 write 1000
+        2.000 > P. 1001:2001(1000) ack 1
+        2.600 > P. 1001:2001(1000) ack 1
+    )");
+}
+
+TEST(rtt, an_echo_that_a_retransmission_brought_back_is_no_sample) {
+    script s;
+    s.run(script::connected_with_timestamps);
+    s.run(R"(
+        0.200 write 1000
+        0.200 > P. 1:1001(1000) ack 1
+        0.425 > P. 1:1001(1000) ack 1
+        # the first arrived, its acknowledgment was lost: this one answers the second, and echoes the first (RFC 7323 5.3 R2, R3)
+        0.525 < . 1:1(0) ack 1001 win 65535 <nop,nop,TS val 1500 ecr 200,nop,nop,sack 1:1001>
+        0.525 srtt 100
+    )");
+    EXPECT_EQ(s.object()->stats().losses, 0u);
 }
 
 TEST(timeout, is_never_shorter_than_configured_nor_longer_than_the_cap) {

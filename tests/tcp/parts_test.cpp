@@ -118,6 +118,9 @@ TEST(retransmission_timer, kinds_follow_the_situation) {
     EXPECT_EQ(t.deadline(), at(1900));
     t.on_progress(at(1500));
     t.arm({.outstanding = true}, rtt, at(1500));
+    EXPECT_EQ(t.deadline(), at(2100)) << "progress without a sample keeps the backoff";
+    t.on_sample();
+    t.arm({.outstanding = true}, rtt, at(1500));
     EXPECT_EQ(t.deadline(), at(1800));
     t.arm({.window_blocked = true}, rtt, at(1600));
     EXPECT_EQ(t.armed(), kind::window_probe);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "seed.hpp"
 #include "tcp/hosts.hpp"
 
 namespace tandem::tcp::test {
@@ -126,6 +127,44 @@ INSTANTIATE_TEST_SUITE_P(
                     link_case{"all", {.jitter = milliseconds(3), .loss = 0.02, .duplication = 0.05, .corruption = 0.01}, 60},
                     link_case{"slow", {.rate = 200'000, .queue = 30'000}, 30}),
     [](const auto& p) { return std::string(p.param.name); });
+
+// Everything at random: options, windows, MTU, Nagle, controllers, links, sizes. The seed of a failing run is printed.
+TEST(transfer, random_configurations) {
+    random_source random(tandem::test::seed());
+    const int runs = 150;
+    for (int run = 0; run < runs; ++run) {
+        const auto seed = random();
+        random_source r(seed);
+        config c;
+        c.sack = r.below(4) != 0;
+        c.timestamps = r.below(3) != 0;
+        c.window_scale = r.below(4) != 0;
+        c.nagle = r.below(2) != 0;
+        c.pacing = r.below(2) != 0;
+        c.mtu = static_cast<std::uint16_t>(600 + r.below(1000));
+        c.receive_window = 1 + r.below(r.below(2) == 0 ? 3000 : 300'000);
+        c.max_receive_window = c.receive_window * (1 + r.below(10));
+        c.send_buffer = 1000 + r.below(300'000);
+        c.reordering = r.below(2) == 0 ? recovery::reordering_kind::adaptive : recovery::reordering_kind::fixed;
+        c.controller.kind = static_cast<recovery::controller_kind>(r.below(3));
+        c.user_timeout = c.handshake_timeout = std::chrono::hours(10);
+        link_config link;
+        link.delay = milliseconds(1 + r.below(100));
+        if (r.below(2) == 0) link.jitter = milliseconds(r.below(50));
+        if (r.below(2) == 0) link.loss = 0.15 * r.uniform();
+        if (r.below(3) == 0) link.duplication = 0.2 * r.uniform();
+        if (r.below(3) == 0) link.corruption = 0.05 * r.uniform();
+        if (r.below(2) == 0) link.rate = 50'000 + r.below(1'000'000);
+        link.queue = 5'000 + r.below(100'000);
+        hosts net(seed, link);
+        const auto up = r.below(100'000);
+        const auto down = r.below(100'000);
+        const auto result = transfer(net, c, up, down, std::chrono::hours(2));
+        EXPECT_TRUE(result.done) << "run " << run << " seed " << seed;
+        EXPECT_EQ(result.wrong, 0u) << "run " << run << " seed " << seed;
+        if (testing::Test::HasFailure()) break;
+    }
+}
 
 }  // namespace
 }  // namespace tandem::tcp::test
