@@ -134,7 +134,6 @@ void http3_core::handle(const stream_event& event) {
                     nghttp3_conn_set_max_client_streams_bidi(conn_, streams_opened_ + priority_updates_ahead);
                 }
             }
-            readable_.push_back(event.id);
             break;
         case stream_event::kind::readable: readable_.push_back(event.id); break;
         case stream_event::kind::writable: nghttp3_conn_unblock_stream(conn_, number(event.id)); break;
