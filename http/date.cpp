@@ -88,11 +88,14 @@ std::optional<std::int64_t> parse_date(std::string_view text, std::int64_t now) 
         if (w.size() != 5) return std::nullopt;
         return seconds_of(number(w[4]), month_number(w[1]), number(w[2]), time_of_day(w[3]));
     }
-    auto w = words(text.substr(comma + 1), " -");
+    auto w = words(text.substr(comma + 1), " ");
+    if (w.size() == 3 && w[2] == "GMT") {  // RFC 850: "Sunday, 06-Nov-94 08:49:37 GMT"
+        auto date = words(w[0], "-");
+        if (date.size() != 3) return std::nullopt;
+        return seconds_of(full_year(number(date[2]), now), month_number(date[1]), number(date[0]), time_of_day(w[1]));
+    }
     if (w.size() != 5 || w[4] != "GMT") return std::nullopt;
-    // A long day name marks RFC 850: "Sunday, 06-Nov-94 08:49:37 GMT".
-    auto year = w[2].size() == 2 ? full_year(number(w[2]), now) : number(w[2]);
-    return seconds_of(year, month_number(w[1]), number(w[0]), time_of_day(w[3]));
+    return seconds_of(number(w[2]), month_number(w[1]), number(w[0]), time_of_day(w[3]));
 }
 
 }  // namespace tandem::http
