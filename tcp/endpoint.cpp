@@ -3,20 +3,20 @@
 
 namespace tandem::tcp {
 
-endpoint::endpoint(const endpoint_config& c, random_source random)
-    : config_(c), random_(random), isn_(random_), by_path_(0, path_hash{&isn_}) {}
+endpoint::endpoint(const endpoint_config& c, const random_source& random)
+    : config_(c), isn_(random), by_path_(0, path_hash{&isn_}) {}
 
 endpoint::~endpoint() = default;
 
 connection_seed endpoint::make_seed(const ip_path& path, time_point now) {
-    return {isn_.initial_sequence(path, now), isn_.timestamp_offset(path), random_()};
+    return {isn_.initial_sequence(path, now), isn_.timestamp_offset(path), isn_.draw()};
 }
 
 // RFC 6056 3.3.1: from a random place onward.
 std::uint16_t endpoint::pick_port(const ip_endpoint& local, const ip_endpoint& remote) {
     const std::uint32_t first = config_.first_ephemeral_port;
     const std::uint32_t count = config_.last_ephemeral_port - first + 1u;
-    const auto start = random_.below(count);
+    const auto start = isn_.draw_below(count);
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto port = static_cast<std::uint16_t>(first + (start + i) % count);
         if (!by_path_.contains({{local.address, port}, remote})) return port;

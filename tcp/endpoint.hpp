@@ -40,8 +40,8 @@ class endpoint final : private connection_owner {
 public:
     static constexpr std::size_t max_queued_resets = 64;  // more at once is an attack or a scan: they may go unanswered
 
-    // The secrets for initial sequence numbers and timestamps are drawn from `random`.
-    endpoint(const endpoint_config& c, random_source random);
+    // All secrets (initial sequence numbers, timestamp offsets, ports) are drawn from `random`, whose output nobody else sees.
+    endpoint(const endpoint_config& c, const random_source& random);
     ~endpoint();
     endpoint(const endpoint&) = delete;
     endpoint& operator=(const endpoint&) = delete;
@@ -106,7 +106,6 @@ private:
     std::optional<time_point> deadline_of(std::uint32_t index) const;
 
     endpoint_config config_;
-    random_source random_;
     isn_generator isn_;
     std::vector<slot> slots_;
     std::vector<std::uint32_t> free_;

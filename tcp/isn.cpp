@@ -68,6 +68,14 @@ std::uint32_t isn_generator::timestamp_offset(const ip_path& path) const {
     return static_cast<std::uint32_t>(hash_path(timestamp_key_, path));
 }
 
-std::size_t isn_generator::slot(const ip_path& path) const { return static_cast<std::size_t>(hash_path(timestamp_key_, path) >> 32); }
+std::uint64_t isn_generator::draw() {
+    std::array<std::uint8_t, 8> counter;
+    writer(counter).u64(drawn_++);
+    return sip_hash(draw_key_, counter);
+}
+
+std::uint32_t isn_generator::draw_below(std::uint32_t n) { return static_cast<std::uint32_t>((draw() >> 32) * n >> 32); }
+
+std::size_t isn_generator::slot(const ip_path& path) const { return static_cast<std::size_t>(hash_path(draw_key_, path)); }
 
 }  // namespace tandem::tcp

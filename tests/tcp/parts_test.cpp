@@ -44,10 +44,8 @@ TEST(sip_hash, vectors_of_its_authors) {
 }
 
 TEST(isn, moves_with_the_clock_and_differs_by_connection_and_key) {  // RFC 6528 3
-    random_source one(1);
-    random_source two(2);
-    const isn_generator a(one);
-    const isn_generator b(two);
+    const isn_generator a(random_source(1));
+    const isn_generator b(random_source(2));
     const ip_path path{{ip_address::v4(10, 0, 0, 1), 1000}, {ip_address::v4(10, 0, 0, 2), 80}};
     auto other = path;
     other.local.port = 1001;
@@ -55,6 +53,19 @@ TEST(isn, moves_with_the_clock_and_differs_by_connection_and_key) {  // RFC 6528
     EXPECT_NE(a.initial_sequence(path, at(1000)), a.initial_sequence(other, at(1000)));
     EXPECT_NE(a.initial_sequence(path, at(1000)), b.initial_sequence(path, at(1000)));
     EXPECT_NE(a.timestamp_offset(path), a.timestamp_offset(other));
+}
+
+TEST(isn, draws_are_spread_and_repeatable) {
+    isn_generator a(random_source(1));
+    isn_generator b(random_source(1));
+    std::array<int, 10> seen{};
+    for (int i = 0; i < 10'000; ++i) {
+        const auto n = a.draw_below(10);
+        ASSERT_LT(n, 10u);
+        ++seen[n];
+        EXPECT_EQ(b.draw_below(10), n);
+    }
+    for (const int n : seen) EXPECT_NEAR(n, 1000, 200);
 }
 
 TEST(receive_window, edge_never_moves_left) {
