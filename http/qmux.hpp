@@ -9,8 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include <tandem/bytes/front_vector.hpp>
+#include <tandem/bytes/reader.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/http/qmux_waits.hpp>
 #include <tandem/http/stream_transport.hpp>
 #include <tandem/quic/frame_reader.hpp>
 #include <tandem/quic/streams.hpp>
@@ -18,7 +19,7 @@
 
 namespace tandem::http::qmux {
 
-// Frame types of QMux's own.
+// Frame types of QMux's own. On the wire the first begins with "\xffQS0", which is neither HTTP/1.1 nor HTTP/2.
 constexpr std::uint64_t transport_parameters_type = 0x3f5153300d0a0d0a;
 constexpr std::uint64_t ping_type = 0x348c67529ef8c7bd;
 constexpr std::uint64_t pong_type = 0x348c67529ef8c7be;
@@ -41,7 +42,7 @@ class session final : public stream_transport {
 public:
     // What the peer's Size may say: the default, which we do not raise. Bounds the bytes held of an incomplete record.
     static constexpr std::uint64_t max_record = quic::default_max_record_size;
-    // Records without a byte of stream data or a frame that makes progress, in a row: more is a flood (draft, Denial of Service).
+    // Records that have nothing but PADDING, pings and BLOCKED frames, within one second: more is a flood (draft, Denial of Service).
     static constexpr std::uint32_t max_idle_records = 1000;
 
     session(quic::perspective side, const config& config, time_point now);
@@ -66,9 +67,8 @@ public:
     bool closed_by_peer() const { return closed_by_peer_; }
     bool ready() const { return peer_parameters_; }  // the peer's transport parameters came: streams can be opened
 
-    // Sends a QX_PING; the count of pings answered so far.
-    void ping();
-    std::uint64_t pongs() const { return pongs_; }
+    void ping();                                     // sends a QX_PING
+    std::uint64_t pongs() const { return pongs_; }  // answers so far
 
     // --- stream_transport ---
     std::optional<quic::stream_id> open(quic::direction) override;
@@ -88,47 +88,63 @@ public:
     const quic::transport_parameters& peer_parameters() const { return peer_; }
 
 private:
-    // Bytes of one stream with common times, in stream order: what its waits are computed from.
-    struct byte_run {
-        std::uint64_t bytes = 0;
-        time_point arrived;    // came from the network
-        time_point own_ready;  // so had all bytes of this stream before it
-        time_point readable;   // so had all bytes of the connection before it
-        time_point complete;   // its TLS record and its QMux record were complete
+    struct incoming {  // the receiving part of one stream
+        std::uint64_t expected = 0;  // offset of the next byte: QMux streams come in order
+        bool discarded = false;      // stop_sending was called
+        stream_waits waits;
     };
-    struct stream_times {
-        std::uint64_t received = 0;  // stream offset expected next
-        time_point latest_arrival;
-        front_vector<byte_run> runs;
-    };
-    // Times of the bytes in input_, in order.
-    struct input_run {
-        std::uint64_t bytes = 0;
-        time_point arrived;
-        time_point readable;
+    // What a record did, judged when it was read to its end.
+    struct record {
+        std::span<const std::uint8_t> frames;
+        std::uint64_t begin = 0;  // of frames in input_
         time_point complete;
+        bool useful = false;
     };
 
-    bool next_record();
-    void receive_record(std::span<const std::uint8_t> frames, time_point now);
+    bool receive_frames(record& in, time_point now);
     bool receive_own_frame(reader& in, std::uint64_t type, time_point now);
-    bool receive_frame(const quic::frame& f, std::span<const std::uint8_t> frames, time_point now);
-    void receive_parameters(std::span<const std::uint8_t> body, time_point now);
-    bool in_order(const quic::stream_frame& f);
-    void note_times(const quic::stream_frame& f, std::size_t at);
-    void charge(stream_times&, std::uint64_t bytes, time_point now, wait_ledger*);
+    bool receive_parameters(reader& in, time_point now);
+    bool receive_ping(reader& in, bool answer);
+    bool receive_frame(const quic::frame& f, record& in, time_point now);
+    bool receive_stream(const quic::stream_frame& f, record& in, time_point now);
+    bool tolerable(const record& in, time_point now);
     void fail(quic::transport_error code, std::uint64_t frame_type, std::string_view reason);
     void fail(quic::connection_error error);
-    void touch(time_point now);
+    void end(quic::connection_error why);
 
     std::size_t make_record(std::span<std::uint8_t> out, time_point now);
-    void write_parameters(writer& out);
-    void write_close(quic::frame_writer& out);
+    std::size_t write_frames(std::span<std::uint8_t> out, time_point now);
+    duration idle_timeout() const;
 
     config config_;
-    quic::perspective side_;
     quic::streams streams_;
-    time_point now_;  // the last time we were told
+    time_point now_;            // of the last call: for verbs that take none
+    time_point last_activity_;  // a record was completely received or sent
+    wait_ledger ledger_;
+
+    std::vector<std::uint8_t> input_;  // an incomplete record, and what came behind it
+    input_times input_times_;
+    std::unordered_map<quic::stream_id, incoming> incoming_;
+    quic::ack_ranges no_ranges_;       // ACK frames are prohibited, but the reader wants somewhere to put theirs
+    quic::transport_parameters peer_;
+    bool peer_parameters_ = false;
+    std::uint32_t idle_records_ = 0;   // without use, since idle_since_
+    time_point idle_since_;
+
+    bool parameters_sent_ = false;
+    bool close_due_ = false;           // CONNECTION_CLOSE with error_
+    bool over_ = false;                // nothing more is sent
+    bool closed_by_peer_ = false;
+    std::optional<quic::connection_error> error_;
+
+    std::uint64_t pings_sent_ = 0;
+    bool ping_due_ = false;
+    std::uint64_t pongs_ = 0;
+    std::optional<std::uint64_t> ping_received_;  // the largest
+    bool pong_due_ = false;
+
+    std::uint64_t output_ = 0;         // bytes given by transmit so far
+    std::vector<carried> carried_;
 };
 
 }  // namespace tandem::http::qmux

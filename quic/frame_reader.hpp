@@ -33,7 +33,7 @@ public:
     // What was wrong: FRAME_ENCODING_ERROR (unknown, truncated, impossible values), PROTOCOL_VIOLATION (not permitted at this level,
     // type not in its shortest encoding, empty retire...).
     const std::optional<connection_error>& error() const { return error_; }
-    bool at_end() const { return in_.empty() && !error_; }
+    std::size_t offset() const { return in_.offset(); }  // bytes of the payload read so far
 
 private:
     bool fail(transport_error code, const char* reason);

@@ -251,8 +251,10 @@ void streams::refresh_control(stream& s) {
 
 void streams::charge_flow_control(time_point now) {
     if (blocked_bytes_ > 0 && now > blocked_since_) {
-        ledger_.add(wait_cause::flow_control, blocked_bytes_, blocked_since_, now);
-        ledger_.add_total(blocked_bytes_, now - blocked_since_);
+        for (auto* ledger : {&ledger_, &send_waits_}) {
+            ledger->add(wait_cause::flow_control, blocked_bytes_, blocked_since_, now);
+            ledger->add_total(blocked_bytes_, now - blocked_since_);
+        }
     }
     blocked_since_ = now;
 }

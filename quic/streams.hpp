@@ -130,6 +130,7 @@ public:
     // What all reads were charged with, and flow_control: bytes that could have been sent but for the peer's credit, times how long
     // (charged when that changes).
     const wait_ledger& ledger() const { return ledger_; }
+    const wait_ledger& send_waits() const { return send_waits_; }  // the flow_control part alone
     std::size_t readable(stream_id) const;
 
 private:
@@ -206,6 +207,7 @@ private:
     byte_time_runs times_;         // scratch of one read
 
     wait_ledger ledger_;
+    wait_ledger send_waits_;
     std::uint64_t blocked_bytes_ = 0;
     time_point blocked_since_;
 };
