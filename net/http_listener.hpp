@@ -22,7 +22,7 @@ public:
     virtual void sweep(time_point now) = 0;
     // Takes no new connections; ends those there are when their requests are over.
     virtual void drain(time_point now) = 0;
-    virtual bool idle() const = 0;  // no connection is left
+    virtual std::size_t connections() const = 0;  // open now
     // Ends everything. Last words (CONNECTION_CLOSE) are sent once if they can be.
     virtual void stop(time_point now) = 0;
 };

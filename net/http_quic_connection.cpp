@@ -87,6 +87,7 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     if (auto error = socket.open(local, udp)) {
         return fail({classify(error), "could not open a UDP socket: " + error.message(), true});
     }
+    for (const auto& shortfall : socket.shortfalls()) walk_->trace(shortfall.to_string());
     auto endpoint = std::make_unique<quic::endpoint>(quic::endpoint_config{}, random_seed());
     quic::connect_options connect;
     connect.remote = remote;

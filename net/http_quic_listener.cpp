@@ -27,7 +27,7 @@ public:
     ip_endpoint local_endpoint() const override { return driver_->socket().local_endpoint(); }
     void sweep(time_point now) override;
     void drain(time_point now) override;
-    bool idle() const override { return connections_.empty(); }
+    std::size_t connections() const override { return connections_.size(); }
     void stop(time_point now) override;
 
 private:
@@ -73,7 +73,6 @@ void quic_listener::application(time_point now) {
         if (it == connections_.end()) continue;
         auto& c = it->second;
         c.touched = false;
-        c.requests.progress(now, false);
         c.http.pump(now);
         auto before = c.requests.requests();
         c.requests.run(c.http.session(), now);
@@ -97,6 +96,10 @@ void quic_listener::on_event(const quic::endpoint_event& event, time_point now) 
         it->second.requests.run(it->second.http.session(), now);  // what was under way has failed: the access log hears of it
         return closed(event.connection, *why);
     }
+    const auto* stream = std::get_if<quic::stream_event>(&event.event);
+    bool of_request = stream != nullptr && stream->kind == quic::stream_event_kind::readable &&
+                      stream->id.kind() == quic::direction::bidirectional;
+    it->second.requests.progress(now, of_request);
     if (!std::exchange(it->second.touched, true)) touched_.push_back(event.connection);
 }
 

@@ -14,7 +14,6 @@ namespace tandem::net {
 
 namespace {
 
-constexpr auto sweep_interval = std::chrono::milliseconds(500);
 constexpr int port_attempts = 20;  // to find a port that is free for every address and for both protocols
 
 std::int64_t wall_clock() {
@@ -107,7 +106,7 @@ void http_server::impl::refresh_fields() {
 }
 
 void http_server::impl::schedule_tick() {
-    timer_.expires_after(sweep_interval);
+    timer_.expires_after(std::chrono::duration_cast<boost::asio::steady_timer::duration>(options_.sweep_interval));
     timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
         if (!error && !self->over_) self->tick();
     });
@@ -117,7 +116,7 @@ void http_server::impl::tick() {
     refresh_fields();
     auto at = now();
     for (auto& listener : listeners_) listener->sweep(at);
-    bool idle = std::all_of(listeners_.begin(), listeners_.end(), [](const auto& l) { return l->idle(); });
+    bool idle = std::all_of(listeners_.begin(), listeners_.end(), [](const auto& l) { return l->connections() == 0; });
     if (stop_at_ && (idle || at >= *stop_at_)) return shut_down();
     schedule_tick();
 }
@@ -165,7 +164,11 @@ std::vector<ip_endpoint> http_server::endpoints() const {
 }
 
 std::vector<std::string> http_server::warnings() const { return impl_->warnings(); }
-http_server::counters http_server::statistics() const { return impl_->context().counters; }
+http_server::counters http_server::statistics() const {
+    auto out = impl_->context().counters;
+    for (const auto& listener : impl_->listeners()) out.open_connections += listener->connections();
+    return out;
+}
 void http_server::stop(duration deadline, std::function<void()> done) { impl_->stop(deadline, std::move(done)); }
 
 }  // namespace tandem::net

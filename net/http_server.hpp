@@ -31,6 +31,7 @@ struct http_server_options {
     http::limits limits;
     request_limits requests;
     std::size_t max_tcp_connections = 4096;  // more wait in the kernel's queue
+    duration sweep_interval = std::chrono::milliseconds(500);  // how often the limits of time are looked at
     access_log access;
     std::function<void(std::string_view line)> log;  // what happens to connections, one line each
 };
@@ -61,6 +62,7 @@ public:
         std::uint64_t requests = 0;
         std::uint64_t tcp_connections = 0;   // accepted so far
         std::uint64_t quic_connections = 0;  // accepted so far
+        std::uint64_t open_connections = 0;  // now, of both kinds
     };
     counters statistics() const;
 

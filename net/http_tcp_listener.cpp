@@ -37,7 +37,7 @@ public:
     ip_endpoint local_endpoint() const override { return local_; }
     void sweep(time_point now) override;
     void drain(time_point now) override;
-    bool idle() const override { return connections_.empty(); }
+    std::size_t connections() const override { return connections_.size(); }
     void stop(time_point) override;
 
 private:
@@ -50,19 +50,19 @@ private:
         std::uint64_t received = 0;
         std::uint64_t sent = 0;
     };
-    using connections = std::list<connection>;
+    using connection_list = std::list<connection>;
 
     void wait();
     void accept();
     void add(tcp::socket socket);
     void run(connection& c, time_point now);
-    void ended(connections::iterator c, boost::system::error_code error);
+    void ended(connection_list::iterator c, boost::system::error_code error);
     bool full() const { return connections_.size() >= context_.options.max_tcp_connections; }
 
     http_listener_context& context_;
     tcp::acceptor acceptor_;
     ip_endpoint local_;
-    connections connections_;
+    connection_list connections_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // tells a late handler that this object is gone
     bool waiting_ = false;
     bool draining_ = false;
@@ -124,7 +124,8 @@ void tcp_listener::add(tcp::socket socket) {
 void tcp_listener::run(connection& c, time_point now) {
     auto received = c.stream->bytes_received(), sent = c.stream->bytes_sent();
     if (received != c.received || sent != c.sent) {
-        c.requests.progress(now, received != c.received);
+        // What comes before TLS is done is no part of a request.
+        c.requests.progress(now, received != c.received && c.stream->engine().session() != nullptr);
         c.received = received;
         c.sent = sent;
     }
@@ -136,7 +137,7 @@ void tcp_listener::run(connection& c, time_point now) {
     context_.counters.requests += c.requests.requests() - before;
 }
 
-void tcp_listener::ended(connections::iterator c, boost::system::error_code error) {
+void tcp_listener::ended(connection_list::iterator c, boost::system::error_code error) {
     if (context_.options.log) {
         auto line = "TCP " + c->remote.to_string() + ": ";
         if (const auto& failure = c->stream->engine().error(); failure && !failure->text.empty()) {
