@@ -41,6 +41,20 @@ protected:
         std::copy(bytes.begin(), bytes.end(), out.written().begin() + static_cast<std::ptrdiff_t>(at));
     }
 
+    // `bits` of the first byte set, and that many bytes of PADDING.
+    static void send_odd_packet(hostile_client& from, std::uint8_t bits, std::size_t padding) {
+        std::vector<std::uint8_t> datagram(50);
+        writer head(datagram);
+        const auto number = from.next_number(one_rtt);
+        const auto written = write_short_header(head, from.destination, number, 4, false, false);
+        ASSERT_TRUE(written);
+        datagram.resize(written->payload_offset() + padding + tls::aead_tag_size);
+        datagram[0] |= bits;
+        from.application.write.seal(datagram, written->number_offset, written->number_size, number);
+        from.send_raw(datagram);
+        from.receive_all();
+    }
+
     endpoint server;
     hostile_client client;
     connection_handle handle = 0;
@@ -81,21 +95,16 @@ TEST_F(ConnectionAttack, TruncatedFrame) {
     expect_close([](frame_writer& out) { put(out, {0x10, 0xff}); }, transport_error::frame_encoding_error);
 }
 
+// Packets that no packet builder makes.
 TEST_F(ConnectionAttack, PacketWithoutFrames) {
-    expect_close([](frame_writer&) {}, transport_error::protocol_violation);
+    ASSERT_TRUE(client.handshake());
+    send_odd_packet(client, 0, 0);
+    EXPECT_EQ(client.close_code(), code(transport_error::protocol_violation)) << "RFC 9000 12.4";
 }
 
 TEST_F(ConnectionAttack, ReservedBits) {
     ASSERT_TRUE(client.handshake());
-    auto datagram = std::vector<std::uint8_t>(100);
-    writer head(datagram);
-    const auto number = client.next_number(one_rtt);
-    const auto written = write_short_header(head, client.destination, number, 2, false, false);
-    ASSERT_TRUE(written);
-    datagram[0] |= 0x08;
-    client.application.write.seal(datagram, written->number_offset, written->number_size, number);
-    client.send_raw(datagram);
-    client.receive_all();
+    send_odd_packet(client, 0x08, 50);
     EXPECT_EQ(client.close_code(), code(transport_error::protocol_violation)) << "RFC 9000 17.3.1";
 }
 

@@ -8,25 +8,42 @@ namespace tandem::quic::test {
 const ip_endpoint pipe::client_address{ip_address::v4(192, 0, 2, 1), 50000};
 const ip_endpoint pipe::server_address{ip_address::v4(198, 51, 100, 1), 443};
 
+namespace {
+
+identity make_identity(std::vector<std::string> names) {
+    identity i;
+    tls::error why;
+    constexpr std::int64_t day = 86400;
+    const auto certificate = tls::self_signed(
+        {.names = std::move(names), .key = tls::key_kind::ed25519, .not_before = noon - day, .not_after = noon + day}, why);
+    EXPECT_TRUE(certificate) << why.text;
+    i.server = tls::server_context::create({.certificate = *certificate, .wall_clock = noon}, why);
+    EXPECT_TRUE(i.server) << why.text;
+    i.client = tls::client_context::create({.ca_pem = certificate->chain_pem, .wall_clock = noon}, why);
+    EXPECT_TRUE(i.client) << why.text;
+    return i;
+}
+
+}  // namespace
+
 const identity& localhost() {
+    static const identity made = make_identity({"localhost", "127.0.0.1"});
+    return made;
+}
+
+const identity& large_localhost() {
     static const identity made = [] {
-        identity i;
-        tls::error why;
-        constexpr std::int64_t day = 86400;
-        const auto certificate = tls::self_signed({.key = tls::key_kind::ed25519, .not_before = noon - day, .not_after = noon + day}, why);
-        EXPECT_TRUE(certificate) << why.text;
-        i.server = tls::server_context::create({.certificate = *certificate, .wall_clock = noon}, why);
-        EXPECT_TRUE(i.server) << why.text;
-        i.client = tls::client_context::create({.ca_pem = certificate->chain_pem, .wall_clock = noon}, why);
-        EXPECT_TRUE(i.client) << why.text;
-        return i;
+        std::vector<std::string> names{"localhost"};
+        for (int i = 0; i < 90; ++i) names.push_back("name-" + std::to_string(i) + ".of-a-host-that-has-many.example");
+        return make_identity(std::move(names));
     }();
     return made;
 }
 
-pipe::options pipe::defaults() {
+pipe::options pipe::defaults(const identity& who) {
     options o;
-    o.server.server = localhost().server;
+    o.who = &who;
+    o.server.server = who.server;
     o.server.accepted.alpn = {"test"};
     o.client.alpn = {"test"};
     return o;
@@ -39,7 +56,7 @@ connect_options pipe::connect_to_server() const {
     c.remote = server_address;
     c.local = client_address;
     c.server_name = options_.server_name;
-    c.tls = localhost().client;
+    c.tls = options_.who->client;
     c.config = options_.client;
     return c;
 }

@@ -31,6 +31,8 @@ struct identity {
 };
 // One certificate for "localhost" and clients that trust it, for the whole program.
 const identity& localhost();
+// The same with a certificate of some 4 kB: the server's flight is larger than what it may send before the client has answered.
+const identity& large_localhost();
 
 // A datagram on its way.
 struct flying {
@@ -50,8 +52,9 @@ public:
         duration delay = 10ms;  // one way
         std::uint64_t seed = 1;
         std::string server_name = "localhost";
+        const identity* who = &localhost();
     };
-    static options defaults();
+    static options defaults(const identity& who = localhost());
 
     explicit pipe(options o = defaults());
 
