@@ -60,6 +60,7 @@ void write_cell(json_writer& json, const comparison& c, const cell_summary& s) {
     write_objects(json, median);
     json.key("ledger");
     write_ledger(json, s.ledger, s.complete());
+    json.key("first_response_ms").number(ms(median.first_response));
     json.key("congestion").begin_array();
     for (const auto& point : median.congestion) {
         json.begin_object().key("t_ms").number(ms(point.at)).key("cwnd").value(point.window);

@@ -44,6 +44,7 @@ struct run_result {
     std::vector<object_result> objects;  // in page order
     waiting ledger;
     std::vector<sim::congestion_point> congestion;  // of the server
+    duration first_response{};           // when the server began to answer the first request
     std::uint64_t packets = 0;           // put on the link, both directions
     std::uint64_t server_packets = 0;    // of these, by the server
     std::uint64_t lost = 0;              // of all, for whatever reason

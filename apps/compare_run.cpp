@@ -33,6 +33,8 @@ quic::config quic_config(const scenario& s) {
     config.handshake_timeout = std::chrono::seconds(60);  // as patient as TCP: a lost run says nothing about the page
     config.controller = s.controller;
     config.initial_window = initial_window;
+    // A number left out looks like a lost packet and calls for an acknowledgment at once, which TCP would not send.
+    config.skip_packet_numbers = false;
     config.fixed_window = s.effective_window();
     return config;
 }
@@ -121,6 +123,7 @@ run_result result_of(const hosts& h, sim::run_result how) {
     }
     result.ledger.add(wait_cause::flow_control, h.server->sending_ledger().byte_nanoseconds(wait_cause::flow_control));
     result.congestion = h.server->congestion().points();
+    if (const auto at = h.server->first_response()) result.first_response = *at - sim::event_queue::start;
     if (how == sim::run_result::finished) return result;
     if (how == sim::run_result::deadline) result.failure = "not finished after " + std::to_string(laboratory::time_limit / std::chrono::minutes(1)) + " minutes";
     if (how == sim::run_result::idle) result.failure = "both hosts fell silent before the page was complete";

@@ -18,6 +18,7 @@ bool page_server::run(http::server_session& session, time_point now) {
         }
         const auto* request = std::get_if<http::server_events::request>(&*event);
         if (request == nullptr) continue;
+        if (!first_response_) first_response_ = now;
         const auto object = object_of_path(request->message.path);
         const auto bytes = object ? contents_.body(*object) : std::span<const std::uint8_t>{};
         if (bytes.empty()) {

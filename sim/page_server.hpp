@@ -20,10 +20,12 @@ public:
     bool run(http::server_session& session, time_point now);
     // Which object this request of the session was for.
     std::optional<std::size_t> object(http::request_id request) const;
+    std::optional<time_point> first_response() const { return first_response_; }
 
 private:
     const page_bytes& contents_;
     std::vector<std::size_t> requested_;  // object by request_id; 0: none
+    std::optional<time_point> first_response_;
 };
 
 }  // namespace tandem::sim

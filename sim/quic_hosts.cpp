@@ -128,6 +128,14 @@ std::vector<std::size_t> quic_web_server::objects_in(const packet_view& packet) 
     return objects;
 }
 
+std::optional<time_point> quic_web_server::first_response() const {
+    std::optional<time_point> first;
+    for (const auto& s : sessions_) {
+        if (const auto at = s->pages.first_response(); at && (!first || *at < *first)) first = at;
+    }
+    return first;
+}
+
 wait_ledger quic_web_server::sending_ledger() const {
     wait_ledger sum;
     for (const auto& s : sessions_) {

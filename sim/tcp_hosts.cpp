@@ -140,7 +140,12 @@ struct tcp_web_server::session final : tcp::trace_sink {
     }
 
     void on_congestion_sample(const tcp::congestion_sample& sample) override {
-        owner.congestion_.add(index, sample.now, sample.congestion_window, sample.bytes_in_flight);
+        last = sample;
+        owner.congestion_.add(index, sample.now, last.congestion_window, last.bytes_in_flight);
+    }
+    void on_segment_sent(const tcp::segment_trace& sent) override {
+        last.bytes_in_flight += sent.size;
+        if (last.congestion_window != 0) owner.congestion_.add(index, sent.now, last.congestion_window, last.bytes_in_flight);
     }
 
     tcp_web_server& owner;
@@ -150,6 +155,7 @@ struct tcp_web_server::session final : tcp::trace_sink {
     std::optional<http::byte_stream_server> http;
     page_server pages;
     std::vector<http::carried_range> carried;  // ascending
+    tcp::congestion_sample last{};
     bool ended = false;
     bool over = false;
 };
@@ -225,6 +231,14 @@ std::vector<std::size_t> tcp_web_server::objects_in(const packet_view& packet) {
     std::sort(objects.begin(), objects.end());
     objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
     return objects;
+}
+
+std::optional<time_point> tcp_web_server::first_response() const {
+    std::optional<time_point> first;
+    for (const auto& s : sessions_) {
+        if (const auto at = s->pages.first_response(); at && (!first || *at < *first)) first = at;
+    }
+    return first;
 }
 
 wait_ledger tcp_web_server::sending_ledger() const { return {}; }

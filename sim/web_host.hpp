@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include <tandem/bytes/wait_ledger.hpp>
@@ -23,7 +24,10 @@ public:
     // The objects (ascending, each once) whose response this packet of the server carries bytes of. Only for a packet that is
     // being sent right now, as in a drop filter.
     virtual std::vector<std::size_t> objects_in(const packet_view& packet) = 0;
+    // Samples after every packet sent and every acknowledgment.
     virtual const congestion_log& congestion() const = 0;
+    // When it began to answer the first request: the clock on which transports with different handshakes can be compared.
+    virtual std::optional<time_point> first_response() const = 0;
     // What the server's bytes waited for before they were sent: flow control, on all its connections.
     virtual wait_ledger sending_ledger() const = 0;
 };
