@@ -22,6 +22,16 @@ std::vector<field> lines_of(const response& r, const body_source* body, std::str
     return lines;
 }
 
+// RFC 9114 4.2.1: a cookie may come in several lines, to be joined before anybody looks at it.
+void join_cookies(fields& list) {
+    if (list.count("cookie") < 2) return;
+    std::string all;
+    for (const auto& f : list) {
+        if (f.name == "cookie") all += (all.empty() ? "" : "; ") + f.value;
+    }
+    list.set("cookie", all);
+}
+
 // RFC 9114 4.3.1, 4.2: what nghttp3 does not look at. The text says what is wrong, or is empty.
 std::string_view wrong_with(request& r) {
     auto host = r.fields.find("host");
@@ -39,6 +49,7 @@ struct http3_server::state final : http3_core {
     state(stream_transport& transport, const limits& limit) : http3_core(transport, limit, quic::perspective::server) {}
 
     void respond(http3_exchange& e, response message, std::unique_ptr<body_source> body);
+    void send_continue(http3_exchange& e);
     void fail_exchange(http3_exchange& e, failure_kind kind, std::uint64_t code, std::string text);
     void peer_ended(http3_exchange& e, std::uint64_t code, std::string text);
     void count_abnormal_end();
@@ -60,6 +71,8 @@ struct http3_server::state final : http3_core {
 
     std::deque<server_event> events;
     std::vector<request_id> refused;  // to be answered 431
+    std::vector<request_id> awaiting_continue;  // begun in this pump
+    std::vector<request_id> continue_now;       // begun in the one before
     request_id next_id = 0;           // = the number of client streams so far
     std::uint64_t normal_ends = 0;
     std::uint64_t abnormal_ends = 0;
@@ -77,6 +90,8 @@ void http3_server::state::on_head(http3_exchange& e) {
         return count_abnormal_end();
     }
     if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
+    join_cookies(message.fields);
+    if (!e.ends_with_head && message.fields.find("expect") == "100-continue") awaiting_continue.push_back(e.id);
     e.head_told = true;
     take_priority(e);
     events.push_back(server_events::request{e.id, std::exchange(message, {}), !e.ends_with_head});
@@ -127,6 +142,13 @@ void http3_server::state::respond(http3_exchange& e, response message, std::uniq
     }
 }
 
+void http3_server::state::send_continue(http3_exchange& e) {
+    static constexpr std::uint8_t name[] = {':', 's', 't', 'a', 't', 'u', 's'};
+    static constexpr std::uint8_t value[] = {'1', '0', '0'};
+    const nghttp3_nv line{name, value, sizeof name, sizeof value, NGHTTP3_NV_FLAG_NONE};
+    nghttp3_conn_submit_info(conn_, static_cast<std::int64_t>(e.stream.value), &line, 1);
+}
+
 void http3_server::state::on_sent(http3_exchange& e) {
     // RFC 9114 4.1: the rest of the request is not needed for this answer.
     if (!e.received) transport_.stop_sending(e.stream, code_of(h3_error::no_error));
@@ -169,6 +191,11 @@ void http3_server::state::before_write() {
     for (auto id : std::exchange(refused, {})) {
         auto* e = find(id);
         if (e && !e->answered) respond(*e, {431, {}}, nullptr);
+    }
+    // RFC 9110 10.1.1, unless the answer or the body is there. The application had its chance to answer since the last time.
+    for (auto id : std::exchange(continue_now, std::exchange(awaiting_continue, {}))) {
+        auto* e = find(id);
+        if (e && !e->answered && e->body.empty() && !e->received) send_continue(*e);
     }
     if (draining && !std::exchange(goaway_sent, true)) nghttp3_conn_shutdown(conn_);
 }

@@ -20,6 +20,7 @@ public:
     quic_server(quic_server&&) noexcept;
     quic_server& operator=(quic_server&&) noexcept;
 
+    // As in quic_client; pump() again after the session's events were taken.
     void on_event(const quic::connection_event&, time_point now);
     void pump(time_point now);
 

@@ -117,6 +117,7 @@ TEST_F(http3_rules, a_peer_that_breaks_the_rules_gets_the_right_code) {
         {"reserved setting of HTTP/2", 2, std::string("\x00\x04\x02\x02\x01", 5), false, h3_error::settings_error},
         {"DATA on the control stream", 2, settings + std::string("\x00\x01x", 3), false, h3_error::frame_unexpected},
         {"HEADERS on the control stream", 2, settings + get_request, false, h3_error::frame_unexpected},
+        {"PRIORITY_UPDATE far ahead of the requests", 2, settings + std::string("\x80\x0f\x07\x00\x05\x4f\xa0u=0", 10), false, h3_error::id_error},
         {"DATA before HEADERS", 0, std::string("\x00\x01x", 3), false, h3_error::frame_unexpected},
         {"SETTINGS on a request stream", 0, std::string("\x04\x00", 2), false, h3_error::frame_unexpected},
         {"frame type of HTTP/2", 0, std::string("\x02\x00", 2), false, h3_error::frame_unexpected},

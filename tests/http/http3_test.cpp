@@ -291,5 +291,54 @@ TEST_F(http3, application_waits_are_in_the_ledger) {
     EXPECT_EQ(client->ledger().total(), asked.ledgers.at(0).total());
 }
 
+TEST_F(http3, a_field_section_that_waits_for_the_dynamic_table) {
+    limits with_table;
+    with_table.qpack_table = 4096;
+    with_table.qpack_blocked_streams = 16;
+    make(with_table, with_table);
+    run(0);
+    get("/");
+    run(0);
+    client_end->held.insert(7);  // the server's QPACK encoder stream
+    server->respond(0, {200, {{"server", "with a value"}}}, std::make_unique<memory_body>(std::string(100, 'z')), at(0));
+    run(10);
+    EXPECT_EQ(asked.text, "");
+    client_end->release(7);
+    run(30);
+    EXPECT_EQ(asked.text, "response 0 200 server=with a value content-length=100 +body; finished 0; ");
+    const auto& ledger = asked.ledgers.at(0);
+    auto all = server_end->sent.at(0).size();  // but for the frame's header and the section's prefix, which tell that it must wait
+    EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::qpack), (all - 4) * 20000000ull);
+    EXPECT_EQ(ledger.total(), ledger.sum());
+}
+
+TEST_F(http3, continue_is_sent_when_the_application_has_not_answered) {
+    request message{.method = "POST", .authority = "host", .fields = {{"expect", "100-continue"}}};
+    for (bool at_once : {false, true}) {
+        auto body = std::make_unique<test::piecewise_body>("question", 100);
+        body->pause_at = 0;
+        auto id = client->submit(message, std::move(body), at(0));
+        client->pump(at(0));
+        server->pump(at(0));
+        served.run(*server, at(0));
+        if (at_once) server->respond(id, {403, {}}, nullptr, at(0));
+        auto before = server_end->sent[id * 4].size();
+        server->pump(at(0));
+        EXPECT_GT(server_end->sent[id * 4].size(), before);
+        client->resume_body(id);
+        run();
+        if (!at_once) server->respond(id, {200, {}}, nullptr, at(0));
+        run();
+    }
+    EXPECT_EQ(served.bodies[0], "question");
+    EXPECT_EQ(asked.text, "response 0 200; finished 0; response 1 403; finished 1; ");  // the interim one is not told
+}
+
+TEST_F(http3, cookies_are_joined) {
+    client->submit({.authority = "host", .fields = {{"cookie", "a=1"}, {"cookie", "b=2"}}}, nullptr, at(0));
+    run();
+    EXPECT_EQ(served.text, "request 0 GET https://host/ cookie=a=1; b=2; received 0; ");
+}
+
 }  // namespace
 }  // namespace tandem::http
