@@ -209,8 +209,13 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
         c.spare_chunks_.push_back(std::move(chunk));
         return (*flags & NGHTTP3_DATA_FLAG_EOF) ? 0 : NGHTTP3_ERR_WOULDBLOCK;
     }
-    chunk.resize(result.n);
-    e->chunks.push_back(std::move(chunk));
+    if (result.n < chunk.size() / 4) {  // many small bodies must not hold many large blocks
+        e->chunks.emplace_back(chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(result.n));
+        c.spare_chunks_.push_back(std::move(chunk));
+    } else {
+        chunk.resize(result.n);
+        e->chunks.push_back(std::move(chunk));
+    }
     vec[0] = {e->chunks.back().data(), result.n};
     return 1;
 }

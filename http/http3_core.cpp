@@ -1,6 +1,7 @@
 #include <tandem/http/http3_core.hpp>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <tandem/http/http3_callbacks.hpp>
@@ -19,7 +20,7 @@ std::int64_t number(quic::stream_id id) { return static_cast<std::int64_t>(id.va
 }  // namespace
 
 http3_core::http3_core(stream_transport& transport, const limits& limit, quic::perspective side)
-    : transport_(transport), limit_(limit), side_(side), scratch_(read_size) {
+    : transport_(transport), limit_(limit), side_(side) {
     nghttp3_settings settings;
     nghttp3_settings_default(&settings);
     settings.max_field_section_size = limit.field_section_size;
@@ -80,6 +81,7 @@ void http3_core::close_dropped() {
     }
     dropped_.clear();
     graveyard_.clear();
+    if (exchanges_.empty()) spare_chunks_.clear();  // an idle connection holds no memory for bodies
 }
 
 std::vector<std::uint8_t> http3_core::take_chunk() {
@@ -177,6 +179,7 @@ void http3_core::read_streams() {
 }
 
 void http3_core::read_stream(quic::stream_id stream) {
+    std::array<std::uint8_t, read_size> scratch;  // on the stack, so that an idle connection holds none
     while (!over_) {
         auto* e = find(stream);
         if (e && e->received) return;  // its end was read; what is still said to be readable was read with it
@@ -185,11 +188,11 @@ void http3_core::read_stream(quic::stream_id stream) {
             return;
         }
         if (e) e->paused = false;
-        auto result = transport_.read(stream, scratch_, now_, e ? &e->ledger : &waits_);
+        auto result = transport_.read(stream, scratch, now_, e ? &e->ledger : &waits_);
         if (result.reset) return on_reset_event(stream, *result.reset);
         if (result.n == 0 && !result.end) return;
         // A request stream whose exchange is over: what still comes is nobody's.
-        if (e || stream.kind() == quic::direction::unidirectional) feed(stream, e, std::span(scratch_).first(result.n), result.end);
+        if (e || stream.kind() == quic::direction::unidirectional) feed(stream, e, std::span(scratch).first(result.n), result.end);
         if (result.end) return;
     }
 }

@@ -145,7 +145,6 @@ private:
     };
     std::vector<dropped_stream> dropped_;                     // to be closed in nghttp3
     std::vector<std::unique_ptr<http3_exchange>> graveyard_;  // until nghttp3 has let go of them
-    std::vector<std::uint8_t> scratch_;
     std::vector<std::vector<std::uint8_t>> spare_chunks_;
     std::vector<quic::stream_id> broken_;  // their body source failed
     std::uint64_t streams_opened_ = 0;     // by a client
