@@ -51,7 +51,7 @@ public:
 private:
     struct generation {
         packet_keys keys;
-        std::optional<packet_number> lowest;   // received with these keys
+        std::optional<packet_number> lowest;  // received with these keys
         std::optional<packet_number> highest;
     };
     bool open_with(generation&, std::span<std::uint8_t> packet, std::size_t number_offset, const unprotected_header&,

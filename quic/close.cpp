@@ -29,7 +29,9 @@ connection_close_frame close_process::frame(encryption_level level) const {
     if (error_.application && (level == encryption_level::initial || level == encryption_level::handshake)) {
         return {static_cast<std::uint64_t>(transport_error::application_error), 0, {}, false};
     }
-    return {error_.code, error_.frame_type, {reinterpret_cast<const std::uint8_t*>(error_.reason.data()), error_.reason.size()},
+    return {error_.code,
+            error_.frame_type,
+            {reinterpret_cast<const std::uint8_t*>(error_.reason.data()), error_.reason.size()},
             error_.application};
 }
 

@@ -19,7 +19,8 @@ namespace tandem::quic {
 
 // One connection.
 struct config {
-    // Application protocols, most wanted first (TLS ALPN). A client offers them; a server takes the first of its own that the client offers.
+    // Application protocols, most wanted first (TLS ALPN). A client offers them; a server takes the first of its own that the
+    // client offers.
     std::vector<std::string> alpn = {"h3"};
 
     duration max_idle_timeout = std::chrono::seconds(30);   // RFC 9000 10.1; zero: none from our side
@@ -33,7 +34,7 @@ struct config {
     std::uint64_t max_stream_window = 16 * 1024 * 1024;
     std::uint64_t max_bidirectional_streams = 100;  // the peer may have open at one time
     std::uint64_t max_unidirectional_streams = 100;
-    std::size_t stream_send_buffer = 256 * 1024;    // a stream accepts writes while it holds less than this unacknowledged
+    std::size_t stream_send_buffer = 256 * 1024;  // a stream accepts writes while it holds less than this unacknowledged
 
     // The largest UDP payload sent, 1200 to 65527. The handshake is known to fit, so the path must carry it.
     std::size_t max_datagram_size = 1200;
@@ -48,8 +49,9 @@ struct config {
     bool pacing = true;
     duration initial_rtt = std::chrono::milliseconds(333);  // RFC 9002 6.2.2
     bool ecn = true;                                        // mark ECT(0) and validate it (RFC 9000 13.4.2)
-    std::uint64_t packets_per_key = 0;  // update keys after so many packets sent; 0: when the AEAD's limit asks for it (RFC 9001 6.6)
-    bool skip_packet_numbers = true;                        // against optimistic acknowledgments (RFC 9000 21.4)
+    std::uint64_t packets_per_key =
+        0;  // update keys after so many packets sent; 0: when the AEAD's limit asks for it (RFC 9001 6.6)
+    bool skip_packet_numbers = true;  // against optimistic acknowledgments (RFC 9000 21.4)
 };
 
 enum class retry_policy : std::uint8_t {
@@ -65,9 +67,9 @@ struct endpoint_config {
     config accepted;  // of the connections it accepts
 
     retry_policy retry = retry_policy::when_busy;
-    std::size_t retry_threshold = 256;   // handshakes under way from unproven addresses
-    std::size_t max_half_open = 4096;    // more handshakes under way are refused (CONNECTION_REFUSED)
-    std::size_t max_connections = 65536; // more connections in all are refused
+    std::size_t retry_threshold = 256;    // handshakes under way from unproven addresses
+    std::size_t max_half_open = 4096;     // more handshakes under way are refused (CONNECTION_REFUSED)
+    std::size_t max_connections = 65536;  // more connections in all are refused
 };
 
 }  // namespace tandem::quic

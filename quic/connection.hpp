@@ -1,5 +1,5 @@
-// One QUIC connection (RFC 9000, 9001, 9002) as a sans-IO value: it is told datagrams and times, and asked for trains of datagrams
-// to send. Made and owned by an endpoint; the application uses the stream verbs and `close`.
+// One QUIC connection (RFC 9000, 9001, 9002) as a sans-IO value: it is told datagrams and times, and asked for trains of
+// datagrams to send. Made and owned by an endpoint; the application uses the stream verbs and `close`.
 #pragma once
 
 #include <array>
@@ -59,11 +59,11 @@ struct connection_start {
     connection_handle handle = 0;
     perspective side = perspective::client;
     ip_path addresses;
-    bool address_validated = false;      // server: the client showed a good token
+    bool address_validated = false;  // server: the client showed a good token
     quic::config settings;
-    connection_id local;                 // the first of ours
-    connection_id destination;           // of our first packets
-    connection_id original_destination;  // of the client's very first Initial
+    connection_id local;                        // the first of ours
+    connection_id destination;                  // of our first packets
+    connection_id original_destination;         // of the client's very first Initial
     std::optional<connection_id> retry_source;  // server: of the Retry that it sent
 
     std::shared_ptr<const tls::client_context> client_tls;
@@ -82,17 +82,17 @@ public:
     connection_handle handle() const { return start_.handle; }
     perspective side() const { return start_.side; }
     connection_state state() const { return connection_state_; }
-    bool handshake_confirmed() const { return confirmed_; }        // RFC 9001 4.1.2
-    std::string_view alpn() const { return handshake_.alpn(); }    // the selected application protocol; empty before it is known
+    bool handshake_confirmed() const { return confirmed_; }      // RFC 9001 4.1.2
+    std::string_view alpn() const { return handshake_.alpn(); }  // the selected application protocol; empty before it is known
     std::string_view server_name() const { return handshake_.server_name(); }  // server: what the client asked for
     const ip_path& path() const { return path_.addresses(); }
 
     // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, and after the
     // connection closed nothing is sent; what was received can still be read.
-    std::optional<stream_id> open(direction kind);    // nothing: the peer permits no more (streams_available follows)
+    std::optional<stream_id> open(direction kind);  // nothing: the peer permits no more (streams_available follows)
     bool can_open(direction kind) const;
     std::size_t write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now);
-    std::size_t write_room(stream_id id) const;       // bytes that write would take
+    std::size_t write_room(stream_id id) const;  // bytes that write would take
     read_result read(stream_id id, std::span<std::uint8_t> out, time_point now, wait_ledger* waits = nullptr);
     std::span<const std::uint8_t> front(stream_id id) const;  // the first contiguous piece that can be read, without copying
     read_result consume(stream_id id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
@@ -123,11 +123,13 @@ public:
     static std::unique_ptr<connection> create(connection_start start, connection_host& host, time_point now, tls::error& why);
     local_connection_ids& local_ids() { return local_ids_; }
     const peer_connection_ids& peer_ids() const { return peer_ids_; }
-    // Server: what the client addresses its Initials to until it knows an ID of ours; nothing once they are over.
-    std::optional<connection_id> initial_destination() const;
+    // What the client addresses its Initials to until it knows an ID of the server's.
+    const connection_id& initial_destination() const {
+        return start_.retry_source ? *start_.retry_source : start_.original_destination;
+    }
     bool heard_from_peer() const { return heard_from_peer_; }  // a packet was authentic
-    list_hook<connection> ready_hook;     // in the list of those with something to send
-    list_hook<connection> event_hook;     // in the list of those with events
+    list_hook<connection> ready_hook;                          // in the list of those with something to send
+    list_hook<connection> event_hook;                          // in the list of those with events
     quic::timer_hook timer_hook;
 
 private:
@@ -135,8 +137,8 @@ private:
     static constexpr unsigned max_backoff = 16;         // probe timeouts double at most so often: hours
     static constexpr unsigned max_acks_alone = 32;      // packets with nothing but ACKs between two that elicit one
 
-    connection(connection_start start, connection_host& host, const streams_config& streams, std::unique_ptr<tls::quic_handshake> engine,
-               time_point now);
+    connection(connection_start start, connection_host& host, const streams_config& streams,
+               std::unique_ptr<tls::quic_handshake> engine, time_point now);
     bool is_server() const { return start_.side == perspective::server; }
     bool active() const { return connection_state_ <= connection_state::established; }
     packet_space& space(packet_space_id id) { return spaces_[static_cast<std::size_t>(id)]; }
@@ -148,9 +150,10 @@ private:
     // connection_receive.cpp
     void receive_packet(std::span<std::uint8_t> packet, const packet_header& header, ecn mark, time_point now);
     bool addressed_to_us(const packet_header& header) const;
-    void receive_protected(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark, time_point now);
-    std::optional<opened_packet> open_packet(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark,
-                                             time_point now);
+    void receive_protected(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark,
+                           time_point now);
+    std::optional<opened_packet> open_packet(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level,
+                                             ecn mark, time_point now);
     void before_frames(const packet_header& header, encryption_level level, time_point now);
     std::optional<connection_error> receive_frames(std::span<const std::uint8_t> payload, encryption_level level,
                                                    const connection_id& destination, bool& ack_eliciting, time_point now);
@@ -158,7 +161,8 @@ private:
     void retry_undecryptable(encryption_level level, time_point now);
 
     // connection_frames.cpp
-    std::optional<connection_error> on_frame(const frame& f, encryption_level level, const connection_id& destination, time_point now);
+    std::optional<connection_error> on_frame(const frame& f, encryption_level level, const connection_id& destination,
+                                             time_point now);
     std::optional<connection_error> on_frame(const ack_frame& f, packet_space& s, time_point now);
     std::optional<connection_error> on_control_frame(const frame& f, const connection_id& destination, time_point now);
     void on_close_frame(const connection_close_frame& f, time_point now);
@@ -228,16 +232,16 @@ private:
     close_process close_;
     undecryptable_packets undecryptable_;
 
-    std::vector<std::uint8_t> token_;  // client: in every Initial
-    bool heard_from_peer_ = false;     // a packet was opened
+    std::vector<std::uint8_t> token_;      // client: in every Initial
+    bool heard_from_peer_ = false;         // a packet was opened
     bool handshake_acknowledged_ = false;  // client: the server has validated our address (RFC 9002 6.2.2.1)
     bool complete_ = false;
     bool confirmed_ = false;
     bool handshake_done_owed_ = false;
     bool ping_owed_ = false;
 
-    unsigned probe_count_ = 0;             // probe timeouts since the last acknowledgment
-    time_point last_activity_;             // anything sent or received: the anti-deadlock timer counts from here
+    unsigned probe_count_ = 0;                 // probe timeouts since the last acknowledgment
+    time_point last_activity_;                 // anything sent or received: the anti-deadlock timer counts from here
     std::optional<time_point> pacer_release_;  // data waits for the pacer until then
     time_point started_;
 

@@ -39,7 +39,8 @@ std::unique_ptr<connection> connection::create(connection_start start, connectio
     std::unique_ptr<tls::quic_handshake> engine;
     if (start.side == perspective::client) {
         engine = tls::quic_handshake::client(
-            start.client_tls, {.server_name = start.server_name, .alpn = start.settings.alpn, .ticket = start.ticket}, parameters, why);
+            start.client_tls, {.server_name = start.server_name, .alpn = start.settings.alpn, .ticket = start.ticket}, parameters,
+            why);
     } else {
         engine = tls::quic_handshake::server(start.server_tls, {.alpn = start.settings.alpn}, parameters, why);
     }
@@ -54,7 +55,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       handshake_(std::move(engine)),
       used_ids_{start_.destination, start_.original_destination, start_.retry_source},
       local_ids_(start_.local, host.ids),
-      peer_ids_(start_.destination, start_.settings.active_connection_id_limit),
+      peer_ids_(start_.destination, declared_parameters(start_.settings).active_connection_id_limit),
       spaces_{packet_space(packet_space_id::initial), packet_space(packet_space_id::handshake),
               packet_space(packet_space_id::application, start_.settings.max_ack_delay)},
       path_(start_.addresses, start_.side == perspective::client || start_.address_validated, start_.settings),
@@ -65,7 +66,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       last_activity_(now),
       started_(now) {
     // RFC 9001 5.2: of the client's first destination, or of the one that a Retry gave.
-    auto keys = initial_keys(version::v1, start_.retry_source.value_or(start_.original_destination), start_.side);
+    auto keys = initial_keys(version::v1, initial_destination(), start_.side);
     space(packet_space_id::initial).read = std::move(keys.read);
     space(packet_space_id::initial).write = std::move(keys.write);
     if (is_server()) {
@@ -91,18 +92,15 @@ void connection::add_event(connection_event event) {
     host_->eventful.push_back(*this);
 }
 
-std::optional<connection_id> connection::initial_destination() const {
-    if (!is_server() || space(packet_space_id::initial).discarded) return std::nullopt;
-    return start_.retry_source.value_or(start_.original_destination);
-}
-
 std::optional<stream_id> connection::open(direction kind) {
     if (connection_state_ != connection_state::established) return std::nullopt;
     mark_ready();  // STREAMS_BLOCKED may be due
     return streams_.open(kind);
 }
 
-bool connection::can_open(direction kind) const { return connection_state_ == connection_state::established && streams_.can_open(kind); }
+bool connection::can_open(direction kind) const {
+    return connection_state_ == connection_state::established && streams_.can_open(kind);
+}
 
 std::size_t connection::write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now) {
     mark_ready();

@@ -48,13 +48,15 @@ std::optional<connection_error> connection::on_control_frame(const frame& f, con
         return std::nullopt;
     }
     if (const auto* issued = std::get_if<new_connection_id_frame>(&f)) return peer_ids_.on_new(*issued);
-    if (const auto* retired = std::get_if<retire_connection_id_frame>(&f)) return local_ids_.on_retire(retired->sequence, destination);
+    if (const auto* retired = std::get_if<retire_connection_id_frame>(&f))
+        return local_ids_.on_retire(retired->sequence, destination);
     if (const auto* challenge = std::get_if<path_challenge_frame>(&f)) {
         path_.on_challenge(*challenge);
         return std::nullopt;
     }
     // RFC 9000 19.18: the data of no PATH_CHALLENGE that we sent.
-    if (std::holds_alternative<path_response_frame>(f)) return violation(frame_type::path_response, "PATH_RESPONSE without PATH_CHALLENGE");
+    if (std::holds_alternative<path_response_frame>(f))
+        return violation(frame_type::path_response, "PATH_RESPONSE without PATH_CHALLENGE");
     if (is_server()) return violation(frame_type::handshake_done, "HANDSHAKE_DONE from a client");  // RFC 9000 19.20
     if (!confirmed_) on_handshake_confirmed(now);
     return std::nullopt;
@@ -95,8 +97,10 @@ std::optional<connection_error> connection::on_frame(const ack_frame& f, packet_
     return std::nullopt;
 }
 
-void connection::validate_ecn(packet_space& s, const recovery::delivered<sent_frames>& delivered, const ack_frame& f, time_point now) {
-    const auto marked = std::count_if(delivered.newly.begin(), delivered.newly.end(), [](const auto* t) { return t->contents.ect0; });
+void connection::validate_ecn(packet_space& s, const recovery::delivered<sent_frames>& delivered, const ack_frame& f,
+                              time_point now) {
+    const auto marked =
+        std::count_if(delivered.newly.begin(), delivered.newly.end(), [](const auto* t) { return t->contents.ect0; });
     if (path_.ecn().on_ack(s.id, static_cast<std::uint64_t>(marked), f.ecn)) {
         path_.sender().on_ecn_ce(now, delivered.largest->sent);  // RFC 9002 7.1
     }
@@ -117,9 +121,12 @@ void connection::detect_lost(packet_space& s, time_point now) {
 void connection::on_acknowledged(packet_space& s, const sent_frames& contents, time_point now) {
     for (const auto& token : contents.streams) streams_.acknowledged(token, now);
     for (const auto& token : contents.control) {
-        if (const auto* ack = std::get_if<ack_token>(&token)) s.received.acknowledged(*ack);
-        else if (const auto* crypto = std::get_if<crypto_token>(&token)) s.crypto.acknowledged(*crypto);
-        else if (const auto* retired = std::get_if<retire_connection_id_token>(&token)) peer_ids_.acknowledged(*retired);
+        if (const auto* ack = std::get_if<ack_token>(&token))
+            s.received.acknowledged(*ack);
+        else if (const auto* crypto = std::get_if<crypto_token>(&token))
+            s.crypto.acknowledged(*crypto);
+        else if (const auto* retired = std::get_if<retire_connection_id_token>(&token))
+            peer_ids_.acknowledged(*retired);
     }
     if (s.id == packet_space_id::application) {
         application_keys_.on_acknowledged(contents.key_generation, now + 3 * probe_timeout(s.id));
@@ -130,10 +137,14 @@ void connection::on_acknowledged(packet_space& s, const sent_frames& contents, t
 void connection::on_lost(packet_space& s, const sent_frames& contents, time_point now) {
     for (const auto& token : contents.streams) streams_.lost(token, now);
     for (const auto& token : contents.control) {
-        if (const auto* crypto = std::get_if<crypto_token>(&token)) s.crypto.lost(*crypto);
-        else if (const auto* issued = std::get_if<new_connection_id_token>(&token)) local_ids_.lost(*issued);
-        else if (const auto* retired = std::get_if<retire_connection_id_token>(&token)) peer_ids_.lost(*retired);
-        else if (std::holds_alternative<handshake_done_token>(token)) handshake_done_owed_ = true;
+        if (const auto* crypto = std::get_if<crypto_token>(&token))
+            s.crypto.lost(*crypto);
+        else if (const auto* issued = std::get_if<new_connection_id_token>(&token))
+            local_ids_.lost(*issued);
+        else if (const auto* retired = std::get_if<retire_connection_id_token>(&token))
+            peer_ids_.lost(*retired);
+        else if (std::holds_alternative<handshake_done_token>(token))
+            handshake_done_owed_ = true;
     }
 }
 

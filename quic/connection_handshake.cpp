@@ -37,8 +37,10 @@ void connection::install(const tls::installed_secret& secret, time_point now) {
     packet_keys keys(version::v1, secret.suite, secret.secret());
     const bool read = secret.direction == tls::installed_secret::use::read;
     if (level == encryption_level::one_rtt) {
-        if (read) application_keys_.install_read(std::move(keys));
-        else application_keys_.install_write(std::move(keys));
+        if (read)
+            application_keys_.install_read(std::move(keys));
+        else
+            application_keys_.install_write(std::move(keys));
         return;  // what waits for them is opened once the handshake is complete
     }
     auto& s = space(packet_space_id::handshake);
@@ -72,7 +74,8 @@ void connection::on_handshake_complete(time_point now) {
     }
     if (handshake_.peer_parameters() == nullptr) {
         constexpr std::uint8_t missing_extension = 109;  // RFC 9001 8.2
-        return close_with({.code = crypto_error_code(missing_extension), .reason = "no transport parameters"}, close_cause::protocol_error, now);
+        return close_with({.code = crypto_error_code(missing_extension), .reason = "no transport parameters"},
+                          close_cause::protocol_error, now);
     }
     connection_state_ = connection_state::established;
     statistics_.handshake_duration = now - started_;
@@ -110,7 +113,8 @@ void connection::discard(packet_space_id id) {
 void connection::on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point) {
     if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active()) return drop(drop_reason::unexpected_packet);
     if (!verify_retry(version::v1, start_.original_destination, packet)) return drop(drop_reason::integrity);
-    const bool unusable = header.token.empty() || header.token.size() > max_token_size || header.source == start_.original_destination;
+    const bool unusable =
+        header.token.empty() || header.token.size() > max_token_size || header.source == start_.original_destination;
     if (unusable) return drop(drop_reason::unexpected_packet);
 
     used_ids_.retry_source = header.source;

@@ -10,8 +10,8 @@ void connection::receive(received_datagram& datagram, time_point now) {
     ++statistics_.datagrams_received;
     statistics_.bytes_received += datagram.payload.size();
     if (connection_state_ == connection_state::closed) return drop(drop_reason::closed);
-    // Until migration is spoken, the path of the handshake is the only one: nothing is processed that came from elsewhere, so nobody
-    // who can only replay or spoof packets moves the connection (RFC 9000 9.3). disable_active_migration is declared.
+    // Until migration is spoken, the path of the handshake is the only one: nothing is processed that came from elsewhere, so
+    // nobody who can only replay or spoof packets moves the connection (RFC 9000 9.3). disable_active_migration is declared.
     if (datagram.path.remote != path_.addresses().remote) return drop(drop_reason::unknown_path);
     mark_ready();
     path_.on_received(datagram.payload.size());
@@ -41,12 +41,18 @@ void connection::receive(received_datagram& datagram, time_point now) {
 
 void connection::receive_packet(std::span<std::uint8_t> packet, const packet_header& header, ecn mark, time_point now) {
     switch (header.type) {
-        case packet_type::initial: return receive_protected(packet, header, encryption_level::initial, mark, now);
-        case packet_type::handshake: return receive_protected(packet, header, encryption_level::handshake, mark, now);
-        case packet_type::one_rtt: return receive_protected(packet, header, encryption_level::one_rtt, mark, now);
-        case packet_type::zero_rtt: return drop(drop_reason::unexpected_packet);  // never offered
-        case packet_type::retry: return on_retry(packet, header, now);
-        case packet_type::version_negotiation: return on_version_negotiation(header, now);
+        case packet_type::initial:
+            return receive_protected(packet, header, encryption_level::initial, mark, now);
+        case packet_type::handshake:
+            return receive_protected(packet, header, encryption_level::handshake, mark, now);
+        case packet_type::one_rtt:
+            return receive_protected(packet, header, encryption_level::one_rtt, mark, now);
+        case packet_type::zero_rtt:
+            return drop(drop_reason::unexpected_packet);  // never offered
+        case packet_type::retry:
+            return on_retry(packet, header, now);
+        case packet_type::version_negotiation:
+            return on_version_negotiation(header, now);
     }
 }
 
@@ -56,8 +62,8 @@ bool connection::addressed_to_us(const packet_header& header) const {
     return (!is_server() && !heard_from_peer_) || header.source == used_ids_.peer_initial_source;
 }
 
-std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level,
-                                                     ecn mark, time_point now) {
+std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> packet, const packet_header& header,
+                                                     encryption_level level, ecn mark, time_point now) {
     auto& s = space(space_of(level));
     const bool application = level == encryption_level::one_rtt;
     // RFC 9001 5.7: a server does not look at 1-RTT packets before the handshake is complete.
@@ -74,17 +80,20 @@ std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> pac
     } else {
         const auto old_keys_until = now + 3 * probe_timeout(packet_space_id::application);
         switch (application_keys_.open(packet, header.number_offset, s.received.largest(), now, old_keys_until, opened)) {
-            case application_keys::result::opened: return opened;
+            case application_keys::result::opened:
+                return opened;
             case application_keys::result::update_violation:
                 close_with(connection_error::transport(transport_error::key_update_error, 0, "older keys used after newer ones"),
                            close_cause::protocol_error, now);
                 return std::nullopt;
-            case application_keys::result::failed: break;
+            case application_keys::result::failed:
+                break;
         }
     }
     drop(drop_reason::undecryptable);
     if (application && application_keys_.integrity_limit_reached()) {  // RFC 9001 6.6
-        close_with(connection_error::transport(transport_error::aead_limit_reached, 0, "too many forged packets"), close_cause::protocol_error, now);
+        close_with(connection_error::transport(transport_error::aead_limit_reached, 0, "too many forged packets"),
+                   close_cause::protocol_error, now);
     }
     if (application) check_stateless_reset(packet, now);
     return std::nullopt;
@@ -124,13 +133,14 @@ void connection::before_frames(const packet_header& header, encryption_level lev
     }
     heard_from_peer_ = true;
     if (is_server() && level == encryption_level::handshake) {
-        path_.validate();                    // RFC 9000 8.1: the client has read our Handshake packets' keys
-        discard(packet_space_id::initial);   // RFC 9001 4.9.1
+        path_.validate();                   // RFC 9000 8.1: the client has read our Handshake packets' keys
+        discard(packet_space_id::initial);  // RFC 9001 4.9.1
     }
 }
 
 std::optional<connection_error> connection::receive_frames(std::span<const std::uint8_t> payload, encryption_level level,
-                                                           const connection_id& destination, bool& ack_eliciting, time_point now) {
+                                                           const connection_id& destination, bool& ack_eliciting,
+                                                           time_point now) {
     if (payload.empty()) {  // RFC 9000 12.4
         return connection_error::transport(transport_error::protocol_violation, 0, "a packet without frames");
     }

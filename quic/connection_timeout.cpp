@@ -62,8 +62,10 @@ std::optional<time_point> connection::next_timeout() const {
     }
     take_earlier(earliest, pacer_release_);
     take_earlier(earliest, idle_.deadline(probe_timeout(packet_space_id::application)));
-    if (!complete_) take_earlier(earliest, started_ + start_.settings.handshake_timeout);
-    else if (!ping_owed_) take_earlier(earliest, idle_.keep_alive_at());
+    if (!complete_)
+        take_earlier(earliest, started_ + start_.settings.handshake_timeout);
+    else if (!ping_owed_)
+        take_earlier(earliest, idle_.keep_alive_at());
     return earliest;
 }
 
@@ -98,8 +100,8 @@ void connection::on_probe_timeout(packet_space_id id, time_point now) {
     // A path that swallows two flights of the handshake may not carry datagrams of this size; every path carries 1200 bytes.
     if (!complete_ && probe_count_ >= 2) path_.limit_datagram_size(min_initial_datagram_size);
     for (auto& s : spaces_) {
-        // The other handshake space's data comes along: likely it was lost together with this one's. Also what is known to be lost
-        // but has no room in the window, which packets that the peer cannot read yet may fill for good.
+        // The other handshake space's data comes along: likely it was lost together with this one's. Also what is known to be
+        // lost but has no room in the window, which packets that the peer cannot read yet may fill for good.
         const bool unfinished = s.sent.ack_eliciting_outstanding() > 0 || s.crypto.wants_to_send();
         const bool along = s.id != packet_space_id::application && can_write(s.id) && unfinished;
         if (s.id != id && !along) continue;

@@ -76,8 +76,8 @@ bool connection::can_write(packet_space_id id) const {
 bool connection::has_data(const packet_space& s) const {
     if (s.crypto.wants_to_send()) return true;
     if (s.id != packet_space_id::application || !complete_) return false;
-    return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send() ||
-           streams_.wants_to_send();
+    return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() ||
+           peer_ids_.wants_to_send() || streams_.wants_to_send();
 }
 
 bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {

@@ -24,7 +24,8 @@ bool ecn_validation::on_ack(packet_space_id space, std::uint64_t marked, const s
         if (marked > 0) state_ = state::failed;
         return false;
     }
-    // We never send ECT(1); counts never go down; each marked packet that arrived is counted as ECT(0) or CE, and no other packet is.
+    // We never send ECT(1); counts never go down; each marked packet that arrived is counted as ECT(0) or CE, and no other packet
+    // is.
     const bool plausible = counts->ect1 == 0 && counts->ect0 >= before.ect0 && counts->ce >= before.ce &&
                            (counts->ect0 - before.ect0) + (counts->ce - before.ce) >= marked &&
                            counts->ect0 <= sent_[static_cast<std::size_t>(space)] &&

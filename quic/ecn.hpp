@@ -1,4 +1,5 @@
-// Validation of ECN on a path (RFC 9000 13.4.2, Appendix A.4): whether marks survive, and what the peer's counts say of congestion.
+// Validation of ECN on a path (RFC 9000 13.4.2, Appendix A.4): whether marks survive, and what the peer's counts say of
+// congestion.
 #pragma once
 
 #include <array>
@@ -17,7 +18,7 @@ public:
         testing,  // the first packets are marked
         unknown,  // enough were marked; waiting for the first of them to be acknowledged
         capable,
-        failed,   // the path or the peer does not do ECN; nothing is marked any more
+        failed,  // the path or the peer does not do ECN; nothing is marked any more
     };
 
     explicit ecn_validation(bool enabled) : state_(enabled ? state::testing : state::failed) {}
@@ -38,7 +39,7 @@ private:
     static constexpr std::uint64_t testing_packets = 10;  // RFC 9000 A.4
 
     state state_;
-    std::array<std::uint64_t, packet_space_count> sent_{};    // marked packets
+    std::array<std::uint64_t, packet_space_count> sent_{};  // marked packets
     std::array<ecn_counts, packet_space_count> reported_{};
     std::uint64_t sent_in_all_ = 0;
     std::uint64_t lost_ = 0;

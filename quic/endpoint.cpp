@@ -161,10 +161,6 @@ void endpoint::state::refresh_ids(entry& e) {
             std::erase(e.ids, change->id);
         }
     }
-    if (e.initial_id && !c.initial_destination()) {
-        ids_.erase(*e.initial_id);
-        e.initial_id.reset();
-    }
     const auto& token = c.peer_ids().current_token();
     if (token != e.token) {
         if (e.token) tokens_.erase(*e.token);
@@ -184,7 +180,6 @@ void endpoint::state::erase(connection_handle handle) {
     const auto it = connections_.find(handle);
     auto& e = it->second;
     for (const auto& id : e.ids) ids_.erase(id);
-    if (e.initial_id) ids_.erase(*e.initial_id);
     if (e.token) tokens_.erase(*e.token);
     if (e.half_open) --half_open_;
     timers_.remove(*e.connection);

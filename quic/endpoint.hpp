@@ -29,11 +29,11 @@ struct endpoint_event {
 // Whom to connect to, and what is known from earlier connections.
 struct connect_options {
     ip_endpoint remote;
-    ip_endpoint local;                      // may be unspecified
-    std::string server_name;                // whom the certificate must be for
+    ip_endpoint local;        // may be unspecified
+    std::string server_name;  // whom the certificate must be for
     std::shared_ptr<const tandem::tls::client_context> tls;
-    std::vector<std::uint8_t> ticket;       // from ticket_received; empty: a full handshake
-    std::vector<std::uint8_t> token;        // from token_received; empty: none
+    std::vector<std::uint8_t> ticket;  // from ticket_received; empty: a full handshake
+    std::vector<std::uint8_t> token;   // from token_received; empty: none
     quic::config config;
 };
 

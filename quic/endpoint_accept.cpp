@@ -66,7 +66,9 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     ++last_handle_;
     ++statistics_.accepted;
     auto& e = insert(std::move(made));
-    if (const auto id = e.connection->initial_destination(); id && ids_.emplace(*id, &e).second) e.initial_id = id;
+    // To the end: a late copy of the client's first packet must not look like a new client.
+    const auto& id = e.connection->initial_destination();
+    if (ids_.emplace(id, &e).second) e.ids.push_back(id);
 }
 
 void endpoint::state::send_retry(const received_datagram& datagram, const packet_header& header, time_point now) {
@@ -84,9 +86,8 @@ void endpoint::state::send_retry(const received_datagram& datagram, const packet
 // An Initial with CONNECTION_CLOSE, for which nothing needs to be remembered.
 void endpoint::state::refuse(const received_datagram& datagram, const packet_header& header, transport_error code) {
     drop(drop_reason::refused);
-    auto packet = packet_builder::begin(answers_.room(), {.level = encryption_level::initial,
-                                                          .destination = header.source,
-                                                          .source = header.destination});
+    auto packet = packet_builder::begin(
+        answers_.room(), {.level = encryption_level::initial, .destination = header.source, .source = header.destination});
     if (!packet) return;
     packet->frames().write(connection_close_frame{.error_code = static_cast<std::uint64_t>(code)});
     auto keys = initial_keys(version::v1, header.destination, perspective::server);

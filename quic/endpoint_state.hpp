@@ -48,11 +48,10 @@ public:
     struct entry {
         std::unique_ptr<quic::connection> connection;
         std::vector<connection_id> ids;              // in ids_
-        std::optional<connection_id> initial_id;     // in ids_ too, until the client uses one of ours
         std::optional<stateless_reset_token> token;  // in tokens_
         bool half_open = false;
-        bool end_taken = false;                      // the application knows that it is over
-        bool dead = false;                           // in dead_
+        bool end_taken = false;  // the application knows that it is over
+        bool dead = false;       // in dead_
     };
 
     std::optional<connection_handle> connect(const connect_options& options, time_point now, tls::error& why);

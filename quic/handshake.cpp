@@ -11,7 +11,8 @@ connection_error parameter_error(std::string_view reason) {
 
 }  // namespace
 
-std::optional<connection_error> authenticate(const transport_parameters& declared, perspective sender, const handshake_ids& used) {
+std::optional<connection_error> authenticate(const transport_parameters& declared, perspective sender,
+                                             const handshake_ids& used) {
     if (declared.initial_source_connection_id != used.peer_initial_source) {
         return parameter_error("initial_source_connection_id is not the one used");
     }

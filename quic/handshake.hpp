@@ -19,9 +19,9 @@ namespace tandem::quic {
 
 // The connection IDs that the handshake really used (RFC 9000 7.3): the peer must declare the same, or somebody changed packets.
 struct handshake_ids {
-    connection_id peer_initial_source;                // of the peer's first Initial
-    connection_id original_destination;               // of the client's very first Initial
-    std::optional<connection_id> retry_source;        // of the Retry, if there was one
+    connection_id peer_initial_source;          // of the peer's first Initial
+    connection_id original_destination;         // of the client's very first Initial
+    std::optional<connection_id> retry_source;  // of the Retry, if there was one
 };
 
 // TRANSPORT_PARAMETER_ERROR if the parameters that `sender` declared do not name these IDs.
@@ -32,17 +32,24 @@ transport_parameters declared_parameters(const config& settings);
 
 constexpr encryption_level to_encryption_level(tls::level level) {
     switch (level) {
-        case tls::level::initial: return encryption_level::initial;
-        case tls::level::early_data: return encryption_level::zero_rtt;
-        case tls::level::handshake: return encryption_level::handshake;
-        default: return encryption_level::one_rtt;
+        case tls::level::initial:
+            return encryption_level::initial;
+        case tls::level::early_data:
+            return encryption_level::zero_rtt;
+        case tls::level::handshake:
+            return encryption_level::handshake;
+        default:
+            return encryption_level::one_rtt;
     }
 }
 constexpr tls::level to_tls_level(packet_space_id space) {
     switch (space) {
-        case packet_space_id::initial: return tls::level::initial;
-        case packet_space_id::handshake: return tls::level::handshake;
-        default: return tls::level::application;
+        case packet_space_id::initial:
+            return tls::level::initial;
+        case packet_space_id::handshake:
+            return tls::level::handshake;
+        default:
+            return tls::level::application;
     }
 }
 

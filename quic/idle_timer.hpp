@@ -11,7 +11,8 @@ namespace tandem::quic {
 class idle_timer {
 public:
     // ours, keep_alive: zero: none.
-    idle_timer(duration ours, duration keep_alive, time_point now) : timeout_(ours), keep_alive_(keep_alive), restarted_(now), active_(now) {}
+    idle_timer(duration ours, duration keep_alive, time_point now)
+        : timeout_(ours), keep_alive_(keep_alive), restarted_(now), active_(now) {}
 
     // RFC 9000 10.1: the lesser of both sides' values; zero means that a side has none.
     void set_peer_timeout(duration theirs) {

@@ -4,7 +4,8 @@
 
 namespace tandem::quic {
 
-local_connection_ids::local_connection_ids(const connection_id& first, connection_id_source& source) : first_(first), source_(&source) {
+local_connection_ids::local_connection_ids(const connection_id& first, connection_id_source& source)
+    : first_(first), source_(&source) {
     issued_.push_back({0, first, false});
     changes_.push_back({first, true});
 }

@@ -15,7 +15,8 @@ std::optional<packet_builder> packet_builder::begin(std::span<std::uint8_t> out,
         written = write_short_header(head, start.destination, start.number, number_size, false, start.key_phase);
     } else {
         const auto type = start.level == encryption_level::initial ? packet_type::initial : packet_type::handshake;
-        written = write_long_header(head, type, start.version, start.destination, start.source, start.token, start.number, number_size);
+        written =
+            write_long_header(head, type, start.version, start.destination, start.source, start.token, start.number, number_size);
     }
     if (!written || out.size() < written->payload_offset() + min_frame_room + tls::aead_tag_size) return std::nullopt;
     return packet_builder(out, *written, start);

@@ -19,11 +19,11 @@ struct packet_start {
     encryption_level level{};
     quic::version version = version::v1;
     connection_id destination;
-    connection_id source;                  // long headers
-    std::span<const std::uint8_t> token;   // Initial
+    connection_id source;                 // long headers
+    std::span<const std::uint8_t> token;  // Initial
     packet_number number = 0;
     std::optional<packet_number> largest_acknowledged;
-    bool key_phase = false;                // 1-RTT
+    bool key_phase = false;  // 1-RTT
 };
 
 class packet_builder {

@@ -19,7 +19,8 @@ bool packet_number_source::names_unsent(std::span<const range> ranges) const {
     const auto known = std::min(skipped_count_, skipped_.size());
     return std::any_of(ranges.begin(), ranges.end(), [&](const range& r) {
         if (r.end > next_) return true;
-        return std::any_of(skipped_.begin(), skipped_.begin() + known, [&](packet_number n) { return r.begin <= n && n < r.end; });
+        return std::any_of(skipped_.begin(), skipped_.begin() + known,
+                           [&](packet_number n) { return r.begin <= n && n < r.end; });
     });
 }
 

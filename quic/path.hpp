@@ -64,8 +64,10 @@ public:
 
     // RFC 9000 8.2.2: each PATH_CHALLENGE is answered once; an answer that is lost is not repeated.
     void on_challenge(const path_challenge_frame& f) {
-        if (responses_ == queue_.size()) std::shift_left(queue_.begin(), queue_.end(), 1);
-        else ++responses_;
+        if (responses_ == queue_.size())
+            std::shift_left(queue_.begin(), queue_.end(), 1);
+        else
+            ++responses_;
         queue_[responses_ - 1] = f.data;
     }
     bool wants_to_send() const { return responses_ > 0; }

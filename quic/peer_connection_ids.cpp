@@ -53,8 +53,10 @@ std::optional<connection_error> peer_connection_ids::on_new(const new_connection
     if (current().empty()) return violation("a new connection ID from a peer that uses none");
     for (const auto& e : ids_) {
         const bool same_id = e.id == f.id;
-        if (e.sequence == f.sequence && (!same_id || (e.token && *e.token != f.reset_token))) return violation("one sequence number, two connection IDs");
-        if (e.sequence != f.sequence && (same_id || e.token == f.reset_token)) return violation("one connection ID, two sequence numbers");
+        if (e.sequence == f.sequence && (!same_id || (e.token && *e.token != f.reset_token)))
+            return violation("one sequence number, two connection IDs");
+        if (e.sequence != f.sequence && (same_id || e.token == f.reset_token))
+            return violation("one connection ID, two sequence numbers");
         if (e.sequence == f.sequence) return std::nullopt;  // repeated
     }
     if (f.sequence < retired_below_) {  // RFC 9000 19.15: retired before it was ever used

@@ -50,8 +50,8 @@ private:
     bool retire(std::uint64_t sequence);
     bool retire_below(std::uint64_t limit);
 
-    std::vector<entry> ids_;     // not retired
-    std::size_t current_ = 0;    // index of the one in use
+    std::vector<entry> ids_;   // not retired
+    std::size_t current_ = 0;  // index of the one in use
     std::uint64_t limit_;
     std::uint64_t retired_below_ = 0;
     std::vector<std::uint64_t> retiring_;  // RETIRE_CONNECTION_ID owed or not acknowledged yet

@@ -20,9 +20,11 @@ struct retire_connection_id_token {
 };
 
 // PING, PATH_CHALLENGE and PATH_RESPONSE leave no token: they are not repeated as they are.
-using control_token = std::variant<ack_token, crypto_token, handshake_done_token, new_connection_id_token, retire_connection_id_token>;
+using control_token =
+    std::variant<ack_token, crypto_token, handshake_done_token, new_connection_id_token, retire_connection_id_token>;
 
-// The contents of a recovery::transmission. Most packets carry data of one stream and perhaps an ACK, so nothing is allocated for them.
+// The contents of a recovery::transmission. Most packets carry data of one stream and perhaps an ACK, so nothing is allocated for
+// them.
 struct sent_frames {
     small_vector<control_token, 2> control;
     stream_tokens streams;

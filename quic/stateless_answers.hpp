@@ -1,5 +1,5 @@
-// Datagrams that an endpoint sends without a connection: Version Negotiation, Retry, refusals, stateless resets. They wait here for
-// the next transmit, and no longer queue or faster rate than said here can be provoked.
+// Datagrams that an endpoint sends without a connection: Version Negotiation, Retry, refusals, stateless resets. They wait here
+// for the next transmit, and no longer queue or faster rate than said here can be provoked.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace tandem::quic {
 
 class stateless_answers {
 public:
-    static constexpr std::size_t max_queued = 64;         // between two transmits; more are dropped, their peers try again
-    static constexpr std::size_t max_size = 600;          // the longest: Version Negotiation with two IDs of 255 bytes
+    static constexpr std::size_t max_queued = 64;            // between two transmits; more are dropped, their peers try again
+    static constexpr std::size_t max_size = 600;             // the longest: Version Negotiation with two IDs of 255 bytes
     static constexpr std::uint64_t resets_per_second = 100;  // RFC 9000 10.3: resets are limited
 
     // Room for one more answer, to be filled and then queued; empty if the queue is full.

@@ -60,8 +60,10 @@ private:
         (item->*Hook).index = i;
     }
     void restore(std::size_t i) {
-        if (i > 0 && at(i) < at((i - 1) / 2)) sift_up(i);
-        else sift_down(i);
+        if (i > 0 && at(i) < at((i - 1) / 2))
+            sift_up(i);
+        else
+            sift_down(i);
     }
     void sift_up(std::size_t i) {
         T* item = entries_[i];

@@ -22,7 +22,7 @@ struct traced_packet {
     time_point now;
     packet_space_id space{};
     std::uint64_t number = 0;
-    std::size_t size = 0;        // bytes of the packet, protection included
+    std::size_t size = 0;  // bytes of the packet, protection included
     bool ack_eliciting = false;
     bool in_flight = false;
     std::span<const traced_stream_data> stream_data;  // valid during the call

@@ -33,7 +33,8 @@ public:
     }
     std::vector<undecryptable_packet> take(encryption_level level) {
         std::vector<undecryptable_packet> taken;
-        const auto kept = std::stable_partition(packets_.begin(), packets_.end(), [&](const auto& p) { return p.level != level; });
+        const auto kept =
+            std::stable_partition(packets_.begin(), packets_.end(), [&](const auto& p) { return p.level != level; });
         std::move(kept, packets_.end(), std::back_inserter(taken));
         packets_.erase(kept, packets_.end());
         return taken;

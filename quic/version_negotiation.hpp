@@ -11,8 +11,8 @@
 
 namespace tandem::quic {
 
-// Writes the Version Negotiation packet that answers a packet of a foreign version: our versions and one that nobody speaks, so that
-// clients learn to ignore what they do not know (RFC 9000 6.3). Returns its size, 0 if it does not fit.
+// Writes the Version Negotiation packet that answers a packet of a foreign version: our versions and one that nobody speaks, so
+// that clients learn to ignore what they do not know (RFC 9000 6.3). Returns its size, 0 if it does not fit.
 std::size_t write_version_negotiation(std::span<std::uint8_t> out, const invariant_header& trigger, random_source& random);
 
 // Whether a list of versions (four bytes each) names one.

@@ -66,16 +66,27 @@ TEST_F(ConnectionAttack, HandMadeHandshakeWorks) {
 }
 
 TEST_F(ConnectionAttack, StreamDataBeyondTheStreamsWindow) {
-    expect_close([](frame_writer& out) { out.write(stream_frame{stream_id{0}, 1024 * 1024, std::vector<std::uint8_t>(1), false}); },
-                 transport_error::flow_control_error);
+    expect_close(
+        [](frame_writer& out) {
+            out.write(stream_frame{stream_id{0}, 1024 * 1024, std::vector<std::uint8_t>(1), false});
+        },
+        transport_error::flow_control_error);
 }
 
 TEST_F(ConnectionAttack, StreamBeyondTheLimit) {
-    expect_close([](frame_writer& out) { out.write(stream_frame{stream_id{4 * 100}, 0, {}, false}); }, transport_error::stream_limit_error);
+    expect_close(
+        [](frame_writer& out) {
+            out.write(stream_frame{stream_id{4 * 100}, 0, {}, false});
+        },
+        transport_error::stream_limit_error);
 }
 
 TEST_F(ConnectionAttack, FrameForAStreamOnlyWeCanOpen) {
-    expect_close([](frame_writer& out) { out.write(stream_frame{stream_id{1}, 0, {}, false}); }, transport_error::stream_state_error);
+    expect_close(
+        [](frame_writer& out) {
+            out.write(stream_frame{stream_id{1}, 0, {}, false});
+        },
+        transport_error::stream_state_error);
 }
 
 TEST_F(ConnectionAttack, FinalSizeThatChanges) {
@@ -122,7 +133,8 @@ TEST_F(ConnectionAttack, ServersFramesFromAClient) {
 }
 
 TEST_F(ConnectionAttack, NewTokenFromAClient) {
-    expect_close([](frame_writer& out) { out.write(new_token_frame{std::vector<std::uint8_t>(16)}); }, transport_error::protocol_violation);
+    expect_close([](frame_writer& out) { out.write(new_token_frame{std::vector<std::uint8_t>(16)}); },
+                 transport_error::protocol_violation);
 }
 
 TEST_F(ConnectionAttack, PathResponseToNoChallenge) {
@@ -159,7 +171,9 @@ TEST(ConnectionOptimisticAck, SkippedNumberIsNotAcknowledgedUnpunished) {
 TEST_F(ConnectionAttack, CryptoFarAhead) {
     client.send_client_hello();
     client.receive_all();
-    client.send(initial, [](frame_writer& out) { out.write(crypto_frame{std::uint64_t{1} << 30, std::vector<std::uint8_t>(10)}); });
+    client.send(initial, [](frame_writer& out) {
+        out.write(crypto_frame{std::uint64_t{1} << 30, std::vector<std::uint8_t>(10)});
+    });
     client.receive_all();
     EXPECT_EQ(client.close_code(), code(transport_error::crypto_buffer_exceeded));
 }
@@ -268,7 +282,8 @@ TEST_F(ConnectionAttack, IdsAreIssuedUpToTheLimitAndReplaced) {
 TEST_F(ConnectionAttack, CoalescedPacketsForOthersAreDropped) {
     client.send_client_hello();
     client.receive_all();
-    auto datagram = client.build(initial, [](frame_writer& out) { out.write(ping_frame{}); }, {}, false);
+    auto datagram = client.build(
+        initial, [](frame_writer& out) { out.write(ping_frame{}); }, {}, false);
     const auto first = datagram.size();
     hostile_client other(server);
     const auto second = other.build(initial, [](frame_writer& out) { out.write(ping_frame{}); });

@@ -124,7 +124,8 @@ TEST(ConnectionClose, StatelessResetOfAForgottenConnection) {
     ASSERT_TRUE(reborn.transmit(p.now, out));
     EXPECT_LT(out.size, to_server[0].bytes.size()) << "RFC 9000 10.3.3: smaller than what provoked it";
     EXPECT_EQ(reborn.statistics().stateless_resets_sent, 1u);
-    p.deliver({.to_server = false, .bytes = {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(out.size)},
+    p.deliver({.to_server = false,
+               .bytes = {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(out.size)},
                .path = {pipe::client_address, pipe::server_address}});
     p.run_for(1ms);
     const auto closed = first_of<connection_closed>(p.client_events);

@@ -37,15 +37,29 @@ TEST(ConnectionHandshake, KeysAreDiscarded) {
     pipe p;
     ASSERT_TRUE(p.handshake());
     p.run_for(1s);
-    // RFC 9001 4.9: nobody sends an Initial or Handshake packet any more, and the client's first destination is forgotten.
+    // RFC 9001 4.9: nobody sends an Initial or Handshake packet any more.
     p.on_wire = [&](flying& f) {
         EXPECT_FALSE(f.bytes[0] & header_form_bit);
         return true;
     };
-    EXPECT_FALSE(p.server_connection()->initial_destination());
     transfer up(p, true, 10'000);
     transfer down(p, false, 10'000);
     EXPECT_TRUE(run_transfers(p, {&up, &down}, 10s));
+}
+
+TEST(ConnectionHandshake, LateCopiesOfInitialsAreNoNewClients) {
+    pipe p;
+    std::vector<flying> copies;
+    p.on_wire = [&](flying& f) {
+        if (f.to_server) copies.push_back(f);
+        return true;
+    };
+    ASSERT_TRUE(p.handshake());
+    p.run_for(1s);
+    for (auto& f : std::exchange(copies, {})) p.deliver(f);
+    p.run_for(1s);
+    EXPECT_EQ(p.server.statistics().accepted, 1u);
+    EXPECT_EQ(p.server_connection()->state(), connection_state::established);
 }
 
 TEST(ConnectionHandshake, InitialsAreExpanded) {
@@ -86,8 +100,8 @@ TEST(ConnectionHandshake, SurvivesTheLossOfWholeFlights) {
     }
 }
 
-// What arrives alone must not be mistaken for what is missing: a lone probe is acknowledged, and the rest still comes. The server's
-// flight is large, so that what the client cannot read yet fills the window.
+// What arrives alone must not be mistaken for what is missing: a lone probe is acknowledged, and the rest still comes. The
+// server's flight is large, so that what the client cannot read yet fills the window.
 TEST(ConnectionHandshake, SurvivesTheLossOfAllButOne) {
     for (const bool to_server : {true, false}) {
         for (std::uint64_t lost = 2; lost <= 14; ++lost) {

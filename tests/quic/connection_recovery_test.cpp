@@ -65,7 +65,8 @@ TEST(ConnectionRecovery, ProbeTimeoutDoubles) {
     ASSERT_GE(times.size(), 5u);
     for (std::size_t i = 2; i < times.size(); ++i) EXPECT_EQ(times[i] - times[i - 1], 2 * (times[i - 1] - times[i - 2])) << i;
     // RFC 9002 6.2.4: two datagrams each time.
-    EXPECT_EQ(std::count_if(trace.packets.begin(), trace.packets.end(), [&](const auto& each) { return each.now == times[1]; }), 2);
+    EXPECT_EQ(std::count_if(trace.packets.begin(), trace.packets.end(), [&](const auto& each) { return each.now == times[1]; }),
+              2);
     EXPECT_EQ(p.client_connection()->statistics().packets_lost, 0u) << "a timeout by itself loses nothing";
     p.client_connection()->set_trace(nullptr);
 }
@@ -208,13 +209,16 @@ TEST(ConnectionRecovery, SteadyStateAllocatesNothing) {
         now += 1ms;
         client.on_timeout(now);
         server.on_timeout(now);
-        while (exchange(client, server) || exchange(server, client)) {}
-        while (auto e = client.poll_event()) {}
+        while (exchange(client, server) || exchange(server, client)) {
+        }
+        while (auto e = client.poll_event()) {
+        }
         while (auto e = server.poll_event()) accepted = e->connection;
         auto* sender = server.find(accepted);
         if (sender != nullptr && sender->handshake_confirmed()) {
             if (!id) id = sender->open(direction::unidirectional);
-            while (sender->write(*id, chunk, false, now) == chunk.size()) {}
+            while (sender->write(*id, chunk, false, now) == chunk.size()) {
+            }
             packets = sender->statistics().packets_sent;
         }
         auto* receiver = client.find(*handle);

@@ -205,8 +205,10 @@ TEST(Endpoint, RetryTokenIsBoundToAddressAndTime) {
         endpoint server(o, 3);
         hostile_client client(server);
         take_retry(server, client);
-        if (elsewhere) client.path.remote.port = 7;
-        else client.now += 1min;
+        if (elsewhere)
+            client.path.remote.port = 7;
+        else
+            client.now += 1min;
         client.send_client_hello();
         client.receive_all();
         EXPECT_EQ(client.close_code(), static_cast<std::uint64_t>(transport_error::invalid_token)) << "RFC 9000 8.1.2";
@@ -232,7 +234,8 @@ TEST(Endpoint, RefusesBeyondItsCaps) {
 TEST(Endpoint, SmallInitialsAreIgnored) {
     endpoint server(pipe::defaults().server, 3);
     hostile_client client(server);
-    client.send_raw(client.build(encryption_level::initial, [](frame_writer& out) { out.write(ping_frame{}); }, {}, false));
+    client.send_raw(client.build(
+        encryption_level::initial, [](frame_writer& out) { out.write(ping_frame{}); }, {}, false));
     EXPECT_EQ(server.statistics().connections, 0u);
     EXPECT_EQ(server.statistics().dropped[drop_reason::too_small], 1u);
 }

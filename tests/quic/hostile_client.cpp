@@ -32,19 +32,20 @@ packet_key_pair& hostile_client::keys(encryption_level level) {
     return level == encryption_level::initial ? initial : level == encryption_level::handshake ? handshake_keys : application;
 }
 
-std::vector<std::uint8_t> hostile_client::build(encryption_level level, const writer_function& frames, std::optional<packet_number> number,
-                                                bool expand) {
+std::vector<std::uint8_t> hostile_client::build(encryption_level level, const writer_function& frames,
+                                                std::optional<packet_number> number, bool expand) {
     auto& next = next_[static_cast<std::size_t>(space_of(level))];
     const auto n = number.value_or(next);
     if (!number) ++next;
     std::vector<std::uint8_t> datagram(datagram_size);
-    auto packet = packet_builder::begin(datagram, {.level = level,
-                                                   .destination = destination,
-                                                   .source = source,
-                                                   .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token)
-                                                                                               : std::span<const std::uint8_t>(),
-                                                   .number = n,
-                                                   .key_phase = key_phase});
+    auto packet = packet_builder::begin(
+        datagram,
+        {.level = level,
+         .destination = destination,
+         .source = source,
+         .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token) : std::span<const std::uint8_t>(),
+         .number = n,
+         .key_phase = key_phase});
     frames(packet->frames());
     if (expand && level == encryption_level::initial) packet->pad_to(datagram_size);
     packet->seal(keys(level).write);
@@ -154,7 +155,8 @@ void hostile_client::receive_frames(std::span<const std::uint8_t> payload, encry
             stream.receive(*c, now);
             while (!stream.front().empty()) {
                 const auto bytes = stream.front();
-                const auto tls_level = level == encryption_level::one_rtt ? tls::level::application : to_tls_level(space_of(level));
+                const auto tls_level =
+                    level == encryption_level::one_rtt ? tls::level::application : to_tls_level(space_of(level));
                 engine->provide(tls_level, bytes);
                 stream.consume(bytes.size());
                 advance();

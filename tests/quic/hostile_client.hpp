@@ -1,5 +1,5 @@
-// A client made by hand that can say anything: plays the attacks against a real endpoint. Does a real TLS handshake, keeps no rule
-// of the transport that a test wants broken.
+// A client made by hand that can say anything: plays the attacks against a real endpoint. Does a real TLS handshake, keeps no
+// rule of the transport that a test wants broken.
 #pragma once
 
 #include <array>
@@ -26,7 +26,8 @@ public:
     static constexpr std::size_t datagram_size = 1200;
 
     // `parameters` may change what is declared before it goes out.
-    explicit hostile_client(endpoint& server, const std::function<void(transport_parameters&)>& parameters = [](auto&) {});
+    explicit hostile_client(
+        endpoint& server, const std::function<void(transport_parameters&)>& parameters = [](auto&) {});
 
     bool handshake();  // to the end, HANDSHAKE_DONE received
     void send_client_hello();
@@ -34,8 +35,8 @@ public:
 
     // One packet in one datagram; `number` of the caller's choice, else the next.
     void send(encryption_level level, const writer_function& frames, std::optional<packet_number> number = {});
-    std::vector<std::uint8_t> build(encryption_level level, const writer_function& frames, std::optional<packet_number> number = {},
-                                    bool expand = true);
+    std::vector<std::uint8_t> build(encryption_level level, const writer_function& frames,
+                                    std::optional<packet_number> number = {}, bool expand = true);
     void send_raw(std::vector<std::uint8_t> datagram);
     void acknowledge(encryption_level level);  // everything received so far
 

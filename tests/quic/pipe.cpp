@@ -117,8 +117,10 @@ bool pipe::transmit_from(endpoint& from, bool to_server) {
 }
 
 void pipe::transmit_all() {
-    while (transmit_from(client, true)) {}
-    while (transmit_from(server, false)) {}
+    while (transmit_from(client, true)) {
+    }
+    while (transmit_from(server, false)) {
+    }
 }
 
 void pipe::deliver(flying f) {

@@ -39,9 +39,9 @@ struct flying {
     bool to_server = false;
     std::uint64_t index = 0;  // of all datagrams of this direction, from 0
     std::vector<std::uint8_t> bytes;
-    ip_path path;             // as the receiver sees it
+    ip_path path;  // as the receiver sees it
     ecn mark = ecn::not_ect;
-    duration delay{};         // on the wire
+    duration delay{};  // on the wire
 };
 
 class pipe {
@@ -63,8 +63,12 @@ public:
     connect_options connect_to_server() const;
 
     // Runs until nothing is left to do before `until`, or `done` says so. False if `done` never did.
-    bool run(time_point until, const std::function<bool()>& done = [] { return false; });
-    bool run_for(duration d, const std::function<bool()>& done = [] { return false; }) { return run(now + d, done); }
+    bool run(
+        time_point until, const std::function<bool()>& done = [] { return false; });
+    bool run_for(
+        duration d, const std::function<bool()>& done = [] { return false; }) {
+        return run(now + d, done);
+    }
     // Connects, and runs until both sides have confirmed the handshake.
     bool handshake(duration limit = 10s);
     // Lets everything that is ready leave, and delivers nothing.
@@ -88,7 +92,7 @@ public:
     std::function<bool(flying&)> on_wire;
     std::map<bool, std::uint64_t> sent;  // datagrams by to_server
     std::map<bool, std::uint64_t> sent_bytes;
-    std::uint64_t max_train = 0;         // datagrams in the longest train
+    std::uint64_t max_train = 0;  // datagrams in the longest train
 
     static const ip_endpoint client_address;
     static const ip_endpoint server_address;
