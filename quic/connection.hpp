@@ -256,9 +256,11 @@ using event_list = intrusive_list<connection, &connection::event_hook>;
 
 // What an endpoint's connections share.
 struct connection_host {
-    explicit connection_host(std::uint64_t seed) : random(seed), ids(random()) {}
+    explicit connection_host(std::uint64_t seed)
+        : random(derive_seed(seed, "visible")), hidden(derive_seed(seed, "hidden")), ids(seed) {}
 
-    random_source random;
+    random_source random;  // for what strangers may see
+    random_source hidden;  // for choices that must not be foreseen
     connection_id_source ids;
     ready_list ready;
     event_list eventful;

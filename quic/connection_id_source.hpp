@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include <tandem/bytes/random.hpp>
+#include <tandem/quic/secrets.hpp>
 #include <tandem/quic/stateless_reset.hpp>
 #include <tandem/quic/types.hpp>
 
@@ -16,7 +18,8 @@ constexpr std::size_t local_connection_id_size = 8;
 
 class connection_id_source {
 public:
-    explicit connection_id_source(std::uint64_t seed) : random_(seed), reset_key_(make_secret(random_)) {}
+    explicit connection_id_source(std::uint64_t seed)
+        : random_(derive_seed(seed, "connection IDs")), reset_key_(derive_secret(seed, "stateless reset")) {}
 
     connection_id make() {
         std::array<std::uint8_t, local_connection_id_size> bytes;
@@ -26,12 +29,6 @@ public:
     stateless_reset_token token(const connection_id& id) const { return reset_key_.token(id); }
 
 private:
-    static std::array<std::uint8_t, stateless_reset_key::secret_size> make_secret(random_source& random) {
-        std::array<std::uint8_t, stateless_reset_key::secret_size> secret;
-        random.fill(secret);
-        return secret;
-    }
-
     random_source random_;
     stateless_reset_key reset_key_;
 };

@@ -202,7 +202,7 @@ std::size_t connection::finish(packet_builder& packet, time_point now) {
                    path_.sender());
     if (trace_ != nullptr) trace_congestion(sample_cause::sent, now);
     const bool skips = id == packet_space_id::application && start_.settings.skip_packet_numbers;
-    s.numbers.take(skips ? &host_->random : nullptr);
+    s.numbers.take(skips ? &host_->hidden : nullptr);
     if (id == packet_space_id::handshake && !is_server()) discard(packet_space_id::initial);  // RFC 9001 4.9.1
     return in_flight ? size : 0;
 }

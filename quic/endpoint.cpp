@@ -4,16 +4,6 @@
 #include <tandem/quic/endpoint_state.hpp>
 
 namespace tandem::quic {
-namespace {
-
-std::array<std::uint8_t, token_keys::secret_size> draw_secret(random_source& random) {
-    std::array<std::uint8_t, token_keys::secret_size> secret;
-    random.fill(secret);
-    return secret;
-}
-
-}  // namespace
-
 endpoint::endpoint(endpoint_config config, std::uint64_t seed) : state_(std::make_unique<state>(std::move(config), seed)) {}
 endpoint::~endpoint() = default;
 
@@ -34,9 +24,9 @@ endpoint_statistics endpoint::statistics() const { return state_->statistics(); 
 endpoint::state::state(endpoint_config config, std::uint64_t seed)
     : config_(std::move(config)),
       host_(seed),
-      token_keys_(draw_secret(host_.random)),
-      ids_(16, keyed_hash(host_.random())),
-      tokens_(16, keyed_hash(host_.random())) {}
+      token_keys_(derive_secret(seed, "tokens")),
+      ids_(16, keyed_hash(derive_seed(seed, "table of IDs"))),
+      tokens_(16, keyed_hash(derive_seed(seed, "table of reset tokens"))) {}
 
 std::optional<connection_handle> endpoint::state::connect(const connect_options& options, time_point now, tls::error& why) {
     connection_start start;

@@ -13,6 +13,7 @@
 #include <tandem/quic/packet_number_source.hpp>
 #include <tandem/quic/path.hpp>
 #include <tandem/quic/peer_connection_ids.hpp>
+#include <tandem/quic/secrets.hpp>
 #include <tandem/quic/timer_heap.hpp>
 
 #include "seed.hpp"
@@ -278,6 +279,16 @@ TEST(LocalConnectionIds, IssuesAndReplaces) {
     sent_frames again;
     ids.write_frames(out, again);
     EXPECT_EQ(again.control.size(), 2u) << "the lost one and the new one";
+}
+
+TEST(Secrets, DependOnSeedAndPurposeOnly) {
+    EXPECT_EQ(derive_secret(1, "tokens"), derive_secret(1, "tokens"));
+    EXPECT_NE(derive_secret(1, "tokens"), derive_secret(2, "tokens"));
+    EXPECT_NE(derive_secret(1, "tokens"), derive_secret(1, "stateless reset"));
+    EXPECT_NE(derive_seed(1, "visible"), derive_seed(1, "hidden"));
+    // A server that comes back with its seed knows the reset tokens it gave out.
+    EXPECT_EQ(connection_id_source(5).token(id_of(1)), connection_id_source(5).token(id_of(1)));
+    EXPECT_NE(connection_id_source(5).token(id_of(1)), connection_id_source(6).token(id_of(1)));
 }
 
 // RFC 9000 7.3
