@@ -165,7 +165,8 @@ std::size_t session::write(quic::stream_id id, std::span<const std::uint8_t> dat
     return error_ ? 0 : streams_.write(id, data, end, now);
 }
 
-stream_transport::read_result session::read(quic::stream_id id, std::span<std::uint8_t> out, time_point now, wait_ledger* ledger) {
+stream_transport::read_result session::read(quic::stream_id id, std::span<std::uint8_t> out, time_point now,
+                                            wait_ledger* ledger) {
     now_ = now;
     const auto result = streams_.read(id, out, now);
     if (const auto it = incoming_.find(id); it != incoming_.end()) {
@@ -191,12 +192,19 @@ std::optional<stream_event> session::poll_stream_event() {
     using to = stream_event::kind;
     while (const auto event = streams_.poll_event()) {
         switch (event->kind) {
-            case from::opened: return stream_event{to::opened, event->id};
-            case from::readable: return stream_event{to::readable, event->id};
-            case from::writable: return stream_event{to::writable, event->id};
-            case from::stop_sending: return stream_event{.what = to::stop_sending, .id = event->id, .code = event->code};
-            case from::streams_available: return stream_event{.what = to::streams_available, .way = event->which};
-            case from::closed: incoming_.erase(event->id); return stream_event{to::finished, event->id};
+            case from::opened:
+                return stream_event{to::opened, event->id};
+            case from::readable:
+                return stream_event{to::readable, event->id};
+            case from::writable:
+                return stream_event{to::writable, event->id};
+            case from::stop_sending:
+                return stream_event{.what = to::stop_sending, .id = event->id, .code = event->code};
+            case from::streams_available:
+                return stream_event{.what = to::streams_available, .way = event->which};
+            case from::closed:
+                incoming_.erase(event->id);
+                return stream_event{to::finished, event->id};
             case from::reset:     // told by read, after `readable`
             case from::finished:  // acknowledged as soon as sent: nothing to tell
                 break;

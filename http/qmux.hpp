@@ -25,9 +25,9 @@ constexpr std::uint64_t ping_type = 0x348c67529ef8c7bd;
 constexpr std::uint64_t pong_type = 0x348c67529ef8c7be;
 
 struct config {
-    quic::streams_config streams;                      // its `side` is set by the session
+    quic::streams_config streams;                          // its `side` is set by the session
     duration max_idle_timeout = std::chrono::seconds(30);  // zero: none from our side
-    bool report_carried = false;                       // keep what drain_carried() gives
+    bool report_carried = false;                           // keep what drain_carried() gives
 };
 
 // Output bytes [begin, end), counted from the start of the session, that carry data of one stream (headers included).
@@ -42,7 +42,8 @@ class session final : public stream_transport {
 public:
     // What the peer's Size may say: the default, which we do not raise. Bounds the bytes held of an incomplete record.
     static constexpr std::uint64_t max_record = quic::default_max_record_size;
-    // Records that have nothing but PADDING, pings and BLOCKED frames, within one second: more is a flood (draft, Denial of Service).
+    // Records that have nothing but PADDING, pings and BLOCKED frames, within one second: more is a flood (draft, Denial of
+    // Service).
     static constexpr std::uint32_t max_idle_records = 1000;
 
     session(quic::perspective side, const config& config, time_point now);
@@ -62,12 +63,13 @@ public:
     // Nothing more will be sent: shut down the transport's sending side once what transmit gave is gone.
     bool finished_sending() const;
 
-    // The connection is over, or going to be; says why. Idle timeout and an end without CONNECTION_CLOSE have code 0 and a reason.
+    // The connection is over, or going to be; says why. Idle timeout and an end without CONNECTION_CLOSE have code 0 and a
+    // reason.
     const std::optional<quic::connection_error>& error() const { return error_; }
     bool closed_by_peer() const { return closed_by_peer_; }
     bool ready() const { return peer_parameters_; }  // the peer's transport parameters came: streams can be opened
 
-    void ping();                                     // sends a QX_PING
+    void ping();                                    // sends a QX_PING
     std::uint64_t pongs() const { return pongs_; }  // answers so far
 
     // --- stream_transport ---
@@ -88,7 +90,7 @@ public:
     const quic::transport_parameters& peer_parameters() const { return peer_; }
 
 private:
-    struct incoming {  // the receiving part of one stream
+    struct incoming {                // the receiving part of one stream
         std::uint64_t expected = 0;  // offset of the next byte: QMux streams come in order
         bool discarded = false;      // stop_sending was called
         stream_waits waits;
@@ -125,15 +127,15 @@ private:
     std::vector<std::uint8_t> input_;  // an incomplete record, and what came behind it
     input_times input_times_;
     std::unordered_map<quic::stream_id, incoming> incoming_;
-    quic::ack_ranges no_ranges_;       // ACK frames are prohibited, but the reader wants somewhere to put theirs
+    quic::ack_ranges no_ranges_;  // ACK frames are prohibited, but the reader wants somewhere to put theirs
     quic::transport_parameters peer_;
     bool peer_parameters_ = false;
-    std::uint32_t idle_records_ = 0;   // without use, since idle_since_
+    std::uint32_t idle_records_ = 0;  // without use, since idle_since_
     time_point idle_since_;
 
     bool parameters_sent_ = false;
-    bool close_due_ = false;           // CONNECTION_CLOSE with error_
-    bool over_ = false;                // nothing more is sent
+    bool close_due_ = false;  // CONNECTION_CLOSE with error_
+    bool over_ = false;       // nothing more is sent
     bool closed_by_peer_ = false;
     std::optional<quic::connection_error> error_;
 
@@ -143,7 +145,7 @@ private:
     std::optional<std::uint64_t> ping_received_;  // the largest
     bool pong_due_ = false;
 
-    std::uint64_t output_ = 0;         // bytes given by transmit so far
+    std::uint64_t output_ = 0;  // bytes given by transmit so far
     std::vector<carried> carried_;
 };
 

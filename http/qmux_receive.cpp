@@ -19,8 +19,10 @@ bool prohibited(std::uint64_t type) {
         case t::retire_connection_id:
         case t::path_challenge:
         case t::path_response:
-        case t::handshake_done: return true;
-        default: return false;
+        case t::handshake_done:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -116,7 +118,8 @@ bool session::receive_own_frame(reader& in, std::uint64_t type, time_point now) 
 
 bool session::receive_parameters(reader& in, time_point now) {
     if (peer_parameters_) {
-        fail(quic::transport_error::protocol_violation, transport_parameters_type, "QX_TRANSPORT_PARAMETERS is not the first frame");
+        fail(quic::transport_error::protocol_violation, transport_parameters_type,
+             "QX_TRANSPORT_PARAMETERS is not the first frame");
         return false;
     }
     const auto body = in.bytes(in.varint());

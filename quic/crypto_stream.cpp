@@ -8,7 +8,8 @@ std::optional<connection_error> crypto_stream::receive(const crypto_frame& f, ti
     const auto end = f.offset + f.data.size();
     // Checked before anything is held (RFC 9000 7.5).
     if (end > in_.read_offset() + max_buffered || !in_.insert(f.offset, f.data, now)) {
-        return connection_error::transport(transport_error::crypto_buffer_exceeded, frame_type::crypto, "too much CRYPTO data out of order");
+        return connection_error::transport(transport_error::crypto_buffer_exceeded, frame_type::crypto,
+                                           "too much CRYPTO data out of order");
     }
     return std::nullopt;
 }

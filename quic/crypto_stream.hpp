@@ -30,7 +30,8 @@ public:
     void consume(std::size_t n) { in_.consume(n); }
     std::size_t readable() const { return in_.readable(); }
     std::size_t allocated() const { return in_.allocated(); }  // bytes of heap held for received data
-    // The level's keys are gone or replaced while bytes are still waiting or missing (RFC 9001 4.1.3 forbids it for TLS messages).
+    // The level's keys are gone or replaced while bytes are still waiting or missing (RFC 9001 4.1.3 forbids it for TLS
+    // messages).
     bool has_unread() const { return in_.highest_received() > in_.read_offset(); }
 
     void write(std::span<const std::uint8_t> from_tls) { out_.append(from_tls); }

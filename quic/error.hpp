@@ -30,7 +30,9 @@ enum class transport_error : std::uint64_t {
 };
 
 // The code of a TLS alert (RFC 9001 4.8).
-constexpr std::uint64_t crypto_error_code(std::uint8_t alert) { return static_cast<std::uint64_t>(transport_error::crypto_error) + alert; }
+constexpr std::uint64_t crypto_error_code(std::uint8_t alert) {
+    return static_cast<std::uint64_t>(transport_error::crypto_error) + alert;
+}
 
 // Why a connection ends, as it goes into (or came in) a CONNECTION_CLOSE frame.
 struct connection_error {

@@ -16,12 +16,12 @@ public:
     receive_credit(std::uint64_t window, std::uint64_t max_window)
         : limit_(window), announced_(window), window_(window), max_window_(std::max(window, max_window)) {}
 
-    std::uint64_t limit() const { return limit_; }        // the peer may send bytes below this
+    std::uint64_t limit() const { return limit_; }  // the peer may send bytes below this
     std::uint64_t consumed() const { return consumed_; }
     std::uint64_t window() const { return window_; }
 
-    // The application took n bytes (or they were thrown away). Doubles the window, up to its maximum, if half of it was consumed within
-    // one round trip: the peer is then likely to wait for credit. rtt zero: unknown, the window stays.
+    // The application took n bytes (or they were thrown away). Doubles the window, up to its maximum, if half of it was consumed
+    // within one round trip: the peer is then likely to wait for credit. rtt zero: unknown, the window stays.
     void consume(std::uint64_t n, time_point now, duration rtt);
     // At least this much window (the connection's must not be less than 1.5 of a stream's), up to the maximum.
     void widen(std::uint64_t window) { window_ = std::max(window_, std::min(window, max_window_)); }

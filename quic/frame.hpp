@@ -143,17 +143,18 @@ struct handshake_done_frame {
     friend bool operator==(const handshake_done_frame&, const handshake_done_frame&) = default;
 };
 
-using frame = std::variant<padding_frame, ping_frame, ack_frame, reset_stream_frame, stop_sending_frame, crypto_frame, new_token_frame,
-                           stream_frame, max_data_frame, max_stream_data_frame, max_streams_frame, data_blocked_frame,
-                           stream_data_blocked_frame, streams_blocked_frame, new_connection_id_frame, retire_connection_id_frame,
-                           path_challenge_frame, path_response_frame, connection_close_frame, handshake_done_frame>;
+using frame =
+    std::variant<padding_frame, ping_frame, ack_frame, reset_stream_frame, stop_sending_frame, crypto_frame, new_token_frame,
+                 stream_frame, max_data_frame, max_stream_data_frame, max_streams_frame, data_blocked_frame,
+                 stream_data_blocked_frame, streams_blocked_frame, new_connection_id_frame, retire_connection_id_frame,
+                 path_challenge_frame, path_response_frame, connection_close_frame, handshake_done_frame>;
 
 // RFC 9000 12.4 Table 3, column Pkts. Unknown types are permitted nowhere.
 bool frame_permitted(std::uint64_t type, encryption_level level);
 // RFC 9000 13.2: everything but PADDING, ACK and CONNECTION_CLOSE.
 constexpr bool is_ack_eliciting(std::uint64_t type) {
-    return type != frame_type::padding && type != frame_type::ack && type != frame_type::ack_ecn && type != frame_type::connection_close &&
-           type != frame_type::connection_close_application;
+    return type != frame_type::padding && type != frame_type::ack && type != frame_type::ack_ecn &&
+           type != frame_type::connection_close && type != frame_type::connection_close_application;
 }
 // RFC 9000 9.1: PATH_CHALLENGE, PATH_RESPONSE, NEW_CONNECTION_ID and PADDING.
 constexpr bool is_probing(std::uint64_t type) {

@@ -15,8 +15,8 @@ bool frame_permitted(std::uint64_t type, encryption_level level) {
             return type <= t::ack_ecn || type == t::crypto || type == t::connection_close;
         case encryption_level::zero_rtt:
             // RFC 9000 12.5 adds RETIRE_CONNECTION_ID to what Table 3 keeps out of 0-RTT.
-            return type != t::ack && type != t::ack_ecn && type != t::crypto && type != t::new_token && type != t::path_response &&
-                   type != t::retire_connection_id && type != t::handshake_done;
+            return type != t::ack && type != t::ack_ecn && type != t::crypto && type != t::new_token &&
+                   type != t::path_response && type != t::retire_connection_id && type != t::handshake_done;
         case encryption_level::one_rtt:
             return true;
     }
@@ -43,9 +43,11 @@ bool frame_reader::read_type() {
     type_ = in_.varint();
     if (!in_.ok()) return fail(transport_error::frame_encoding_error, "frame type is truncated");
     // RFC 9000 12.4
-    if (varint_size(type_) != in_.offset() - before) return fail(transport_error::protocol_violation, "frame type is not in its shortest encoding");
+    if (varint_size(type_) != in_.offset() - before)
+        return fail(transport_error::protocol_violation, "frame type is not in its shortest encoding");
     if (type_ > frame_type::handshake_done) return fail(transport_error::frame_encoding_error, "unknown frame type");
-    if (!frame_permitted(type_, level_)) return fail(transport_error::protocol_violation, "frame is not permitted in this packet type");
+    if (!frame_permitted(type_, level_))
+        return fail(transport_error::protocol_violation, "frame is not permitted in this packet type");
     return true;
 }
 
@@ -57,16 +59,20 @@ bool frame_reader::parse(frame& out) {
             out = f;
             return true;
         }
-        case frame_type::ping: out = ping_frame{}; return true;
+        case frame_type::ping:
+            out = ping_frame{};
+            return true;
         case frame_type::ack:
-        case frame_type::ack_ecn: return parse_ack(out);
+        case frame_type::ack_ecn:
+            return parse_ack(out);
         case frame_type::crypto: {
             crypto_frame f;
             f.offset = in_.varint();
             f.data = in_.bytes(in_.varint());
             if (!in_.ok()) return false;
             // RFC 9000 19.6
-            if (f.offset + f.data.size() > varint_max) return fail(transport_error::frame_encoding_error, "CRYPTO data beyond the largest offset");
+            if (f.offset + f.data.size() > varint_max)
+                return fail(transport_error::frame_encoding_error, "CRYPTO data beyond the largest offset");
             out = f;
             return true;
         }
@@ -79,8 +85,10 @@ bool frame_reader::parse(frame& out) {
         case frame_type::data_blocked:
         case frame_type::stream_data_blocked:
         case frame_type::streams_blocked_bidi:
-        case frame_type::streams_blocked_uni: return parse_flow_control(out);
-        default: return type_ >= frame_type::stream && type_ <= frame_type::stream_last ? parse_stream(out) : parse_connection(out);
+        case frame_type::streams_blocked_uni:
+            return parse_flow_control(out);
+        default:
+            return type_ >= frame_type::stream && type_ <= frame_type::stream_last ? parse_stream(out) : parse_connection(out);
     }
 }
 
@@ -101,7 +109,8 @@ bool frame_reader::parse_ack(frame& out) {
         const auto gap = in_.varint();
         const auto length = in_.varint();
         if (!in_.ok()) return false;  // also ends a count that lies: two bytes at least per range
-        if (smallest < 2 || gap > smallest - 2) return fail(transport_error::frame_encoding_error, "ACK gap below packet number 0");
+        if (smallest < 2 || gap > smallest - 2)
+            return fail(transport_error::frame_encoding_error, "ACK gap below packet number 0");
         const auto high = smallest - gap - 2;
         if (length > high) return fail(transport_error::frame_encoding_error, "ACK range below packet number 0");
         smallest = high - length;
@@ -128,7 +137,8 @@ bool frame_reader::parse_stream(frame& out) {
     f.fin = type_ & 0x01;
     if (!in_.ok()) return false;
     // RFC 9000 19.8
-    if (f.offset + f.data.size() > varint_max) return fail(transport_error::frame_encoding_error, "STREAM data beyond the largest offset");
+    if (f.offset + f.data.size() > varint_max)
+        return fail(transport_error::frame_encoding_error, "STREAM data beyond the largest offset");
     out = f;
     return true;
 }
@@ -136,8 +146,12 @@ bool frame_reader::parse_stream(frame& out) {
 bool frame_reader::parse_flow_control(frame& out) {
     const auto first = in_.varint();
     switch (type_) {
-        case frame_type::max_data: out = max_data_frame{first}; return in_.ok();
-        case frame_type::data_blocked: out = data_blocked_frame{first}; return in_.ok();
+        case frame_type::max_data:
+            out = max_data_frame{first};
+            return in_.ok();
+        case frame_type::data_blocked:
+            out = data_blocked_frame{first};
+            return in_.ok();
         case frame_type::max_streams_bidi:
         case frame_type::max_streams_uni:
         case frame_type::streams_blocked_bidi:
@@ -152,15 +166,24 @@ bool frame_reader::parse_flow_control(frame& out) {
             }
             return in_.ok();
         }
-        default: break;
+        default:
+            break;
     }
     const stream_id id{first};
     const auto second = in_.varint();
     switch (type_) {
-        case frame_type::stop_sending: out = stop_sending_frame{id, second}; break;
-        case frame_type::max_stream_data: out = max_stream_data_frame{id, second}; break;
-        case frame_type::stream_data_blocked: out = stream_data_blocked_frame{id, second}; break;
-        default: out = reset_stream_frame{id, second, in_.varint()}; break;
+        case frame_type::stop_sending:
+            out = stop_sending_frame{id, second};
+            break;
+        case frame_type::max_stream_data:
+            out = max_stream_data_frame{id, second};
+            break;
+        case frame_type::stream_data_blocked:
+            out = stream_data_blocked_frame{id, second};
+            break;
+        default:
+            out = reset_stream_frame{id, second, in_.varint()};
+            break;
     }
     return in_.ok();
 }
@@ -181,14 +204,18 @@ bool frame_reader::parse_connection(frame& out) {
             const auto size = in_.u8();
             if (!in_.ok()) return false;
             // RFC 9000 19.15
-            if (f.retire_prior_to > f.sequence) return fail(transport_error::frame_encoding_error, "Retire Prior To above Sequence Number");
-            if (size < 1 || size > connection_id::max_size) return fail(transport_error::frame_encoding_error, "connection ID of impossible length");
+            if (f.retire_prior_to > f.sequence)
+                return fail(transport_error::frame_encoding_error, "Retire Prior To above Sequence Number");
+            if (size < 1 || size > connection_id::max_size)
+                return fail(transport_error::frame_encoding_error, "connection ID of impossible length");
             f.id = connection_id{in_.bytes(size)};
             std::ranges::copy(in_.bytes(f.reset_token.size()), f.reset_token.begin());
             out = f;
             return in_.ok();
         }
-        case frame_type::retire_connection_id: out = retire_connection_id_frame{in_.varint()}; return in_.ok();
+        case frame_type::retire_connection_id:
+            out = retire_connection_id_frame{in_.varint()};
+            return in_.ok();
         case frame_type::path_challenge: {
             path_challenge_frame f;
             std::ranges::copy(in_.bytes(f.data.size()), f.data.begin());
@@ -201,7 +228,9 @@ bool frame_reader::parse_connection(frame& out) {
             out = f;
             return in_.ok();
         }
-        case frame_type::handshake_done: out = handshake_done_frame{}; return true;
+        case frame_type::handshake_done:
+            out = handshake_done_frame{};
+            return true;
         default: {
             connection_close_frame f;
             f.application = type_ == frame_type::connection_close_application;

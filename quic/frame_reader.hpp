@@ -16,7 +16,8 @@ namespace tandem::quic {
 // Scratch for the ranges of an ACK frame; the owner keeps one and reuses it, so that no packet allocates.
 using ack_ranges = std::vector<range>;
 
-// More ranges than this in one ACK are checked but not delivered: they are the oldest, and our own packets out of a window of a thousand holes.
+// More ranges than this in one ACK are checked but not delivered: they are the oldest, and our own packets out of a window of a
+// thousand holes.
 constexpr std::size_t max_ack_ranges = 1024;
 
 class frame_reader {
@@ -30,8 +31,8 @@ public:
     bool next(frame& out);
     // Type on the wire of the last frame, also of the one that failed.
     std::uint64_t type() const { return type_; }
-    // What was wrong: FRAME_ENCODING_ERROR (unknown, truncated, impossible values), PROTOCOL_VIOLATION (not permitted at this level,
-    // type not in its shortest encoding, empty retire...).
+    // What was wrong: FRAME_ENCODING_ERROR (unknown, truncated, impossible values), PROTOCOL_VIOLATION (not permitted at this
+    // level, type not in its shortest encoding, empty retire...).
     const std::optional<connection_error>& error() const { return error_; }
     std::size_t offset() const { return in_.offset(); }  // bytes of the payload read so far
 

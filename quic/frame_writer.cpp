@@ -11,12 +11,15 @@ std::size_t capacity_with_length(std::size_t room) {
         const std::uint64_t largest = (std::uint64_t{1} << (8 * size - 2)) - 1;
         if (room <= size) return 0;
         // Where one more length byte would not win anything, the field stays short and full.
-        if (room - size <= largest || room - 2 * size <= largest) return static_cast<std::size_t>(std::min<std::uint64_t>(room - size, largest));
+        if (room - size <= largest || room - 2 * size <= largest)
+            return static_cast<std::size_t>(std::min<std::uint64_t>(room - size, largest));
     }
     return 0x3fffffff;
 }
 
-std::size_t stream_header(stream_id id, std::uint64_t offset) { return 1 + varint_size(id.value) + (offset ? varint_size(offset) : 0); }
+std::size_t stream_header(stream_id id, std::uint64_t offset) {
+    return 1 + varint_size(id.value) + (offset ? varint_size(offset) : 0);
+}
 
 }  // namespace
 

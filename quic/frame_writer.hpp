@@ -44,7 +44,8 @@ public:
     bool write(const handshake_done_frame&);
 
     // A STREAM or CRYPTO frame whose data the caller copies into the room that is returned (exactly `length` bytes), so that
-    // data is copied once. Empty data span and `written` unchanged if it does not fit; a STREAM frame may have length 0 (a lone FIN).
+    // data is copied once. Empty data span and `written` unchanged if it does not fit; a STREAM frame may have length 0 (a lone
+    // FIN).
     struct data_room {
         bool ok = false;
         std::span<std::uint8_t> data;

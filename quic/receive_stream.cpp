@@ -43,9 +43,15 @@ void receive_stream::stop(std::uint64_t code) {
     stopped_ = true;
     stop_code_ = code;
     switch (state_) {
-        case receive_state::receive: stop_due_ = true; break;
-        case receive_state::reset_received: state_ = receive_state::reset_read; break;
-        default: state_ = receive_state::data_read; break;  // all was sent already: nothing to ask for (RFC 9000 3.5)
+        case receive_state::receive:
+            stop_due_ = true;
+            break;
+        case receive_state::reset_received:
+            state_ = receive_state::reset_read;
+            break;
+        default:
+            state_ = receive_state::data_read;
+            break;  // all was sent already: nothing to ask for (RFC 9000 3.5)
     }
     buffer_.clear();
 }

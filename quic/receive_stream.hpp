@@ -44,7 +44,9 @@ public:
     void stop_lost() { stop_due_ = stopped_ && !is_over(); }
 
     // There are bytes, an end or a reset that the application has not been told of.
-    bool readable() const { return buffer_.readable() > 0 || state_ == receive_state::data_received || state_ == receive_state::reset_received; }
+    bool readable() const {
+        return buffer_.readable() > 0 || state_ == receive_state::data_received || state_ == receive_state::reset_received;
+    }
     std::span<const std::uint8_t> front() const { return buffer_.front(); }
     std::size_t available() const { return buffer_.readable(); }
     void consume(std::size_t n, byte_time_runs* times) { buffer_.consume(n, times); }

@@ -23,10 +23,17 @@ void received_packets::on_received(packet_number n, bool ack_eliciting, tandem::
     if (!before || n > *before) largest_at_ = now;
     if (n < report_from_) report_from_ = 0;  // a late one lies where the peer was told all: tell again
     switch (mark) {
-        case ecn::ect0: ++ecn_.ect0; break;
-        case ecn::ect1: ++ecn_.ect1; break;
-        case ecn::ce: ++ecn_.ce; break;
-        case ecn::not_ect: break;
+        case ecn::ect0:
+            ++ecn_.ect0;
+            break;
+        case ecn::ect1:
+            ++ecn_.ect1;
+            break;
+        case ecn::ce:
+            ++ecn_.ce;
+            break;
+        case ecn::not_ect:
+            break;
     }
     any_ecn_ = any_ecn_ || mark != ecn::not_ect;
     if (!ack_eliciting) return;
@@ -73,8 +80,6 @@ std::optional<ack_token> received_packets::write_ack(frame_writer& out, time_poi
     return ack_token{f.largest()};
 }
 
-void received_packets::acknowledged(ack_token t) {
-    report_from_ = std::max(report_from_, t.largest + 1);
-}
+void received_packets::acknowledged(ack_token t) { report_from_ = std::max(report_from_, t.largest + 1); }
 
 }  // namespace tandem::quic

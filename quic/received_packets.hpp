@@ -21,9 +21,11 @@ struct ack_token {
 
 class received_packets {
 public:
-    static constexpr std::size_t max_ranges = 256;     // ranges remembered; the oldest go first, and packets below are taken for duplicates
-    static constexpr std::size_t max_ack_ranges = 64;  // ranges in one ACK frame, the newest; 64 fit in a packet beside other frames
-    static constexpr int ack_threshold = 2;            // RFC 9000 13.2.2: ack-eliciting packets per ACK
+    static constexpr std::size_t max_ranges =
+        256;  // ranges remembered; the oldest go first, and packets below are taken for duplicates
+    static constexpr std::size_t max_ack_ranges =
+        64;                                  // ranges in one ACK frame, the newest; 64 fit in a packet beside other frames
+    static constexpr int ack_threshold = 2;  // RFC 9000 13.2.2: ack-eliciting packets per ACK
 
     // max_ack_delay: what we declared; zero for Initial and Handshake, whose packets are acknowledged at once (RFC 9000 13.2.1).
     explicit received_packets(duration max_ack_delay = duration::zero()) : max_ack_delay_(max_ack_delay) {}
@@ -44,7 +46,8 @@ public:
 
     // Writes an ACK frame (with as many ranges as fit and ECN counts if any mark was seen) and remembers that it went.
     std::optional<ack_token> write_ack(frame_writer& out, time_point now, std::uint64_t ack_delay_exponent);
-    // The peer knows: ranges up to the largest need not be reported again (RFC 9000 13.2.4). They are still remembered, for duplicates.
+    // The peer knows: ranges up to the largest need not be reported again (RFC 9000 13.2.4). They are still remembered, for
+    // duplicates.
     void acknowledged(ack_token);
 
     std::optional<packet_number> largest() const;
@@ -53,13 +56,13 @@ public:
 
 private:
     range_set received_;
-    packet_number floor_ = 0;              // numbers below count as received
-    packet_number report_from_ = 0;        // ranges that end at or below are known to the peer
-    std::optional<time_point> largest_at_; // when the largest arrived
+    packet_number floor_ = 0;               // numbers below count as received
+    packet_number report_from_ = 0;         // ranges that end at or below are known to the peer
+    std::optional<time_point> largest_at_;  // when the largest arrived
     ecn_counts ecn_;
     bool any_ecn_ = false;
     duration max_ack_delay_;
-    int unacknowledged_ = 0;               // ack-eliciting packets since the last ACK
+    int unacknowledged_ = 0;  // ack-eliciting packets since the last ACK
     bool immediate_ = false;
     std::optional<time_point> timer_;
 };

@@ -29,7 +29,8 @@ public:
     bool writable() const { return (state_ == send_state::ready || state_ == send_state::send) && !fin_written_; }
     std::size_t room(std::size_t max_unsent) const;
 
-    // RESET_STREAM is due; what is unsent never existed, what is sent is not sent again. No effect once all arrived or it was reset.
+    // RESET_STREAM is due; what is unsent never existed, what is sent is not sent again. No effect once all arrived or it was
+    // reset.
     void reset(std::uint64_t code);
     std::uint64_t reset_code() const { return reset_code_; }
 
@@ -41,7 +42,8 @@ public:
 
     // Writes one STREAM frame as large as fits, with new bytes worth at most connection_credit. Lost bytes go first.
     // new_bytes: what it cost of both credits. Nothing if nothing fits or nothing may go.
-    std::optional<stream_data_token> write_frame(stream_id id, frame_writer& out, std::uint64_t connection_credit, std::uint64_t& new_bytes);
+    std::optional<stream_data_token> write_frame(stream_id id, frame_writer& out, std::uint64_t connection_credit,
+                                                 std::uint64_t& new_bytes);
     bool write_reset(stream_id id, frame_writer& out);
     bool reset_due() const { return reset_due_; }
 

@@ -40,7 +40,7 @@ public:
 
     bool empty() const { return nonempty_ == 0; }
     bool contains(const stream& s) const;
-    void add(stream& s);     // at the end of its turn order; does nothing if it is in already
+    void add(stream& s);  // at the end of its turn order; does nothing if it is in already
     void erase(stream& s);
     // Lowest urgency first; in it the sequential streams by ID, then the incremental ones in turn. Null if there is none.
     stream* front() const;

@@ -46,8 +46,9 @@ struct streams_blocked_token {
     direction kind = direction::bidirectional;
 };
 
-using stream_token = std::variant<stream_data_token, reset_stream_token, stop_sending_token, max_data_token, max_stream_data_token,
-                                  max_streams_token, data_blocked_token, stream_data_blocked_token, streams_blocked_token>;
+using stream_token =
+    std::variant<stream_data_token, reset_stream_token, stop_sending_token, max_data_token, max_stream_data_token,
+                 max_streams_token, data_blocked_token, stream_data_blocked_token, streams_blocked_token>;
 static_assert(std::is_trivially_copyable_v<stream_token> && sizeof(stream_token) <= 32);
 
 // Tokens of one packet; most packets carry one or two.

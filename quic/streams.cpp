@@ -1,7 +1,6 @@
 #include <tandem/quic/streams.hpp>
 
 #include <algorithm>
-#include <cassert>
 
 namespace tandem::quic {
 
@@ -115,7 +114,7 @@ read_result streams::read(stream_id id, std::span<std::uint8_t> out, time_point 
 read_result streams::consume(stream_id id, std::size_t n, time_point now, wait_ledger* waits) {
     auto* s = find(id);
     if (!s || !s->in || s->in->stopped()) return {.unknown = true};
-    assert(n <= s->in->available());
+    n = std::min(n, s->in->available());
     times_.clear();
     s->in->consume(n, &times_);
     return after_read(*s, n, now, waits);
@@ -240,7 +239,8 @@ void streams::refresh(stream& s, time_point now) {
 }
 
 void streams::refresh_control(stream& s) {
-    const bool due = (s.out && (s.out->reset_due() || s.out->credit().blocked_due())) || (s.in && (s.in->stop_due() || s.in->credit_due()));
+    const bool due =
+        (s.out && (s.out->reset_due() || s.out->credit().blocked_due())) || (s.in && (s.in->stop_due() || s.in->credit_due()));
     if (due == control_.contains(s)) return;
     if (due) {
         control_.push_back(s);

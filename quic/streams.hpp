@@ -1,5 +1,5 @@
-// All streams of one connection (RFC 9000 2 to 4): the table, both state machines, flow control, priorities, and which frames to send next.
-// It knows no packets: QUIC puts its frames into packets and QMux into records.
+// All streams of one connection (RFC 9000 2 to 4): the table, both state machines, flow control, priorities, and which frames to
+// send next. It knows no packets: QUIC puts its frames into packets and QMux into records.
 #pragma once
 
 #include <array>
@@ -26,16 +26,16 @@
 namespace tandem::quic {
 
 struct streams_config {
-    perspective side = perspective::client;                   // ours
-    std::uint64_t initial_max_data = 1536 * 1024;             // bytes; raised to 1.5 of the largest stream window
+    perspective side = perspective::client;        // ours
+    std::uint64_t initial_max_data = 1536 * 1024;  // bytes; raised to 1.5 of the largest stream window
     std::uint64_t initial_max_stream_data_bidi_local = 1024 * 1024;
     std::uint64_t initial_max_stream_data_bidi_remote = 1024 * 1024;
     std::uint64_t initial_max_stream_data_uni = 1024 * 1024;
-    std::uint64_t max_connection_window = 24 * 1024 * 1024;   // bytes; auto-tuning stops here
+    std::uint64_t max_connection_window = 24 * 1024 * 1024;  // bytes; auto-tuning stops here
     std::uint64_t max_stream_window = 16 * 1024 * 1024;
-    std::uint64_t max_streams_bidi = 100;                     // that the peer may have open at one time
+    std::uint64_t max_streams_bidi = 100;  // that the peer may have open at one time
     std::uint64_t max_streams_uni = 100;
-    std::size_t send_buffer = 256 * 1024;                     // bytes of one stream that wait to be sent the first time
+    std::size_t send_buffer = 256 * 1024;  // bytes of one stream that wait to be sent the first time
 };
 
 enum class stream_event_kind : std::uint8_t {
@@ -50,8 +50,8 @@ enum class stream_event_kind : std::uint8_t {
 };
 struct stream_event {
     stream_event_kind kind{};
-    stream_id id;                               // none for streams_available
-    std::uint64_t code = 0;                     // reset, stop_sending
+    stream_id id;                                // none for streams_available
+    std::uint64_t code = 0;                      // reset, stop_sending
     direction which = direction::bidirectional;  // streams_available
 };
 
@@ -117,18 +117,18 @@ public:
     void reset(stream_id, std::uint64_t code, time_point now);
     // Abandons the peer's direction (STOP_SENDING). What came and comes is thrown away; no more events of reading.
     void stop_sending(stream_id, std::uint64_t code, time_point now);
-    // RFC 9218: urgency 0 (first) to 7; incremental streams of one urgency take turns packet by packet, others go by stream ID, before them.
-    // Default: urgency 3, incremental.
+    // RFC 9218: urgency 0 (first) to 7; incremental streams of one urgency take turns packet by packet, others go by stream ID,
+    // before them. Default: urgency 3, incremental.
     void set_priority(stream_id, std::uint8_t urgency, bool incremental);
 
     std::optional<stream_event> poll_event();
 
     bool contains(stream_id id) const { return table_.contains(id.value); }
     std::size_t open_streams() const { return table_.size(); }
-    std::uint64_t bytes_sent() const { return connection_send_.used(); }          // stream bytes, each counted once
-    std::uint64_t bytes_received() const { return received_total_; }              // credit used by the peer
-    // What all reads were charged with, and flow_control: bytes that could have been sent but for the peer's credit, times how long
-    // (charged when that changes).
+    std::uint64_t bytes_sent() const { return connection_send_.used(); }  // stream bytes, each counted once
+    std::uint64_t bytes_received() const { return received_total_; }      // credit used by the peer
+    // What all reads were charged with, and flow_control: bytes that could have been sent but for the peer's credit, times how
+    // long (charged when that changes).
     const wait_ledger& ledger() const { return ledger_; }
     const wait_ledger& send_waits() const { return send_waits_; }  // the flow_control part alone
     std::size_t readable(stream_id) const;
@@ -137,9 +137,9 @@ private:
     // Streams of one type (RFC 9000 2.1). Below `opened` and not in the table means closed.
     struct stream_type_state {
         std::uint64_t opened = 0;
-        std::uint64_t limit = 0;                 // cumulative: what we announced for the peer's streams, what it announced for ours
-        std::uint64_t closed = 0;                // peer's streams: over and removed
-        std::uint64_t window = 0;                // peer's streams: how many may be open at one time
+        std::uint64_t limit = 0;   // cumulative: what we announced for the peer's streams, what it announced for ours
+        std::uint64_t closed = 0;  // peer's streams: over and removed
+        std::uint64_t window = 0;  // peer's streams: how many may be open at one time
         std::optional<std::uint64_t> announced;  // our streams: the limit that STREAMS_BLOCKED named last
         bool frame_due = false;                  // MAX_STREAMS for the peer's, STREAMS_BLOCKED for ours
         bool want_event = false;                 // our streams: open() failed, tell when there is room
@@ -165,7 +165,8 @@ private:
     static void permit_more_streams(stream_type_state&);
     void close_if_over(stream&);  // may destroy it
 
-    std::optional<connection_error> check_arrival(const receive_stream&, std::uint64_t end, bool final, std::uint64_t frame_type) const;
+    std::optional<connection_error> check_arrival(const receive_stream&, std::uint64_t end, bool final,
+                                                  std::uint64_t frame_type) const;
     void give_back(stream&, std::uint64_t n, time_point now);
     read_result after_read(stream&, std::size_t n, time_point now, wait_ledger*);
     void tell_readable(stream&);
@@ -200,11 +201,11 @@ private:
     std::uint64_t received_total_ = 0;
     send_credit connection_send_;
 
-    stream_scheduler ready_;       // can send data now
-    stream_list credit_blocked_;   // could, but for the connection's credit
-    stream_list control_;          // have control frames to send
+    stream_scheduler ready_;      // can send data now
+    stream_list credit_blocked_;  // could, but for the connection's credit
+    stream_list control_;         // have control frames to send
     front_vector<stream_event> events_;
-    byte_time_runs times_;         // scratch of one read
+    byte_time_runs times_;  // scratch of one read
 
     wait_ledger ledger_;
     wait_ledger send_waits_;

@@ -18,8 +18,8 @@ constexpr bool is_any_of = (std::is_same_v<T, Others> || ...);
 std::optional<connection_error> streams::receive(const frame& f, time_point now) {
     return std::visit(
         [&]<class F>(const F& one) -> std::optional<connection_error> {
-            if constexpr (is_any_of<F, stream_frame, reset_stream_frame, stop_sending_frame, max_data_frame, max_stream_data_frame,
-                                    max_streams_frame, stream_data_blocked_frame>) {
+            if constexpr (is_any_of<F, stream_frame, reset_stream_frame, stop_sending_frame, max_data_frame,
+                                    max_stream_data_frame, max_streams_frame, stream_data_blocked_frame>) {
                 return receive(one, now);
             } else {
                 return std::nullopt;
@@ -33,12 +33,14 @@ streams::lookup streams::find_or_open(stream_id id, std::uint64_t frame_type) {
     auto& t = type(id);
     if (is_ours(id)) {
         // RFC 9000 19.8 and others: a locally initiated stream that has not yet been created.
-        if (id.index() >= t.opened) return {nullptr, violation(transport_error::stream_state_error, frame_type, "stream was never opened")};
+        if (id.index() >= t.opened)
+            return {nullptr, violation(transport_error::stream_state_error, frame_type, "stream was never opened")};
         return {find(id), std::nullopt};
     }
     if (id.index() < t.opened) return {find(id), std::nullopt};
     // RFC 9000 4.6
-    if (id.index() >= t.limit) return {nullptr, violation(transport_error::stream_limit_error, frame_type, "more streams than permitted")};
+    if (id.index() >= t.limit)
+        return {nullptr, violation(transport_error::stream_limit_error, frame_type, "more streams than permitted")};
     stream* last = nullptr;
     while (t.opened <= id.index()) {  // RFC 9000 2.1: all lower-numbered ones open too
         last = &create(stream_id::make(id.initiator(), id.kind(), t.opened++));
@@ -65,10 +67,12 @@ streams::lookup streams::find_sending(stream_id id, std::uint64_t frame_type) {
 }
 
 // Whether the stream and the connection have room for a frame that reaches to `end`.
-std::optional<connection_error> streams::check_arrival(const receive_stream& in, std::uint64_t end, bool final, std::uint64_t frame_type) const {
+std::optional<connection_error> streams::check_arrival(const receive_stream& in, std::uint64_t end, bool final,
+                                                       std::uint64_t frame_type) const {
     if (const auto wrong = in.check(end, final)) {
         return violation(*wrong, frame_type,
-                         *wrong == transport_error::final_size_error ? "final size changed or was exceeded" : "more data than the stream's limit");
+                         *wrong == transport_error::final_size_error ? "final size changed or was exceeded"
+                                                                     : "more data than the stream's limit");
     }
     if (in.increase(end) > connection_receive_.limit() - received_total_) {
         return violation(transport_error::flow_control_error, frame_type, "more data than the connection's limit");

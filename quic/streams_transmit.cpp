@@ -6,7 +6,8 @@
 namespace tandem::quic {
 
 bool streams::wants_to_send() const {
-    if (!ready_.empty() || !control_.empty() || connection_receive_.announcement_due() || connection_send_.blocked_due()) return true;
+    if (!ready_.empty() || !control_.empty() || connection_receive_.announcement_due() || connection_send_.blocked_due())
+        return true;
     for (const auto& t : types_) {
         if (t.frame_due) return true;
     }

@@ -34,13 +34,13 @@ constexpr std::uint64_t max_record_size = 0x0571c59429cd0845;  // QMux
 
 constexpr std::size_t record_size_slot = id::last + 1;  // bit of max_record_size among the duplicates
 
-// Unknown parameters are compared for duplicates up to this many, which is more than anybody sends; past it they are just ignored.
+// Unknown parameters are compared for duplicates up to this many, which is more than anybody sends; past it they are just
+// ignored.
 constexpr std::size_t max_unknown = 64;
 
 // draft-ietf-quic-qmux, Permitted and Forbidden Transport Parameters
 bool permitted_in_qmux(std::uint64_t parameter) {
-    return parameter == id::max_idle_timeout ||
-           (parameter >= id::initial_max_data && parameter <= id::initial_max_streams_uni);
+    return parameter == id::max_idle_timeout || (parameter >= id::initial_max_data && parameter <= id::initial_max_streams_uni);
 }
 
 // RFC 9000 18.2: a client must not send these.
@@ -51,7 +51,8 @@ bool server_only(std::uint64_t parameter) {
 
 class parser {
 public:
-    parser(perspective sender, parameter_profile profile, transport_parameters& out) : sender_(sender), profile_(profile), out_(out) {}
+    parser(perspective sender, parameter_profile profile, transport_parameters& out)
+        : sender_(sender), profile_(profile), out_(out) {}
 
     const char* parse(std::span<const std::uint8_t> in) {
         reader all(in);
@@ -76,9 +77,12 @@ private:
         if (seen_.test(slot)) return "duplicate transport parameter";
         seen_.set(slot);
         switch (parameter) {
-            case id::original_destination_connection_id: return identifier(value, out_.original_destination_connection_id);
-            case id::initial_source_connection_id: return identifier(value, out_.initial_source_connection_id);
-            case id::retry_source_connection_id: return identifier(value, out_.retry_source_connection_id);
+            case id::original_destination_connection_id:
+                return identifier(value, out_.original_destination_connection_id);
+            case id::initial_source_connection_id:
+                return identifier(value, out_.initial_source_connection_id);
+            case id::retry_source_connection_id:
+                return identifier(value, out_.retry_source_connection_id);
             case id::stateless_reset_token: {
                 stateless_reset_token token;
                 if (value.size() != token.size()) return "stateless_reset_token is not 16 bytes";
@@ -86,11 +90,13 @@ private:
                 out_.reset_token = token;
                 return nullptr;
             }
-            case id::preferred_address: return preferred(value);
+            case id::preferred_address:
+                return preferred(value);
             case id::disable_active_migration:
                 out_.disable_active_migration = true;
                 return value.empty() ? nullptr : "disable_active_migration has a value";
-            default: return number(parameter, value);
+            default:
+                return number(parameter, value);
         }
     }
 
@@ -130,15 +136,25 @@ private:
         const auto n = in.varint();
         if (!in.ok() || !in.empty()) return "transport parameter is not one variable-length integer";
         switch (parameter) {
-            case id::max_idle_timeout: out_.max_idle_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(n)); break;
+            case id::max_idle_timeout:
+                out_.max_idle_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(n));
+                break;
             case id::max_udp_payload_size:
                 if (n < 1200) return "max_udp_payload_size is below 1200";
                 out_.max_udp_payload_size = n;
                 break;
-            case id::initial_max_data: out_.initial_max_data = n; break;
-            case id::initial_max_stream_data_bidi_local: out_.initial_max_stream_data_bidi_local = n; break;
-            case id::initial_max_stream_data_bidi_remote: out_.initial_max_stream_data_bidi_remote = n; break;
-            case id::initial_max_stream_data_uni: out_.initial_max_stream_data_uni = n; break;
+            case id::initial_max_data:
+                out_.initial_max_data = n;
+                break;
+            case id::initial_max_stream_data_bidi_local:
+                out_.initial_max_stream_data_bidi_local = n;
+                break;
+            case id::initial_max_stream_data_bidi_remote:
+                out_.initial_max_stream_data_bidi_remote = n;
+                break;
+            case id::initial_max_stream_data_uni:
+                out_.initial_max_stream_data_uni = n;
+                break;
             case id::initial_max_streams_bidi:
             case id::initial_max_streams_uni:
                 if (n > max_stream_count) return "initial_max_streams is above 2^60";
@@ -210,7 +226,8 @@ void emit_quic_only(const transport_parameters& p, writer& out) {
     if (p.preferred) put_preferred(out, *p.preferred);
     put(out, id::max_udp_payload_size, p.max_udp_payload_size, defaults.max_udp_payload_size);
     put(out, id::ack_delay_exponent, p.ack_delay_exponent, defaults.ack_delay_exponent);
-    put(out, id::max_ack_delay, static_cast<std::uint64_t>(p.max_ack_delay.count()), static_cast<std::uint64_t>(defaults.max_ack_delay.count()));
+    put(out, id::max_ack_delay, static_cast<std::uint64_t>(p.max_ack_delay.count()),
+        static_cast<std::uint64_t>(defaults.max_ack_delay.count()));
     if (p.disable_active_migration) put(out, id::disable_active_migration, std::span<const std::uint8_t>{});
     put(out, id::active_connection_id_limit, p.active_connection_id_limit, defaults.active_connection_id_limit);
 }
@@ -220,7 +237,8 @@ constexpr std::size_t max_emitted = 512;
 
 }  // namespace
 
-std::optional<connection_error> parse(std::span<const std::uint8_t> in, perspective sender, parameter_profile profile, transport_parameters& out) {
+std::optional<connection_error> parse(std::span<const std::uint8_t> in, perspective sender, parameter_profile profile,
+                                      transport_parameters& out) {
     if (const char* wrong = parser(sender, profile, out).parse(in)) {
         return connection_error::transport(transport_error::transport_parameter_error, 0, wrong);
     }

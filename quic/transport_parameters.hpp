@@ -33,29 +33,31 @@ constexpr std::uint64_t default_max_record_size = 16382;  // QMux: fits a full T
 struct transport_parameters {
     std::optional<connection_id> original_destination_connection_id;  // server only
     std::optional<connection_id> initial_source_connection_id;
-    std::optional<connection_id> retry_source_connection_id;          // server only
-    std::optional<stateless_reset_token> reset_token;                 // server only
-    std::optional<preferred_address> preferred;                       // server only
-    std::chrono::milliseconds max_idle_timeout{0};                    // 0: none
-    std::uint64_t max_udp_payload_size = 65527;                       // bytes, at least 1200
+    std::optional<connection_id> retry_source_connection_id;  // server only
+    std::optional<stateless_reset_token> reset_token;         // server only
+    std::optional<preferred_address> preferred;               // server only
+    std::chrono::milliseconds max_idle_timeout{0};            // 0: none
+    std::uint64_t max_udp_payload_size = 65527;               // bytes, at least 1200
     std::uint64_t initial_max_data = 0;
-    std::uint64_t initial_max_stream_data_bidi_local = 0;             // on streams that the declaring endpoint opens
-    std::uint64_t initial_max_stream_data_bidi_remote = 0;            // on streams that its peer opens
+    std::uint64_t initial_max_stream_data_bidi_local = 0;   // on streams that the declaring endpoint opens
+    std::uint64_t initial_max_stream_data_bidi_remote = 0;  // on streams that its peer opens
     std::uint64_t initial_max_stream_data_uni = 0;
-    std::uint64_t initial_max_streams_bidi = 0;                       // at most 2^60
+    std::uint64_t initial_max_streams_bidi = 0;  // at most 2^60
     std::uint64_t initial_max_streams_uni = 0;
-    std::uint64_t ack_delay_exponent = 3;                             // at most 20
-    std::chrono::milliseconds max_ack_delay{25};                      // below 2^14
+    std::uint64_t ack_delay_exponent = 3;         // at most 20
+    std::chrono::milliseconds max_ack_delay{25};  // below 2^14
     bool disable_active_migration = false;
-    std::uint64_t active_connection_id_limit = 2;                     // at least 2
-    std::uint64_t max_record_size = default_max_record_size;          // QMux only; at least the default
+    std::uint64_t active_connection_id_limit = 2;             // at least 2
+    std::uint64_t max_record_size = default_max_record_size;  // QMux only; at least the default
 
     friend bool operator==(const transport_parameters&, const transport_parameters&) = default;
 };
 
-// Parses what `sender` declared into `out` (which should be fresh). TRANSPORT_PARAMETER_ERROR for malformed, duplicate, invalid or
-// forbidden ones; unknown ones are ignored. Whether the connection IDs are the right ones (RFC 9000 7.3) is the connection's business.
-std::optional<connection_error> parse(std::span<const std::uint8_t> in, perspective sender, parameter_profile profile, transport_parameters& out);
+// Parses what `sender` declared into `out` (which should be fresh). TRANSPORT_PARAMETER_ERROR for malformed, duplicate, invalid
+// or forbidden ones; unknown ones are ignored. Whether the connection IDs are the right ones (RFC 9000 7.3) is the connection's
+// business.
+std::optional<connection_error> parse(std::span<const std::uint8_t> in, perspective sender, parameter_profile profile,
+                                      transport_parameters& out);
 
 // Emits every parameter that differs from its default. Only those that the profile permits are written.
 void emit(const transport_parameters&, parameter_profile profile, writer& out);

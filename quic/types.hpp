@@ -16,7 +16,9 @@ namespace tandem::quic {
 
 // Which end of the connection we (or whoever is spoken of) are.
 enum class perspective : std::uint8_t { client, server };
-constexpr perspective peer_of(perspective side) { return side == perspective::client ? perspective::server : perspective::client; }
+constexpr perspective peer_of(perspective side) {
+    return side == perspective::client ? perspective::server : perspective::client;
+}
 
 // RFC 9000 15. Values on the wire; any 32-bit number may appear.
 enum class version : std::uint32_t { negotiation = 0, v1 = 1, v2 = 0x6b3343cf };
@@ -30,9 +32,12 @@ constexpr std::size_t packet_space_count = 3;
 
 constexpr packet_space_id space_of(encryption_level level) {
     switch (level) {
-        case encryption_level::initial: return packet_space_id::initial;
-        case encryption_level::handshake: return packet_space_id::handshake;
-        default: return packet_space_id::application;
+        case encryption_level::initial:
+            return packet_space_id::initial;
+        case encryption_level::handshake:
+            return packet_space_id::handshake;
+        default:
+            return packet_space_id::application;
     }
 }
 
@@ -49,7 +54,8 @@ struct stream_id {
     constexpr explicit stream_id(std::uint64_t v) : value(v) {}
     // The index-th stream (from 0) that `initiator` opens of this kind.
     static constexpr stream_id make(perspective initiator, direction kind, std::uint64_t index) {
-        return stream_id{index << 2 | (kind == direction::unidirectional ? 2U : 0U) | (initiator == perspective::server ? 1U : 0U)};
+        return stream_id{index << 2 | (kind == direction::unidirectional ? 2U : 0U) |
+                         (initiator == perspective::server ? 1U : 0U)};
     }
 
     constexpr perspective initiator() const { return value & 1 ? perspective::server : perspective::client; }
@@ -65,7 +71,8 @@ public:
 
     constexpr connection_id() = default;
     // At most max_size bytes; the rest of a longer span is ignored (parsers refuse it before).
-    explicit connection_id(std::span<const std::uint8_t> bytes) : size_(static_cast<std::uint8_t>(std::min(bytes.size(), max_size))) {
+    explicit connection_id(std::span<const std::uint8_t> bytes)
+        : size_(static_cast<std::uint8_t>(std::min(bytes.size(), max_size))) {
         std::copy_n(bytes.begin(), size_, bytes_.begin());
     }
 

@@ -68,10 +68,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto packet = datagram.first(h.size);
         octets again;
         switch (h.type) {
-            case packet_type::one_rtt: again = rewrite_short(h, packet); break;
-            case packet_type::version_negotiation: again = rewrite_negotiation(h, packet); break;
-            case packet_type::retry: again.assign(packet.begin(), packet.end()); break;  // needs the Initial it answers
-            default: again = rewrite_long(h, packet); break;
+            case packet_type::one_rtt:
+                again = rewrite_short(h, packet);
+                break;
+            case packet_type::version_negotiation:
+                again = rewrite_negotiation(h, packet);
+                break;
+            case packet_type::retry:
+                again.assign(packet.begin(), packet.end());
+                break;  // needs the Initial it answers
+            default:
+                again = rewrite_long(h, packet);
+                break;
         }
         const auto same = parse_packet(again, id_size);
         FUZZ_CHECK(same);

@@ -80,7 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         rest = rest.subspan(now_read.size());
         now += std::chrono::milliseconds(3);
         // The last byte came first.
-        std::vector<tls::record_times> times{{now_read.size() - 1, now, now, now}, {1, now - std::chrono::milliseconds(2), now, now}};
+        std::vector<tls::record_times> times{{now_read.size() - 1, now, now, now},
+                                             {1, now - std::chrono::milliseconds(2), now, now}};
         if (now_read.size() == 1) times.erase(times.begin());
         server.receive(now_read, times, now);
         act(server, now);

@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_CHECK(write_packet(p, out) == out.size());
     packet again;
     FUZZ_CHECK(parse_packet(out, again) == drop_reason::none);  // now with both checksums
-    FUZZ_CHECK(again.source == p.source && again.destination == p.destination && again.hop_limit == p.hop_limit && again.mark == p.mark);
+    FUZZ_CHECK(again.source == p.source && again.destination == p.destination && again.hop_limit == p.hop_limit &&
+               again.mark == p.mark);
     check_same(p.tcp, again.tcp);
     return 0;
 }

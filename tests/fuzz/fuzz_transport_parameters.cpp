@@ -1,4 +1,5 @@
-// Transport parameters: whatever is accepted is emitted so that it parses to the same. The first byte chooses sender and protocol.
+// Transport parameters: whatever is accepted is emitted so that it parses to the same. The first byte chooses sender and
+// protocol.
 #include <cstdint>
 #include <span>
 

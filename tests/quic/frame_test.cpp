@@ -58,7 +58,8 @@ TEST(frame, padding_is_told_together) {
 }
 
 TEST(frame, literal_encodings) {
-    EXPECT_EQ(round_trip<reset_stream_frame>({0x04, 0x08, 0x41, 0x0c, 0x52, 0x34}), (reset_stream_frame{stream_id{8}, 0x10c, 0x1234}));
+    EXPECT_EQ(round_trip<reset_stream_frame>({0x04, 0x08, 0x41, 0x0c, 0x52, 0x34}),
+              (reset_stream_frame{stream_id{8}, 0x10c, 0x1234}));
     EXPECT_EQ(round_trip<stop_sending_frame>({0x05, 0x08, 0x07}), (stop_sending_frame{stream_id{8}, 7}));
     EXPECT_EQ(round_trip<max_data_frame>({0x10, 0x80, 0x01, 0x00, 0x00}).maximum, 65536U);
     EXPECT_EQ(round_trip<max_stream_data_frame>({0x11, 0x04, 0x44, 0x00}), (max_stream_data_frame{stream_id{4}, 1024}));
@@ -69,8 +70,10 @@ TEST(frame, literal_encodings) {
     EXPECT_EQ(round_trip<streams_blocked_frame>({0x16, 0x03}), (streams_blocked_frame{direction::bidirectional, 3}));
     EXPECT_EQ(round_trip<streams_blocked_frame>({0x17, 0x03}), (streams_blocked_frame{direction::unidirectional, 3}));
     EXPECT_EQ(round_trip<retire_connection_id_frame>({0x19, 0x02}).sequence, 2U);
-    EXPECT_EQ(round_trip<path_challenge_frame>({0x1a, 1, 2, 3, 4, 5, 6, 7, 8}).data, (std::array<std::uint8_t, 8>{1, 2, 3, 4, 5, 6, 7, 8}));
-    EXPECT_EQ(round_trip<path_response_frame>({0x1b, 8, 7, 6, 5, 4, 3, 2, 1}).data, (std::array<std::uint8_t, 8>{8, 7, 6, 5, 4, 3, 2, 1}));
+    EXPECT_EQ(round_trip<path_challenge_frame>({0x1a, 1, 2, 3, 4, 5, 6, 7, 8}).data,
+              (std::array<std::uint8_t, 8>{1, 2, 3, 4, 5, 6, 7, 8}));
+    EXPECT_EQ(round_trip<path_response_frame>({0x1b, 8, 7, 6, 5, 4, 3, 2, 1}).data,
+              (std::array<std::uint8_t, 8>{8, 7, 6, 5, 4, 3, 2, 1}));
     round_trip<handshake_done_frame>({0x1e});
     round_trip<ping_frame>({0x01});
     EXPECT_EQ(round_trip<new_token_frame>({0x07, 0x02, 0xaa, 0xbb}).token.size(), 2U);
@@ -139,10 +142,10 @@ TEST(frame, ack_ranges_are_half_open_and_descend) {
 
 // RFC 9000 19.3.1: computed packet numbers must not be negative.
 TEST(frame, ack_below_zero_is_refused) {
-    for (const auto& wire : {octets{0x02, 0x05, 0x00, 0x00, 0x06},                    // first range 6 below 5
-                             octets{0x02, 0x05, 0x00, 0x01, 0x04, 0x00, 0x00},        // smallest 1, gap 0 leads to -1
-                             octets{0x02, 0x05, 0x00, 0x01, 0x00, 0x04, 0x00},        // gap too large
-                             octets{0x02, 0x05, 0x00, 0x01, 0x00, 0x00, 0x04}}) {     // second range too long
+    for (const auto& wire : {octets{0x02, 0x05, 0x00, 0x00, 0x06},                 // first range 6 below 5
+                             octets{0x02, 0x05, 0x00, 0x01, 0x04, 0x00, 0x00},     // smallest 1, gap 0 leads to -1
+                             octets{0x02, 0x05, 0x00, 0x01, 0x00, 0x04, 0x00},     // gap too large
+                             octets{0x02, 0x05, 0x00, 0x01, 0x00, 0x00, 0x04}}) {  // second range too long
         const auto p = read_all(wire);
         ASSERT_TRUE(p.error);
         EXPECT_EQ(code_of(p), transport_error::frame_encoding_error);
@@ -161,7 +164,8 @@ TEST(frame, ack_with_more_ranges_than_we_use_is_bounded) {
     EXPECT_EQ(ack.ranges.size(), max_ack_ranges);
     EXPECT_EQ(ack.ranges.front(), (range{8192, 8193}));
     // A count that lies costs no more than the packet is long.
-    EXPECT_EQ(code_of(read_all({0x02, 0x05, 0x00, 0xc0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00})), transport_error::frame_encoding_error);
+    EXPECT_EQ(code_of(read_all({0x02, 0x05, 0x00, 0xc0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00})),
+              transport_error::frame_encoding_error);
 }
 
 TEST(frame, every_truncation_is_a_frame_encoding_error) {
@@ -249,14 +253,16 @@ TEST(frame, permitted_where_table_3_says) {
         std::uint64_t type;
         std::string_view where;  // I, H, 0, 1
     };
-    const std::vector<row> table{{0x00, "IH01"}, {0x01, "IH01"}, {0x02, "IH1"}, {0x03, "IH1"}, {0x04, "01"}, {0x05, "01"},   {0x06, "IH1"},
-                                 {0x07, "1"},    {0x08, "01"},   {0x0f, "01"},  {0x10, "01"},  {0x11, "01"}, {0x12, "01"},   {0x13, "01"},
-                                 {0x14, "01"},   {0x15, "01"},   {0x16, "01"},  {0x17, "01"},  {0x18, "01"}, {0x19, "1"},    {0x1a, "01"},
-                                 {0x1b, "1"},    {0x1c, "IH01"}, {0x1d, "01"},  {0x1e, "1"},   {0x1f, ""},   {0x4000, ""}};
+    const std::vector<row> table{{0x00, "IH01"}, {0x01, "IH01"}, {0x02, "IH1"}, {0x03, "IH1"}, {0x04, "01"},   {0x05, "01"},
+                                 {0x06, "IH1"},  {0x07, "1"},    {0x08, "01"},  {0x0f, "01"},  {0x10, "01"},   {0x11, "01"},
+                                 {0x12, "01"},   {0x13, "01"},   {0x14, "01"},  {0x15, "01"},  {0x16, "01"},   {0x17, "01"},
+                                 {0x18, "01"},   {0x19, "1"},    {0x1a, "01"},  {0x1b, "1"},   {0x1c, "IH01"}, {0x1d, "01"},
+                                 {0x1e, "1"},    {0x1f, ""},     {0x4000, ""}};
     const std::string_view letters = "I0H1";  // in the order of encryption_level
     for (const auto& [type, where] : table) {
         for (std::size_t level = 0; level < letters.size(); ++level) {
-            EXPECT_EQ(frame_permitted(type, static_cast<encryption_level>(level)), where.find(letters[level]) != std::string_view::npos)
+            EXPECT_EQ(frame_permitted(type, static_cast<encryption_level>(level)),
+                      where.find(letters[level]) != std::string_view::npos)
                 << type << " " << letters[level];
         }
     }
@@ -355,7 +361,8 @@ TEST(error, names) {
     EXPECT_EQ(transport_error_name(0x128), "CRYPTO_ERROR 0x128 (handshake_failure)");
     EXPECT_EQ(transport_error_name(0x101), "CRYPTO_ERROR 0x101");
     EXPECT_EQ(transport_error_name(0x999), "0x999");
-    EXPECT_EQ(to_string(connection_error::transport(transport_error::final_size_error, 8, "why")), "FINAL_SIZE_ERROR in frame 0x8: why");
+    EXPECT_EQ(to_string(connection_error::transport(transport_error::final_size_error, 8, "why")),
+              "FINAL_SIZE_ERROR in frame 0x8: why");
     EXPECT_EQ(to_string(connection_error{0x100, 0, "", true}), "application error 0x100");
     EXPECT_EQ(crypto_error_code(42), 0x12aU);
 }

@@ -205,19 +205,23 @@ TEST(flow_control, blocked_bytes_are_charged_for_the_time_they_wait) {
     pair_of_streams p(config_of(perspective::client), small(perspective::server));
     const auto id = p.client.open(uni).value();
     p.client.write(id, bytes(5000), false, p.now);
-    while (p.take(p.client)) {}  // 1000 wait for the stream's credit
+    while (p.take(p.client)) {
+    }  // 1000 wait for the stream's credit
     p.now = at(30ms);
     ASSERT_FALSE(p.client.receive(max_stream_data_frame{id, 4600}, p.now));
-    while (p.take(p.client)) {}  // 400 wait
+    while (p.take(p.client)) {
+    }  // 400 wait
     p.now = at(40ms);
     ASSERT_FALSE(p.client.receive(max_stream_data_frame{id, 9000}, p.now));
     const wait_sum ms = 1'000'000;
     EXPECT_EQ(p.client.ledger().byte_nanoseconds(wait_cause::flow_control), (1000 * 30 + 400 * 10) * ms);
     EXPECT_EQ(p.client.ledger().total(), p.client.ledger().sum());
-    while (p.take(p.client)) {}
+    while (p.take(p.client)) {
+    }
     p.now = at(1s);
     p.client.write(id, bytes(1), false, p.now);
-    while (p.take(p.client)) {}
+    while (p.take(p.client)) {
+    }
     EXPECT_EQ(p.client.ledger().byte_nanoseconds(wait_cause::flow_control), (1000 * 30 + 400 * 10) * ms);
 }
 

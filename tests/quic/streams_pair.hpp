@@ -90,7 +90,8 @@ struct pair_of_streams {
     }
     // Both ways until both are quiet.
     void settle() {
-        while (flush(client, server) + flush(server, client) > 0) {}
+        while (flush(client, server) + flush(server, client) > 0) {
+        }
     }
 
     time_point now{};
@@ -106,7 +107,9 @@ inline std::string text(streams& s, stream_id id, time_point now) {
     return out;
 }
 
-inline std::span<const std::uint8_t> as_bytes(std::string_view s) { return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()}; }
+inline std::span<const std::uint8_t> as_bytes(std::string_view s) {
+    return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
+}
 
 inline std::vector<stream_event> events(streams& s) {
     std::vector<stream_event> all;

@@ -254,8 +254,10 @@ TEST(streams_allocation, steady_transfer_allocates_nothing_per_packet) {
     const auto round = [&] {
         ASSERT_EQ(p.client.write(id, data, false, p.now), data.size());
         move(p.client, p.server);
-        while (p.server.poll_event()) {}
-        while (p.server.read(id, in, p.now).n > 0) {}
+        while (p.server.poll_event()) {
+        }
+        while (p.server.read(id, in, p.now).n > 0) {
+        }
         move(p.server, p.client);
         p.now += 1ms;
     };

@@ -14,7 +14,8 @@ namespace {
 using octets = std::vector<std::uint8_t>;
 using std::chrono::milliseconds;
 
-std::optional<connection_error> check(const octets& wire, perspective from = perspective::server, parameter_profile profile = parameter_profile::quic) {
+std::optional<connection_error> check(const octets& wire, perspective from = perspective::server,
+                                      parameter_profile profile = parameter_profile::quic) {
     transport_parameters p;
     return parse(wire, from, profile, p);
 }
@@ -92,21 +93,21 @@ TEST(transport_parameters, emit_and_parse_everything) {
 }
 
 TEST(transport_parameters, invalid_values) {
-    refused({0x03, 0x02, 0x44, 0xaf});                                         // max_udp_payload_size 1199
-    EXPECT_FALSE(check({0x03, 0x02, 0x44, 0xb0}));                             // 1200
-    refused({0x0a, 0x01, 21});                                                 // ack_delay_exponent
+    refused({0x03, 0x02, 0x44, 0xaf});              // max_udp_payload_size 1199
+    EXPECT_FALSE(check({0x03, 0x02, 0x44, 0xb0}));  // 1200
+    refused({0x0a, 0x01, 21});                      // ack_delay_exponent
     EXPECT_FALSE(check({0x0a, 0x01, 20}));
-    refused({0x0b, 0x04, 0x80, 0x00, 0x40, 0x00});                             // max_ack_delay 2^14
-    EXPECT_FALSE(check({0x0b, 0x02, 0x7f, 0xff}));                             // 2^14-1
-    refused({0x0e, 0x01, 1});                                                  // active_connection_id_limit
-    refused({0x08, 0x08, 0xd0, 0, 0, 0, 0, 0, 0, 1});                          // more than 2^60 streams
+    refused({0x0b, 0x04, 0x80, 0x00, 0x40, 0x00});     // max_ack_delay 2^14
+    EXPECT_FALSE(check({0x0b, 0x02, 0x7f, 0xff}));     // 2^14-1
+    refused({0x0e, 0x01, 1});                          // active_connection_id_limit
+    refused({0x08, 0x08, 0xd0, 0, 0, 0, 0, 0, 0, 1});  // more than 2^60 streams
     refused({0x09, 0x08, 0xd0, 0, 0, 0, 0, 0, 0, 1});
     EXPECT_FALSE(check({0x09, 0x08, 0xd0, 0, 0, 0, 0, 0, 0, 0}));
-    refused({0x0c, 0x01, 0x01});                                               // a flag with a value
-    refused({0x02, 0x0f, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14});   // token of 15 bytes
-    refused({0x04, 0x02, 0x01, 0x01});                                         // bytes behind the integer
-    refused({0x04, 0x00});                                                     // no integer
-    refused({0x04, 0x01, 0x40});                                               // half an integer
+    refused({0x0c, 0x01, 0x01});                                              // a flag with a value
+    refused({0x02, 0x0f, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14});  // token of 15 bytes
+    refused({0x04, 0x02, 0x01, 0x01});                                        // bytes behind the integer
+    refused({0x04, 0x00});                                                    // no integer
+    refused({0x04, 0x01, 0x40});                                              // half an integer
     octets long_id{0x0f, 21};
     long_id.resize(23);
     refused(long_id);
