@@ -1,5 +1,5 @@
-// How many ACKs a connection sends in answer to segments that may be forged (RFC 5961 7). Per connection and random, since a limit
-// that all connections share, or that is known, tells an attacker whether its guesses hit (CVE-2016-5696).
+// How many ACKs a connection sends in answer to segments that may be forged (RFC 5961 7). Per connection and random, since a
+// limit that all connections share, or that is known, tells an attacker whether its guesses hit (CVE-2016-5696).
 #pragma once
 
 #include <tandem/bytes/random.hpp>

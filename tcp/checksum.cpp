@@ -30,12 +30,18 @@ void checksum::add(std::span<const std::uint8_t> bytes) {
     sum_ += (low & 0xffffffff) + (low >> 32) + (high & 0xffffffff) + (high >> 32);
 }
 
-void checksum::add_pseudo_header(const ip_address& source, const ip_address& destination, std::uint8_t protocol, std::size_t length) {
+void checksum::add_pseudo_header(const ip_address& source, const ip_address& destination, std::uint8_t protocol,
+                                 std::size_t length) {
     add({source.bytes.data(), source.size()});
     add({destination.bytes.data(), destination.size()});
-    const std::array<std::uint8_t, 8> tail{
-        static_cast<std::uint8_t>(length >> 24), static_cast<std::uint8_t>(length >> 16), static_cast<std::uint8_t>(length >> 8),
-        static_cast<std::uint8_t>(length), 0, 0, 0, protocol};
+    const std::array<std::uint8_t, 8> tail{static_cast<std::uint8_t>(length >> 24),
+                                           static_cast<std::uint8_t>(length >> 16),
+                                           static_cast<std::uint8_t>(length >> 8),
+                                           static_cast<std::uint8_t>(length),
+                                           0,
+                                           0,
+                                           0,
+                                           protocol};
     add(tail);
 }
 

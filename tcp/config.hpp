@@ -11,15 +11,18 @@
 
 namespace tandem::tcp {
 
-struct keepalive_config {                              // RFC 9293 3.8.4
-    duration idle = std::chrono::hours(2);             // silence before the first probe
-    duration interval = std::chrono::seconds(75);      // between probes
-    unsigned probes = 9;                               // unanswered probes before the connection times out
+struct keepalive_config {                          // RFC 9293 3.8.4
+    duration idle = std::chrono::hours(2);         // silence before the first probe
+    duration interval = std::chrono::seconds(75);  // between probes
+    unsigned probes = 9;                           // unanswered probes before the connection times out
 };
 
 struct config {
     // Bytes of the largest IP packet sent, and what the announced MSS is made of (RFC 9293 3.7.1). At least min_mtu.
     std::uint16_t mtu = 1500;
+
+    std::uint8_t hop_limit = 64;  // of packets sent (RFC 9293 MUST-49)
+    std::uint8_t dscp = 0;        // Differentiated Services codepoint, 0 to 63 (RFC 9293 MUST-48)
 
     // max_datagram_size is set by the connection: the UDP payload that a QUIC datagram of the same wire size would have.
     recovery::controller_config controller;
@@ -32,21 +35,21 @@ struct config {
     std::size_t receive_window = 256 * 1024;           // bytes; the first window (64 KiB at most until the peer scales)
     std::size_t max_receive_window = 8 * 1024 * 1024;  // bytes; where auto-tuning stops, and what the window scale is made for
 
-    bool timestamps = true;                            // RFC 7323
-    bool sack = true;                                  // RFC 2018, RFC 2883
-    bool window_scale = true;                          // RFC 7323 2
+    bool timestamps = true;    // RFC 7323
+    bool sack = true;          // RFC 2018, RFC 2883
+    bool window_scale = true;  // RFC 7323 2
 
-    bool nagle = true;                                 // RFC 9293 3.7.4 (Minshall's variant); false: TCP_NODELAY
+    bool nagle = true;                                   // RFC 9293 3.7.4 (Minshall's variant); false: TCP_NODELAY
     duration ack_delay = std::chrono::milliseconds(25);  // longest delay of an acknowledgment; QUIC's default max_ack_delay
     duration min_rto = std::chrono::milliseconds(200);
-    duration max_rto = std::chrono::seconds(60);       // RFC 6298 2.5: at least 60 s
+    duration max_rto = std::chrono::seconds(60);  // RFC 6298 2.5: at least 60 s
     // How long data, a SYN or a FIN may go unacknowledged (R2 of RFC 9293 3.8.3; RFC 5482). A peer that answers zero-window
     // probes is alive for as long as it answers.
     duration user_timeout = std::chrono::seconds(180);
     duration handshake_timeout = std::chrono::seconds(180);
-    duration time_wait = std::chrono::seconds(60);     // 2 MSL (RFC 9293 3.4.2 says MSL = 2 min and lets one choose)
+    duration time_wait = std::chrono::seconds(60);           // 2 MSL (RFC 9293 3.4.2 says MSL = 2 min and lets one choose)
     duration fin_wait_2_timeout = std::chrono::seconds(60);  // only after endpoint::release: nobody waits for the peer's data
-    std::optional<keepalive_config> keepalive;         // off by default (RFC 9293 MUST-25)
+    std::optional<keepalive_config> keepalive;               // off by default (RFC 9293 MUST-25)
 };
 
 struct listen_config {
@@ -58,13 +61,14 @@ struct listen_config {
 struct endpoint_config {
     std::uint16_t first_ephemeral_port = 49152;  // RFC 6335 6
     std::uint16_t last_ephemeral_port = 65535;
-    std::size_t max_connections = 65536;         // in any state; a SYN beyond it is dropped
-    unsigned resets_per_second = 200;            // RSTs in answer to segments of no connection; the rest is ignored
+    std::size_t max_connections = 65536;  // in any state; a SYN beyond it is dropped
+    unsigned resets_per_second = 200;     // RSTs in answer to segments of no connection; the rest is ignored
 };
 
-// Floors that defend against a peer (or a forged ICMP message) that asks for tiny segments to burn our CPU and memory: CVE-2019-11479.
-constexpr std::uint16_t min_peer_mss = 216;      // the smallest segment we can be made to send, headers not counted
-constexpr std::uint16_t min_mtu_v4 = 552;        // path MTUs below it are not believed
-constexpr std::uint16_t min_mtu_v6 = 1280;       // RFC 8200 5
+// Floors that defend against a peer (or a forged ICMP message) that asks for tiny segments to burn our CPU and memory:
+// CVE-2019-11479.
+constexpr std::uint16_t min_peer_mss = 216;  // the smallest segment we can be made to send, headers not counted
+constexpr std::uint16_t min_mtu_v4 = 552;    // path MTUs below it are not believed
+constexpr std::uint16_t min_mtu_v6 = 1280;   // RFC 8200 5
 
 }  // namespace tandem::tcp

@@ -35,34 +35,43 @@
 namespace tandem::tcp {
 
 enum class state : std::uint8_t {  // RFC 9293 3.3.2; LISTEN belongs to the endpoint
-    closed, syn_sent, syn_received, established, fin_wait_1, fin_wait_2, close_wait, closing, last_ack, time_wait
+    closed,
+    syn_sent,
+    syn_received,
+    established,
+    fin_wait_1,
+    fin_wait_2,
+    close_wait,
+    closing,
+    last_ack,
+    time_wait
 };
 std::string_view to_string(state s);
 
 struct statistics {
-    std::uint64_t segments_sent = 0;            // all, with pure ACKs
+    std::uint64_t segments_sent = 0;  // all, with pure ACKs
     std::uint64_t segments_received = 0;
-    std::uint64_t bytes_sent = 0;               // payload, with retransmissions
-    std::uint64_t bytes_received = 0;           // payload, with duplicates
-    std::uint64_t retransmissions = 0;          // segments
-    std::uint64_t losses = 0;                   // transmissions declared lost
-    std::uint64_t spurious_losses = 0;          // of these, arrived after all
-    std::uint64_t timeouts = 0;                 // RTO
-    std::uint64_t spurious_timeouts = 0;        // undone (Eifel)
+    std::uint64_t bytes_sent = 0;         // payload, with retransmissions
+    std::uint64_t bytes_received = 0;     // payload, with duplicates
+    std::uint64_t retransmissions = 0;    // segments
+    std::uint64_t losses = 0;             // transmissions declared lost
+    std::uint64_t spurious_losses = 0;    // of these, arrived after all
+    std::uint64_t timeouts = 0;           // RTO
+    std::uint64_t spurious_timeouts = 0;  // undone (Eifel)
     std::uint64_t tail_loss_probes = 0;
     std::uint64_t window_probes = 0;
     std::uint64_t keepalives = 0;
     std::uint64_t duplicate_acks_received = 0;
     std::uint64_t dsacks_received = 0;
     std::uint64_t dsacks_sent = 0;
-    std::uint64_t acks_sent = 0;                // segments without payload, SYN, FIN, RST
-    std::uint64_t challenge_acks_sent = 0;      // RFC 5961
+    std::uint64_t acks_sent = 0;            // segments without payload, SYN, FIN, RST
+    std::uint64_t challenge_acks_sent = 0;  // RFC 5961
     std::uint64_t challenge_acks_suppressed = 0;
-    std::uint64_t paws_rejected = 0;            // RFC 7323 5
+    std::uint64_t paws_rejected = 0;  // RFC 7323 5
     std::uint64_t out_of_window = 0;
-    std::uint64_t gap_limit_drops = 0;          // segments refused because there were too many holes already
-    duration peer_window_limited{};             // time with data to send, room in the congestion window and none in the peer's
-    wait_sum peer_window_wait = 0;              // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
+    std::uint64_t gap_limit_drops = 0;  // segments refused because there were too many holes already
+    duration peer_window_limited{};     // time with data to send, room in the congestion window and none in the peer's
+    wait_sum peer_window_wait = 0;      // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
 };
 
 // Where a connection leaves word that it wants its owner's attention: it may have packets, an event or another timeout.
@@ -77,9 +86,9 @@ protected:
 
 // What its endpoint decides for a connection: everything that needs a secret or randomness.
 struct connection_seed {
-    std::uint32_t initial_sequence = 0;   // RFC 6528
-    std::uint32_t timestamp_offset = 0;   // per connection, so that timestamps tell neither the uptime nor other connections'
-    std::uint64_t random = 0;             // seeds what else wants chance (challenge-ACK budget)
+    std::uint32_t initial_sequence = 0;  // RFC 6528
+    std::uint32_t timestamp_offset = 0;  // per connection, so that timestamps tell neither the uptime nor other connections'
+    std::uint64_t random = 0;            // seeds what else wants chance (challenge-ACK budget)
 };
 
 class connection {
@@ -87,8 +96,8 @@ public:
     // An active open: the first transmit() sends the SYN.
     static std::unique_ptr<connection> connect(const ip_path& path, const config& c, const connection_seed& seed, time_point now);
     // A passive open: `syn` is the segment a listener received. The first transmit() sends the SYN-ACK.
-    static std::unique_ptr<connection> accept(const ip_path& path, const config& c, const connection_seed& seed, const segment& syn,
-                                              time_point now);
+    static std::unique_ptr<connection> accept(const ip_path& path, const config& c, const connection_seed& seed,
+                                              const segment& syn, time_point now);
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
@@ -112,18 +121,18 @@ public:
     // How much can be written so that no more than what can leave at once (congestion and peer's window), or config's
     // unsent_low_water if that is more, waits unsent. For those who choose late what to send next, and want no deep buffers.
     std::size_t writable_without_queueing() const;
-    std::uint64_t unsent() const;  // bytes written, never sent
+    std::uint64_t unsent() const;          // bytes written, never sent
     std::uint64_t unacknowledged() const;  // bytes written, not acknowledged
     // FIN after what was written. Reading goes on.
     void shutdown_send();
     // RST; drops everything at once (RFC 9293 3.10.5).
     void abort();
 
-    std::size_t readable() const;                            // bytes in order, not read
-    std::span<const std::uint8_t> front() const;             // the first contiguous piece of them, without copying
+    std::size_t readable() const;                 // bytes in order, not read
+    std::span<const std::uint8_t> front() const;  // the first contiguous piece of them, without copying
     void consume(std::size_t n, time_point now, byte_time_runs* times = nullptr);
     std::size_t read(std::span<std::uint8_t> out, time_point now, byte_time_runs* times = nullptr);
-    bool peer_closed() const;                                // the peer's FIN was received in order
+    bool peer_closed() const;  // the peer's FIN was received in order
     bool at_end() const { return peer_closed() && readable() == 0; }
 
     void set_nagle(bool on);
@@ -133,13 +142,13 @@ public:
 
     tcp::state state() const;
     const ip_path& path() const;
-    std::uint16_t send_mss() const;        // payload bytes of a full segment, options of an ordinary segment subtracted
+    std::uint16_t send_mss() const;  // payload bytes of a full segment, options of an ordinary segment subtracted
     const statistics& stats() const;
     congestion_sample congestion(time_point now) const;
     const recovery::congestion_controller& controller() const;
     const recovery::rtt_estimator& rtt() const;
-    std::size_t memory() const;            // bytes of heap held for data
-    void set_trace(trace_sink* sink);      // may be null; outlives the connection
+    std::size_t memory() const;        // bytes of heap held for data
+    void set_trace(trace_sink* sink);  // may be null; outlives the connection
     void set_owner(connection_owner* owner, std::uint32_t tag);
 
 private:
@@ -156,7 +165,7 @@ private:
         std::uint32_t sequence = 0;
         std::optional<std::uint32_t> acknowledgment;
     };
-    struct naming;     // what an acknowledgment says about which transmission arrived
+    struct naming;  // what an acknowledgment says about which transmission arrived
 
     connection(const ip_path& path, const config& c, const connection_seed& seed, bool active, time_point now);
 
@@ -212,6 +221,7 @@ private:
     bool append(const outgoing& next, const segment_options& options, time_point now, train& out);
     void record(const outgoing& sent, const packet& p, std::size_t size, time_point now);
     bool add_to_train(const packet& p, train& out);
+    packet addressed_packet() const;
     packet make_packet(std::uint64_t sequence, std::uint8_t flags, const segment_options& options);
     segment_options ordinary_options(time_point now) const;
     std::uint64_t acceptable_sequence() const;
@@ -247,7 +257,7 @@ private:
     ip_path path_;
     config config_;
     tcp::state state_;
-    bool active_;              // we sent the first SYN
+    bool active_;  // we sent the first SYN
     bool orphaned_ = false;
     connection_owner* owner_ = nullptr;
     std::uint32_t owner_tag_ = 0;
@@ -257,7 +267,7 @@ private:
     std::uint64_t iss_;
     std::uint64_t snd_una_;
     std::uint64_t snd_nxt_;
-    std::uint64_t snd_max_;    // above snd_nxt_ by what window probes sent
+    std::uint64_t snd_max_;  // above snd_nxt_ by what window probes sent
     std::uint64_t snd_wnd_ = 0;
     std::uint64_t snd_wl1_ = 0;
     std::uint64_t snd_wl2_ = 0;
@@ -265,8 +275,8 @@ private:
     std::uint8_t snd_scale_ = 0;
     std::uint16_t mtu_;
     std::uint16_t peer_mss_;
-    std::uint16_t mss_ = 0;    // payload and options of a full segment
-    bool sack_;                // both sides permit it
+    std::uint16_t mss_ = 0;  // payload and options of a full segment
+    bool sack_;              // both sides permit it
     send_buffer out_;
     bool syn_pending_ = true;
     bool fin_queued_ = false;
@@ -290,10 +300,10 @@ private:
     recovery::reordering_tolerance tolerance_;
     sent_segments segments_;
     std::uint64_t next_number_ = 0;
-    std::vector<range> numbers_;            // named by the acknowledgment in work
+    std::vector<range> numbers_;  // named by the acknowledgment in work
     std::vector<range> missing_;
-    bool delivered_ = false;                // by the acknowledgment in work
-    std::uint64_t tail_probe_end_ = 0;      // RFC 8985 7.3 TLP.end_seq; 0: none
+    bool delivered_ = false;            // by the acknowledgment in work
+    std::uint64_t tail_probe_end_ = 0;  // RFC 8985 7.3 TLP.end_seq; 0: none
     bool sampled_since_probe_ = true;
     bool probe_pending_ = false;
     std::uint64_t timeout_recovery_end_ = 0;  // numbers below it were lost by the last timeout, which may prove spurious
@@ -306,7 +316,7 @@ private:
     bool keepalive_pending_ = false;
     unsigned keepalives_unanswered_ = 0;
     time_point created_;
-    time_point progress_at_;                // the peer last acknowledged something new, or had nothing to acknowledge
+    time_point progress_at_;  // the peer last acknowledged something new, or had nothing to acknowledge
     time_point heard_at_;
     std::optional<time_point> pacer_at_;
     std::optional<time_point> linger_until_;  // TIME-WAIT, orphaned FIN-WAIT-2
@@ -314,9 +324,9 @@ private:
     std::uint64_t window_limited_bytes_ = 0;  // unsent, while only the peer's window holds them back
 
     challenge_budget challenges_;
-    bool unreachable_ = false;              // ICMP said so; what a timeout is then called
-    std::optional<reset_segment> reset_;    // to be sent
-    std::uint32_t pending_events_ = 0;      // a bit per event
+    bool unreachable_ = false;            // ICMP said so; what a timeout is then called
+    std::optional<reset_segment> reset_;  // to be sent
+    std::uint32_t pending_events_ = 0;    // a bit per event
     mutable bool wants_writable_ = false;
     mutable bool wants_low_water_ = false;
     statistics stats_;

@@ -10,10 +10,10 @@ namespace tandem::tcp {
 // What one acknowledgment tells about transmissions, and what was learned from it.
 struct connection::naming {
     time_point now;
-    std::optional<std::uint32_t> echo;     // only if it advances: then the echo is of the segment at the left edge (RFC 7323 4.3)
-    std::optional<time_point> newest_sent; // of those that are named beyond doubt: the RTT sample
+    std::optional<std::uint32_t> echo;  // only if it advances: then the echo is of the segment at the left edge (RFC 7323 4.3)
+    std::optional<time_point> newest_sent;  // of those that are named beyond doubt: the RTT sample
     std::uint64_t newest_number = 0;
-    bool disproves_timeout = false;        // a transmission that the last timeout gave up is what arrived
+    bool disproves_timeout = false;  // a transmission that the last timeout gave up is what arrived
 };
 
 // RFC 9293 3.10.7.4, fifth. False: the segment goes no further.
@@ -37,8 +37,10 @@ bool connection::receive_ack(const segment& in, std::uint64_t sequence, time_poi
         settle(how);
         find_lost(now);
     }
-    // A peer that answers is alive, however long its window stays closed (RFC 9293 MUST-37).
-    if (snd_wnd_ == 0 || timer_.armed() == retransmission_timer::kind::window_probe) progress_at_ = now;
+    // A peer that answers is alive, however long its window stays closed (RFC 9293 MUST-37). If nobody waits for it any more that
+    // is no reason to keep it (Sockstress).
+    const bool blocked = snd_wnd_ == 0 || timer_.armed() == retransmission_timer::kind::window_probe;
+    if (blocked && !orphaned_) progress_at_ = now;
     return true;
 }
 
@@ -92,9 +94,10 @@ void connection::advance(std::uint64_t ack, naming& how, time_point now) {
     }
     if (tail_probe_end_ != 0 && ack >= tail_probe_end_) tail_probe_end_ = 0;
     progress_at_ = now;
+    unreachable_ = false;
     timer_.on_progress(now);
-    // Without SACK, what a duplicate ACK was taken for may have been wrong: a segment the peer stops at is missing (RFC 6582 3.2),
-    // so that ACK stood for another.
+    // Without SACK, what a duplicate ACK was taken for may have been wrong: a segment the peer stops at is missing (RFC
+    // 6582 3.2), so that ACK stood for another.
     if (!sack_ && segments_.unsettle(snd_una_)) {
         const auto* e = segments_.holding(snd_una_);
         lose_bytes(e->begin, e->end);
@@ -189,9 +192,9 @@ void connection::name(const sent_segments::entry& e, naming& how, bool left_edge
     }
 }
 
-// Of several transmissions with the same bytes the timestamp echo names the one that arrived first; else it is the newest, unless that
-// left less than a round trip ago (RFC 8985 6.2 step 2). `certain`: this acknowledgment answers it, so the time since is an RTT
-// sample. If the first acknowledgment was lost, the echo is still of the first transmission but the answer is to a later one.
+// Of several transmissions with the same bytes the timestamp echo names the one that arrived first; else it is the newest, unless
+// that left less than a round trip ago (RFC 8985 6.2 step 2). `certain`: this acknowledgment answers it, so the time since is an
+// RTT sample. If the first acknowledgment was lost, the echo is still of the first transmission but the answer is to a later one.
 connection::transmission* connection::arrived(const sent_segments::entry& e, const naming& how, bool left_edge, bool& certain) {
     transmission* oldest = nullptr;
     transmission* newest = nullptr;
@@ -261,9 +264,14 @@ void connection::on_fin_acknowledged(time_point now) {
             state_ = state::fin_wait_2;
             if (orphaned_) linger_until_ = now + config_.fin_wait_2_timeout;
             break;
-        case state::closing: enter_time_wait(now); break;
-        case state::last_ack: finish(event::closed); break;
-        default: break;
+        case state::closing:
+            enter_time_wait(now);
+            break;
+        case state::last_ack:
+            finish(event::closed);
+            break;
+        default:
+            break;
     }
 }
 

@@ -29,32 +29,52 @@ constexpr std::uint16_t default_mss(bool v6) { return v6 ? 1220 : 536; }  // RFC
 
 std::string_view to_string(state s) {
     switch (s) {
-        case state::closed: return "CLOSED";
-        case state::syn_sent: return "SYN-SENT";
-        case state::syn_received: return "SYN-RECEIVED";
-        case state::established: return "ESTABLISHED";
-        case state::fin_wait_1: return "FIN-WAIT-1";
-        case state::fin_wait_2: return "FIN-WAIT-2";
-        case state::close_wait: return "CLOSE-WAIT";
-        case state::closing: return "CLOSING";
-        case state::last_ack: return "LAST-ACK";
-        case state::time_wait: return "TIME-WAIT";
+        case state::closed:
+            return "CLOSED";
+        case state::syn_sent:
+            return "SYN-SENT";
+        case state::syn_received:
+            return "SYN-RECEIVED";
+        case state::established:
+            return "ESTABLISHED";
+        case state::fin_wait_1:
+            return "FIN-WAIT-1";
+        case state::fin_wait_2:
+            return "FIN-WAIT-2";
+        case state::close_wait:
+            return "CLOSE-WAIT";
+        case state::closing:
+            return "CLOSING";
+        case state::last_ack:
+            return "LAST-ACK";
+        case state::time_wait:
+            return "TIME-WAIT";
     }
     return "?";
 }
 
 std::string_view to_string(event e) {
     switch (e) {
-        case event::accepted: return "accepted";
-        case event::connected: return "connected";
-        case event::readable: return "readable";
-        case event::writable: return "writable";
-        case event::peer_closed: return "peer closed";
-        case event::closed: return "closed";
-        case event::refused: return "refused";
-        case event::reset: return "reset";
-        case event::timed_out: return "timed out";
-        case event::unreachable: return "unreachable";
+        case event::accepted:
+            return "accepted";
+        case event::connected:
+            return "connected";
+        case event::readable:
+            return "readable";
+        case event::writable:
+            return "writable";
+        case event::peer_closed:
+            return "peer closed";
+        case event::closed:
+            return "closed";
+        case event::refused:
+            return "refused";
+        case event::reset:
+            return "reset";
+        case event::timed_out:
+            return "timed out";
+        case event::unreachable:
+            return "unreachable";
     }
     return "?";
 }
@@ -85,12 +105,13 @@ connection::connection(const ip_path& path, const config& c, const connection_se
 
 connection::~connection() = default;
 
-std::unique_ptr<connection> connection::connect(const ip_path& path, const config& c, const connection_seed& seed, time_point now) {
+std::unique_ptr<connection> connection::connect(const ip_path& path, const config& c, const connection_seed& seed,
+                                                time_point now) {
     return std::unique_ptr<connection>(new connection(path, c, seed, true, now));
 }
 
-std::unique_ptr<connection> connection::accept(const ip_path& path, const config& c, const connection_seed& seed, const segment& syn,
-                                               time_point now) {
+std::unique_ptr<connection> connection::accept(const ip_path& path, const config& c, const connection_seed& seed,
+                                               const segment& syn, time_point now) {
     auto out = std::unique_ptr<connection>(new connection(path, c, seed, false, now));
     out->take_syn(syn, now);
     return out;

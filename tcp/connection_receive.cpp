@@ -104,7 +104,7 @@ void connection::challenge(time_point now) {
 
 // RFC 9293 3.10.7.4: not from an older segment than the last that told the window.
 void connection::update_peer_window(const segment& in, std::uint64_t sequence, std::uint64_t ack) {
-    if (snd_wl1_ > sequence || (snd_wl1_ == sequence && snd_wl2_ > ack)) return;
+    if (ack < snd_una_ || snd_wl1_ > sequence || (snd_wl1_ == sequence && snd_wl2_ > ack)) return;
     snd_wnd_ = std::uint64_t{in.window} << snd_scale_;
     largest_snd_wnd_ = std::max(largest_snd_wnd_, snd_wnd_);
     snd_wl1_ = sequence;
@@ -177,10 +177,17 @@ void connection::receive_fin(std::uint64_t fin_sequence, time_point now) {
     ++rcv_nxt_;
     raise(event::peer_closed);
     switch (state_) {
-        case state::established: state_ = state::close_wait; break;
-        case state::fin_wait_1: state_ = state::closing; break;  // our FIN is not acknowledged, or the ACK had moved us on
-        case state::fin_wait_2: enter_time_wait(now); break;
-        default: break;
+        case state::established:
+            state_ = state::close_wait;
+            break;
+        case state::fin_wait_1:
+            state_ = state::closing;
+            break;  // our FIN is not acknowledged, or the ACK had moved us on
+        case state::fin_wait_2:
+            enter_time_wait(now);
+            break;
+        default:
+            break;
     }
 }
 

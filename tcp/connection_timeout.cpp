@@ -16,10 +16,11 @@ void connection::arm_timer(time_point now) {
     s.outstanding = snd_una_ < snd_nxt_;
     s.window_blocked = in_flight == 0 && synchronized() && has_unsent() && !next_segment(send_mss());
     // RFC 8985 7.2, 7.3: not while something is known to be lost or missing, and one at a time.
-    s.probe_allowed = sack_ && synchronized() && in_flight > 0 && !probe_pending_ && tail_probe_end_ == 0 && sampled_since_probe_ &&
-                      !out_.has_lost() && !fin_lost_ && out_.acknowledged().empty() && !sender_.recovering() && timer_.backoff() == 0;
+    s.probe_allowed = sack_ && synchronized() && in_flight > 0 && !probe_pending_ && tail_probe_end_ == 0 &&
+                      sampled_since_probe_ && !out_.has_lost() && !fin_lost_ && out_.acknowledged().empty() &&
+                      !sender_.recovering() && timer_.backoff() == 0;
     s.one_segment = in_flight == 1;
-    if (s.window_blocked && timer_.armed() != retransmission_timer::kind::window_probe) progress_at_ = now;
+    if (s.window_blocked && timer_.armed() == retransmission_timer::kind::none) progress_at_ = now;
     timer_.arm(s, sender_.rtt(), now);
 }
 
@@ -78,7 +79,8 @@ void connection::on_timeout(time_point now) {
 
 void connection::on_retransmission_timer(time_point now) {
     switch (timer_.armed()) {
-        case retransmission_timer::kind::none: break;
+        case retransmission_timer::kind::none:
+            break;
         case retransmission_timer::kind::tail_loss_probe:
             probe_pending_ = true;
             sampled_since_probe_ = false;
@@ -87,7 +89,9 @@ void connection::on_retransmission_timer(time_point now) {
             window_probe_pending_ = true;
             timer_.on_expired(now);
             break;
-        case retransmission_timer::kind::retransmission: on_retransmission_timeout(now); break;
+        case retransmission_timer::kind::retransmission:
+            on_retransmission_timeout(now);
+            break;
     }
 }
 
@@ -126,8 +130,8 @@ void connection::on_keepalive(time_point now) {
     heard_at_ = std::min(heard_at_, now);
 }
 
-// RFC 5927 4.1: only what names a byte in flight is believed. RFC 9293 MUST-56, SHLD-26: a hard error ends an attempt to connect; a
-// connection that stands outlives it.
+// RFC 5927 4.1: only what names a byte in flight is believed. RFC 9293 MUST-56, SHLD-26: a hard error ends an attempt to connect;
+// a connection that stands outlives it.
 void connection::on_unreachable(std::uint32_t sequence, bool hard, time_point) {
     const auto at = unwrap(sequence, snd_una_);
     if (state_ == state::closed || at < snd_una_ || at >= snd_max_) return;

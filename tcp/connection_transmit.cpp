@@ -29,11 +29,7 @@ bool connection::transmit(time_point now, train& out) {
 }
 
 bool connection::transmit_reset(time_point now, train& out) {
-    packet p;
-    p.source = path_.local.address;
-    p.destination = path_.remote.address;
-    p.tcp.source_port = path_.local.port;
-    p.tcp.destination_port = path_.remote.port;
+    auto p = addressed_packet();
     p.tcp.sequence = reset_->sequence;
     p.tcp.acknowledgment = reset_->acknowledgment.value_or(0);
     p.tcp.flags = static_cast<std::uint8_t>(flag::rst | (reset_->acknowledgment ? flag::ack : 0));
@@ -79,9 +75,7 @@ void connection::transmit_counted(time_point now, train& out) {
     }
 }
 
-bool connection::has_unsent() const {
-    return out_.has_lost() || fin_lost_ || out_.unsent() > 0 || (fin_queued_ && !fin_sent());
-}
+bool connection::has_unsent() const { return out_.has_lost() || fin_lost_ || out_.unsent() > 0 || (fin_queued_ && !fin_sent()); }
 
 // Lost bytes first, then new ones. Knows the peer's window, Nagle and silly windows; not congestion.
 std::optional<connection::outgoing> connection::next_segment(std::uint64_t mss, bool override) const {
@@ -105,7 +99,8 @@ std::optional<connection::outgoing> connection::next_lost(std::uint64_t mss, std
     return outgoing{.data = r, .fin = fin, .again = true};
 }
 
-std::optional<connection::outgoing> connection::next_new(std::uint64_t begin, std::uint64_t mss, std::uint64_t edge, bool override) const {
+std::optional<connection::outgoing> connection::next_new(std::uint64_t begin, std::uint64_t mss, std::uint64_t edge,
+                                                         bool override) const {
     const auto end = out_.end_offset();
     const auto room = offset_of(std::max(edge, base() + begin)) - begin;
     const auto n = std::min({mss, end - begin, room});
@@ -161,7 +156,8 @@ void connection::record(const outgoing& sent, const packet& p, std::size_t size,
     t.sent = now;
     t.bytes = static_cast<std::uint32_t>(size - ip_header_size(p.source.is_v6) - 8);
     t.ack_eliciting = t.in_flight = true;
-    t.contents = {begin, end, segments_.on_sent({begin, end}, t.number), p.tcp.options.timestamps ? p.tcp.options.timestamps->value : 0};
+    t.contents = {begin, end, segments_.on_sent({begin, end}, t.number),
+                  p.tcp.options.timestamps ? p.tcp.options.timestamps->value : 0};
     recovery_.on_sent(t, sender_);
 
     if (!sent.data.empty()) out_.sent(sent.data);
@@ -211,13 +207,20 @@ void connection::transmit_ack(std::uint64_t sequence, time_point now, train& out
     if (add_to_train(make_packet(sequence, flag::ack, ordinary_options(now)), out)) ++stats_.acks_sent;
 }
 
-// What every segment carries. Also decides what the window is, so the segment is to be sent.
-packet connection::make_packet(std::uint64_t sequence, std::uint8_t flags, const segment_options& options) {
+packet connection::addressed_packet() const {
     packet p;
     p.source = path_.local.address;
     p.destination = path_.remote.address;
+    p.hop_limit = config_.hop_limit;
+    p.dscp = config_.dscp;
     p.tcp.source_port = path_.local.port;
     p.tcp.destination_port = path_.remote.port;
+    return p;
+}
+
+// What every segment carries. Also decides what the window is, so the segment is to be sent.
+packet connection::make_packet(std::uint64_t sequence, std::uint8_t flags, const segment_options& options) {
+    auto p = addressed_packet();
     p.tcp.sequence = on_wire(sequence);
     p.tcp.flags = flags;
     p.tcp.options = options;

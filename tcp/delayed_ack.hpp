@@ -1,5 +1,5 @@
-// When to acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2): every second segment with data, at once when something is out of order, and
-// never later than the configured delay. Asked once per batch of received segments, so that a batch costs one ACK.
+// When to acknowledge (RFC 9293 3.8.6.3, RFC 5681 4.2): every second segment with data, at once when something is out of order,
+// and never later than the configured delay. Asked once per batch of received segments, so that a batch costs one ACK.
 #pragma once
 
 #include <optional>

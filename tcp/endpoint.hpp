@@ -1,5 +1,5 @@
-// All TCP connections of one host (or one address of it): demultiplexing by 4-tuple, listeners, ephemeral ports, RSTs to strangers,
-// and timers. The four verbs on whole IP packets. The cost of every verb is per active connection, not per connection.
+// All TCP connections of one host (or one address of it): demultiplexing by 4-tuple, listeners, ephemeral ports, RSTs to
+// strangers, and timers. The four verbs on whole IP packets. The cost of every verb is per active connection, not per connection.
 #pragma once
 
 #include <cstddef>
@@ -28,11 +28,11 @@ enum class connect_error : std::uint8_t { none, no_free_port, port_in_use, bad_a
 
 struct endpoint_statistics {
     std::uint64_t packets_received = 0;
-    std::uint64_t packets_dropped = 0;       // malformed: see drop_reason
+    std::uint64_t packets_dropped = 0;  // malformed: see drop_reason
     std::uint64_t bad_checksums = 0;
-    std::uint64_t resets_sent = 0;           // in answer to segments of no connection
+    std::uint64_t resets_sent = 0;  // in answer to segments of no connection
     std::uint64_t resets_suppressed = 0;
-    std::uint64_t half_open_overflows = 0;   // SYNs dropped
+    std::uint64_t half_open_overflows = 0;  // SYNs dropped
     std::uint64_t backlog_overflows = 0;
 };
 
@@ -63,11 +63,12 @@ public:
     // The connection, until it is gone: after its final event was polled, and everything readable was read (or it was released).
     // The pointer is good until the next call of transmit, on_timeout or poll_event.
     connection* find(connection_handle handle);
-    // The application is done with it, as close() of a socket: FIN after what was written, or RST if data are unread. No more events.
+    // The application is done with it, as close() of a socket: FIN after what was written, or RST if data are unread. No more
+    // events.
     void release(connection_handle handle, time_point now);
 
-    std::size_t connection_count() const;   // in any state, TIME-WAIT too
-    std::size_t half_open_count() const;    // in SYN-RECEIVED
+    std::size_t connection_count() const;  // in any state, TIME-WAIT too
+    std::size_t half_open_count() const;   // in SYN-RECEIVED
     const endpoint_statistics& stats() const;
 
 private:
@@ -79,8 +80,8 @@ private:
     struct slot {
         std::unique_ptr<connection> object;
         std::uint32_t generation = 0;
-        bool ready = false;      // in ready_
-        bool eventful = false;   // in eventful_
+        bool ready = false;     // in ready_
+        bool eventful = false;  // in eventful_
         bool half_open = false;
         bool waiting = false;
         ip_endpoint listener;
@@ -114,7 +115,7 @@ private:
     front_vector<std::uint32_t> ready_;
     front_vector<std::uint32_t> eventful_;
     timer_heap timers_;
-    front_vector<packet> resets_;          // RSTs to strangers, without payload
+    front_vector<packet> resets_;  // RSTs to strangers, without payload
     time_point resets_since_;
     unsigned resets_counted_ = 0;
     std::size_t half_open_ = 0;

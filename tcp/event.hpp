@@ -11,10 +11,10 @@ namespace tandem::tcp {
 // In the order in which they are reported when several are pending. Events are edges: an event that was not polled yet is not
 // repeated.
 enum class event : std::uint8_t {
-    accepted,     // a listener has a new connection, handshake complete
-    connected,    // connect() succeeded
-    readable,     // bytes arrived in order; read until nothing is left
-    writable,     // there is room again after a short write, or after writable_without_queueing() was less than the low-water mark
+    accepted,   // a listener has a new connection, handshake complete
+    connected,  // connect() succeeded
+    readable,   // bytes arrived in order; read until nothing is left
+    writable,   // there is room again after a short write, or after writable_without_queueing() was less than the low-water mark
     peer_closed,  // FIN: nothing follows what is readable
     // The last event of a connection is one of these:
     closed,       // both directions ended in order and all was acknowledged (or abort() was called)

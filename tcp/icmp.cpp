@@ -22,12 +22,16 @@ std::optional<icmp_error> classify_v4(const message& m) {
     icmp_error out;
     switch (m.code) {
         case 2:
-        case 3: out.what = icmp_error::kind::refused; break;
+        case 3:
+            out.what = icmp_error::kind::refused;
+            break;
         case 4:
             out.what = icmp_error::kind::packet_too_big;
             out.mtu = static_cast<std::uint16_t>(m.rest);  // RFC 1191 4
             break;
-        default: out.what = icmp_error::kind::unreachable; break;
+        default:
+            out.what = icmp_error::kind::unreachable;
+            break;
     }
     return out;
 }

@@ -11,8 +11,8 @@ namespace tandem::tcp {
 
 struct icmp_error {
     enum class kind : std::uint8_t {
-        unreachable,      // network, host, prohibited: may pass (RFC 9293 SHLD-25)
-        refused,          // protocol or port: nobody is there
+        unreachable,  // network, host, prohibited: may pass (RFC 9293 SHLD-25)
+        refused,      // protocol or port: nobody is there
         packet_too_big,
     };
     kind what{};

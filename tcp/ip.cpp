@@ -29,10 +29,16 @@ bool usable(const ip_header& h) {
     return !is_multicast(h.source) && !is_multicast(h.destination) && !is_unspecified(h.source) && !is_unspecified(h.destination);
 }
 
+// The octet that IPv4 called type of service and IPv6 calls traffic class (RFC 2474 3, RFC 3168 5).
+void set_traffic_class(ip_header& h, std::uint8_t octet) {
+    h.dscp = octet >> 2;
+    h.mark = static_cast<ecn>(octet & 3);
+}
+
 drop_reason parse_v4(std::span<const std::uint8_t> bytes, ip_header& out, ip_check check) {
     reader in(bytes);
     const std::size_t header_size = std::size_t{in.u8() & 0x0fu} * 4;
-    out.mark = static_cast<ecn>(in.u8() & 3);
+    set_traffic_class(out, in.u8());
     const std::size_t total = in.u16();
     in.skip(2);  // identification
     const auto fragment = in.u16();
@@ -74,7 +80,7 @@ drop_reason skip_extension_headers(reader& in, std::uint8_t& next) {
 
 drop_reason parse_v6(std::span<const std::uint8_t> bytes, ip_header& out, ip_check check) {
     reader in(bytes);
-    out.mark = static_cast<ecn>((in.u32() >> 20) & 3);
+    set_traffic_class(out, static_cast<std::uint8_t>(in.u32() >> 20));
     const std::size_t length = in.u16();
     out.protocol = in.u8();
     out.hop_limit = in.u8();
@@ -96,17 +102,20 @@ drop_reason parse_v6(std::span<const std::uint8_t> bytes, ip_header& out, ip_che
 drop_reason parse_ip(std::span<const std::uint8_t> bytes, ip_header& out, ip_check check) {
     if (bytes.empty()) return drop_reason::truncated;
     switch (bytes[0] >> 4) {
-        case 4: return parse_v4(bytes, out, check);
-        case 6: return parse_v6(bytes, out, check);
-        default: return drop_reason::bad_ip_header;
+        case 4:
+            return parse_v4(bytes, out, check);
+        case 6:
+            return parse_v6(bytes, out, check);
+        default:
+            return drop_reason::bad_ip_header;
     }
 }
 
 void write_ip_header(const ip_header& header, std::size_t payload_size, std::uint8_t* out) {
     writer w({out, ip_header_size(header.source.is_v6)});
-    const auto mark = static_cast<std::uint8_t>(header.mark);
+    const auto traffic_class = static_cast<std::uint8_t>(header.dscp << 2 | static_cast<std::uint8_t>(header.mark));
     if (header.source.is_v6) {
-        w.u32(std::uint32_t{6} << 28 | std::uint32_t{mark} << 20);
+        w.u32(std::uint32_t{6} << 28 | std::uint32_t{traffic_class} << 20);
         w.u16(static_cast<std::uint16_t>(payload_size));
         w.u8(header.protocol);
         w.u8(header.hop_limit);
@@ -115,7 +124,7 @@ void write_ip_header(const ip_header& header, std::size_t payload_size, std::uin
         return;
     }
     w.u8(0x45);
-    w.u8(mark);
+    w.u8(traffic_class);
     w.u16(static_cast<std::uint16_t>(20 + payload_size));
     w.u16(0);
     w.u16(0x4000);

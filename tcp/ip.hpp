@@ -10,7 +10,16 @@
 
 namespace tandem::tcp {
 
-enum class drop_reason : std::uint8_t { none, truncated, bad_ip_header, not_tcp, fragment, bad_header, bad_checksum, bad_address };
+enum class drop_reason : std::uint8_t {
+    none,
+    truncated,
+    bad_ip_header,
+    not_tcp,
+    fragment,
+    bad_header,
+    bad_checksum,
+    bad_address
+};
 
 namespace protocol {
 constexpr std::uint8_t icmp = 1, tcp = 6, icmp_v6 = 58;
@@ -21,6 +30,7 @@ struct ip_header {
     ip_address destination;
     std::uint8_t protocol = 0;  // of the payload, after IPv6 extension headers
     std::uint8_t hop_limit = 64;
+    std::uint8_t dscp = 0;  // Differentiated Services codepoint, 6 bits
     ecn mark = ecn::not_ect;
     std::span<const std::uint8_t> payload;
 };

@@ -50,7 +50,8 @@ std::uint64_t hash_path(const hash_key& key, const ip_path& path) {
 }  // namespace
 
 std::uint64_t sip_hash(const hash_key& key, std::span<const std::uint8_t> bytes) {
-    sip_state s{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
+    sip_state s{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
+                key[1] ^ 0x7465646279746573};
     const auto whole = bytes.size() / 8 * 8;
     for (std::size_t i = 0; i < whole; i += 8) s.absorb(little_endian(bytes.data() + i, 8));
     s.absorb(std::uint64_t{bytes.size() & 0xff} << 56 | little_endian(bytes.data() + whole, bytes.size() - whole));

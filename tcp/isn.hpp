@@ -16,8 +16,8 @@ using hash_key = std::array<std::uint64_t, 2>;
 // SipHash-2-4 (Aumasson and Bernstein, 2012): a short-input pseudo-random function, not computable without the key.
 std::uint64_t sip_hash(const hash_key& key, std::span<const std::uint8_t> bytes);
 
-// All of an endpoint's secrets. The generator they are drawn from is used for nothing else: who sees enough of its output (ports are
-// part of it, were they drawn from it) could compute the keys.
+// All of an endpoint's secrets. The generator they are drawn from is used for nothing else: who sees enough of its output (ports
+// are part of it, were they drawn from it) could compute the keys.
 class isn_generator {
 public:
     explicit isn_generator(random_source random)

@@ -12,17 +12,18 @@ public:
     void set(bool on) { on_ = on; }
 
     struct candidate {
-        std::uint64_t bytes = 0;         // what would be sent
-        std::uint64_t unsent = 0;        // what waits; more than `bytes` if the window or the MSS cuts it
+        std::uint64_t bytes = 0;   // what would be sent
+        std::uint64_t unsent = 0;  // what waits; more than `bytes` if the window or the MSS cuts it
         std::uint64_t mss = 0;
         std::uint64_t largest_window = 0;  // the largest the peer ever offered
-        bool last = false;               // FIN follows right behind: nothing will join it
+        bool last = false;                 // FIN follows right behind: nothing will join it
     };
 
     bool may_send(const candidate& c, std::uint64_t first_unacknowledged) const {
         if (c.bytes >= c.mss) return true;
-        if (c.bytes == c.unsent) return !on_ || c.last || first_unacknowledged >= small_end_;  // at most one small segment in flight
-        return c.bytes >= (c.largest_window + 1) / 2;  // Fs = 1/2
+        if (c.bytes == c.unsent)
+            return !on_ || c.last || first_unacknowledged >= small_end_;  // at most one small segment in flight
+        return c.bytes >= (c.largest_window + 1) / 2;                     // Fs = 1/2
     }
     void on_sent(std::uint64_t end, std::uint64_t bytes, std::uint64_t mss) {
         if (bytes < mss) small_end_ = end;

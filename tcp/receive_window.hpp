@@ -1,4 +1,5 @@
-// The window we offer: silly-window avoidance (RFC 9293 3.8.6.2.2), scaling (RFC 7323 2), auto-tuning. All numbers are stream offsets.
+// The window we offer: silly-window avoidance (RFC 9293 3.8.6.2.2), scaling (RFC 7323 2), auto-tuning. All numbers are stream
+// offsets.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +22,12 @@ public:
     void disable_scale();
 
     // The window field of a SYN (never scaled) and of any other segment.
-    std::uint16_t announce_unscaled(std::uint64_t next, std::uint64_t consumed, std::uint16_t mss) { return announce(next, consumed, mss, 0); }
-    std::uint16_t announce(std::uint64_t next, std::uint64_t consumed, std::uint16_t mss) { return announce(next, consumed, mss, scale_); }
+    std::uint16_t announce_unscaled(std::uint64_t next, std::uint64_t consumed, std::uint16_t mss) {
+        return announce(next, consumed, mss, 0);
+    }
+    std::uint16_t announce(std::uint64_t next, std::uint64_t consumed, std::uint16_t mss) {
+        return announce(next, consumed, mss, scale_);
+    }
 
     // Bytes at and above it were never allowed: the highest right edge ever announced (the window is not shrunk).
     std::uint64_t edge() const { return edge_; }

@@ -23,7 +23,8 @@ void sack_report::write(segment_options& options, const range_set& received, std
     const auto add = [&](range r) {
         const sack_block block{on_wire(base + r.begin), on_wire(base + r.end)};
         const auto known = options.sack_blocks().subspan(duplicate_ && options.sack_count > 0 ? 1 : 0);
-        if (options.sack_count < max_blocks && std::find(known.begin(), known.end(), block) == known.end()) options.add_sack(block);
+        if (options.sack_count < max_blocks && std::find(known.begin(), known.end(), block) == known.end())
+            options.add_sack(block);
     };
     if (duplicate_) add(*duplicate_);
     if (received.empty() || received.back().end <= next) return;

@@ -18,9 +18,10 @@ public:
     void on_duplicate(range r) { duplicate_ = r; }
 
     bool pending_duplicate() const { return duplicate_.has_value(); }
-    // Fills options.sack. received: as receive_buffer::received(); next: end of what is in order; base: sequence number of offset 0.
-    // Reports at most max_blocks.
-    void write(segment_options& options, const range_set& received, std::uint64_t next, std::uint64_t base, std::size_t max_blocks) const;
+    // Fills options.sack. received: as receive_buffer::received(); next: end of what is in order; base: sequence number of offset
+    // 0. Reports at most max_blocks.
+    void write(segment_options& options, const range_set& received, std::uint64_t next, std::uint64_t base,
+               std::size_t max_blocks) const;
     void on_sent() { duplicate_.reset(); }
 
 private:

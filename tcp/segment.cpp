@@ -149,7 +149,7 @@ drop_reason parse_packet(std::span<const std::uint8_t> bytes, packet& out, offlo
         sum.add(ip.payload);
         if (!sum.verifies()) return drop_reason::bad_checksum;
     }
-    out = {ip.source, ip.destination, ip.hop_limit, ip.mark, *parsed};
+    out = {ip.source, ip.destination, ip.hop_limit, ip.dscp, ip.mark, *parsed};
     return drop_reason::none;
 }
 
@@ -166,7 +166,7 @@ std::size_t write_packet(const packet& p, std::span<std::uint8_t> out, offload h
     // IPv4's total length and IPv6's payload length have 16 bits.
     if (options.size > max_options_size || ip_size + tcp_size > out.size() || ip_size + tcp_size > 65535) return 0;
 
-    write_ip_header({p.source, p.destination, protocol::tcp, p.hop_limit, p.mark, {}}, tcp_size, out.data());
+    write_ip_header({p.source, p.destination, protocol::tcp, p.hop_limit, p.dscp, p.mark, {}}, tcp_size, out.data());
     const auto tcp = out.subspan(ip_size, tcp_size);
     writer w(tcp);
     write_header(p.tcp, options, w);

@@ -62,7 +62,9 @@ struct segment {
 
     bool has(std::uint8_t f) const { return (flags & f) != 0; }
     // SEG.LEN: octets of sequence space.
-    std::uint32_t length() const { return static_cast<std::uint32_t>(payload.size()) + (has(flag::syn) ? 1 : 0) + (has(flag::fin) ? 1 : 0); }
+    std::uint32_t length() const {
+        return static_cast<std::uint32_t>(payload.size()) + (has(flag::syn) ? 1 : 0) + (has(flag::fin) ? 1 : 0);
+    }
 };
 
 // An IP packet with a TCP segment in it. Both addresses are of one family.
@@ -70,6 +72,7 @@ struct packet {
     ip_address source;
     ip_address destination;
     std::uint8_t hop_limit = 64;
+    std::uint8_t dscp = 0;
     ecn mark = ecn::not_ect;
     segment tcp;
 };

@@ -6,7 +6,8 @@
 namespace tandem::tcp {
 
 sent_segments::entry* sent_segments::lower(std::uint64_t sequence) {
-    return std::upper_bound(entries_.begin(), entries_.end(), sequence, [](std::uint64_t s, const entry& e) { return s < e.end; });
+    return std::upper_bound(entries_.begin(), entries_.end(), sequence,
+                            [](std::uint64_t s, const entry& e) { return s < e.end; });
 }
 
 const sent_segments::entry* sent_segments::holding(std::uint64_t sequence) const {

@@ -1,5 +1,5 @@
-// Which transmissions carry which bytes: the way from an acknowledgment, which names bytes, to transmission numbers, which is what
-// loss recovery understands.
+// Which transmissions carry which bytes: the way from an acknowledgment, which names bytes, to transmission numbers, which is
+// what loss recovery understands.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct sent_segment {
     std::uint32_t timestamp = 0;               // TSval
 };
 
-// One entry per segment that is not acknowledged cumulatively, ascending and without gaps but where bytes went out untracked (window
-// probes). A retransmission repeats a whole entry or its unacknowledged rest, so its entry only learns a newer number.
+// One entry per segment that is not acknowledged cumulatively, ascending and without gaps but where bytes went out untracked
+// (window probes). A retransmission repeats a whole entry or its unacknowledged rest, so its entry only learns a newer number.
 class sent_segments {
 public:
     // Retransmitted segments remembered after they were acknowledged, for a DSACK that comes a round trip later.
@@ -129,7 +129,8 @@ void sent_segments::for_each_duplicate(range sequences, F f) const {
     for (const auto& e : remembered_) {
         if (within(e)) f(e);
     }
-    for (const auto* e = const_cast<sent_segments*>(this)->lower(sequences.begin); e != entries_.end() && e->begin < sequences.end; ++e) {
+    for (const auto* e = const_cast<sent_segments*>(this)->lower(sequences.begin);
+         e != entries_.end() && e->begin < sequences.end; ++e) {
         if (within(*e)) f(*e);
     }
 }

@@ -102,7 +102,10 @@ TEST(attack, segment_smack) {
     const auto began = std::chrono::steady_clock::now();
     for (std::uint32_t round = 0; round < 2; ++round) {
         for (std::uint32_t at = 60'000; at > 2; at -= 2) {
-            v.give({.sequence = 1001 + at, .acknowledgment = v.first, .flags = flag::ack, .window = 1000,
+            v.give({.sequence = 1001 + at,
+                    .acknowledgment = v.first,
+                    .flags = flag::ack,
+                    .window = 1000,
                     .payload = std::span(data).first(1 + round)});
             v.flush();
         }
@@ -114,7 +117,10 @@ TEST(attack, segment_smack) {
     // The window is intact: in order, all goes through.
     std::vector<std::uint8_t> rest(60'100);
     for (std::size_t i = 0; i < rest.size(); i += 1000) {
-        v.give({.sequence = static_cast<std::uint32_t>(1001 + i), .acknowledgment = v.first, .flags = flag::ack, .window = 1000,
+        v.give({.sequence = static_cast<std::uint32_t>(1001 + i),
+                .acknowledgment = v.first,
+                .flags = flag::ack,
+                .window = 1000,
                 .payload = std::span(rest).subspan(i, std::min<std::size_t>(1000, rest.size() - i))});
         v.flush();
     }
@@ -177,6 +183,24 @@ TEST(attack, closed_window_for_ever) {
     EXPECT_LE(v.object->memory(), 200'000u);
 }
 
+TEST(attack, closed_window_does_not_hold_what_nobody_waits_for) {
+    victim v;
+    v.object->write(std::vector<std::uint8_t>(100'000));
+    auto closed = v.ack_of(0);
+    closed.window = 0;
+    v.give(closed);
+    v.flush();
+    v.object->orphan(v.now);
+    while (v.object->state() != state::closed && v.now - start_time < std::chrono::hours(1)) {
+        v.now = v.object->next_timeout().value();
+        v.object->on_timeout(v.now);
+        v.flush();
+        if (v.object->state() != state::closed) v.give(closed);
+    }
+    EXPECT_EQ(v.object->state(), state::closed);
+    EXPECT_EQ(v.now - start_time, config{}.user_timeout);
+}
+
 TEST(attack, window_that_opens_by_one_byte_at_a_time) {  // silly window syndrome as a weapon
     victim v;
     v.object->write(std::vector<std::uint8_t>(50'000));
@@ -229,15 +253,17 @@ TEST(attack, random_segments) {
                 s.options.add_sack({begin, begin + static_cast<std::uint32_t>(random.below(2000))});
             }
             if (random.below(4) != 0) {
-                s.options.timestamps = timestamp_option{static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(random.below(5)),
-                                                        v.last.options.timestamps ? v.last.options.timestamps->value : 0};
+                s.options.timestamps =
+                    timestamp_option{static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(random.below(5)),
+                                     v.last.options.timestamps ? v.last.options.timestamps->value : 0};
             }
             s.payload = std::span(data).first(random.below(3) == 0 ? random.below(data.size()) : 0);
             v.give(s);
             if (random.below(3) == 0) v.object->write(std::span(data).first(random.below(data.size())));
             if (random.below(9) == 0) v.object->consume(random.below(v.object->front().size() + 1), v.now);
             if (random.below(500) == 0) v.object->shutdown_send();
-            if (random.below(500) == 0) v.object->on_packet_too_big(v.last.sequence, static_cast<std::uint16_t>(random.below(1500)), v.now);
+            if (random.below(500) == 0)
+                v.object->on_packet_too_big(v.last.sequence, static_cast<std::uint16_t>(random.below(1500)), v.now);
             v.flush();
             v.now += std::chrono::microseconds(random.below(20'000));
             if (const auto next = v.object->next_timeout(); next && *next <= v.now) {

@@ -107,7 +107,7 @@ TEST(endpoint, version_6) {
     const auto h = net.client.connect(local, remote, {}, net.now);
     net.run_for(seconds(1));
     ASSERT_EQ(net.client.find(h)->state(), state::established);
-    EXPECT_EQ(net.client.find(h)->send_mss(), 1428);  // 1500 - 40 - 20 - 12
+    EXPECT_EQ(net.client.find(h)->send_mss(), 1428);                               // 1500 - 40 - 20 - 12
     EXPECT_EQ(net.client.find(h)->congestion(net.now).congestion_window, 14520u);  // ten times 1500 - 40 - 8
 }
 
@@ -239,7 +239,8 @@ TEST(endpoint, malformed_packets_are_counted_and_forgotten) {
 std::vector<std::uint8_t> icmp(std::uint8_t type, std::uint8_t code, std::uint16_t mtu, std::span<const std::uint8_t> about) {
     const auto quoted = about.first(28);
     std::vector<std::uint8_t> out(28 + quoted.size());
-    write_ip_header({ip_address::v4(10, 9, 9, 9), client_address, protocol::icmp, 64, ecn::not_ect, {}}, 8 + quoted.size(), out.data());
+    write_ip_header({ip_address::v4(10, 9, 9, 9), client_address, protocol::icmp, 64, 0, ecn::not_ect, {}}, 8 + quoted.size(),
+                    out.data());
     out[20] = type;
     out[21] = code;
     out[26] = static_cast<std::uint8_t>(mtu >> 8);
@@ -271,12 +272,30 @@ struct connecting {
 
 TEST(icmp, errors_while_connecting) {  // RFC 9293 3.9.2.2, RFC 5927
     EXPECT_EQ(connecting().after({}), std::nullopt);
-    { connecting c; EXPECT_EQ(c.after(icmp(3, 3, 0, c.syn)), event::refused); }
-    { connecting c; EXPECT_EQ(c.after(icmp(3, 2, 0, c.syn)), event::refused); }
-    { connecting c; EXPECT_EQ(c.after(icmp(3, 1, 0, c.syn)), event::unreachable); }
-    { connecting c; EXPECT_EQ(c.after(icmp(3, 13, 0, c.syn)), event::unreachable); }
-    { connecting c; EXPECT_EQ(c.after(icmp(4, 0, 0, c.syn)), std::nullopt); }   // source quench: RFC 9293 MUST-55
-    { connecting c; EXPECT_EQ(c.after(icmp(11, 0, 0, c.syn)), std::nullopt); }  // time exceeded
+    {
+        connecting c;
+        EXPECT_EQ(c.after(icmp(3, 3, 0, c.syn)), event::refused);
+    }
+    {
+        connecting c;
+        EXPECT_EQ(c.after(icmp(3, 2, 0, c.syn)), event::refused);
+    }
+    {
+        connecting c;
+        EXPECT_EQ(c.after(icmp(3, 1, 0, c.syn)), event::unreachable);
+    }
+    {
+        connecting c;
+        EXPECT_EQ(c.after(icmp(3, 13, 0, c.syn)), event::unreachable);
+    }
+    {
+        connecting c;
+        EXPECT_EQ(c.after(icmp(4, 0, 0, c.syn)), std::nullopt);
+    }  // source quench: RFC 9293 MUST-55
+    {
+        connecting c;
+        EXPECT_EQ(c.after(icmp(11, 0, 0, c.syn)), std::nullopt);
+    }  // time exceeded
     connecting c;
     auto forged = c.syn;
     forged[24] ^= 1;  // another sequence number
@@ -288,11 +307,12 @@ TEST(icmp, errors_while_connecting) {  // RFC 9293 3.9.2.2, RFC 5927
 }
 
 TEST(icmp, version_6) {
-    const auto quote = from_hex("60000000001406402001 0db8000000000000000000000001 20010db8000000000000000000000002 1f90005001020304");
+    const auto quote =
+        from_hex("60000000001406402001 0db8000000000000000000000001 20010db8000000000000000000000002 1f90005001020304");
     std::vector<std::uint8_t> bytes(48 + quote.size());
     const auto router = *ip_address::parse("fe80::1");
     const auto us = *ip_address::parse("2001:db8::1");
-    write_ip_header({router, us, protocol::icmp_v6, 64, ecn::not_ect, {}}, 8 + quote.size(), bytes.data());
+    write_ip_header({router, us, protocol::icmp_v6, 64, 0, ecn::not_ect, {}}, 8 + quote.size(), bytes.data());
     bytes[40] = 2;
     bytes[46] = 0x05;
     bytes[47] = 0x00;
@@ -356,6 +376,19 @@ TEST(icmp, a_tiny_path_mtu_is_not_believed) {
     net.run_for(seconds(2));
     EXPECT_EQ(net.client.find(h)->send_mss(), min_mtu_v4 - 40 - 12);
     EXPECT_EQ(net.client.find(h)->unacknowledged(), 0u);
+}
+
+TEST(endpoint, hop_limit_and_differentiated_services_are_the_application_s) {  // RFC 9293 MUST-48, MUST-49
+    endpoint host({}, random_source(1));
+    for (const auto& [local, remote] :
+         {std::pair{client_address, server_address}, std::pair{*ip_address::parse("fd00::1"), *ip_address::parse("fd00::2")}}) {
+        host.connect({local, 0}, {remote, 80}, {.hop_limit = 7, .dscp = 46}, start_time);
+        const auto sent = take_all(host, start_time);
+        ASSERT_EQ(sent.size(), 1u);
+        EXPECT_EQ(sent[0].hop_limit, 7);
+        EXPECT_EQ(sent[0].dscp, 46);
+        EXPECT_EQ(sent[0].mark, ecn::not_ect);
+    }
 }
 
 TEST(keepalive, is_off_unless_asked_for) {  // RFC 9293 MUST-25

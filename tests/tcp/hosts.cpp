@@ -37,7 +37,8 @@ void hosts::send(bool from_client, std::span<const std::uint8_t> bytes) {
         wait = busy - now;
     }
     const auto delay = [&] {
-        const auto spread = link_.jitter.count() > 0 ? duration(random.below(static_cast<std::uint64_t>(link_.jitter.count()))) : duration{};
+        const auto spread =
+            link_.jitter.count() > 0 ? duration(random.below(static_cast<std::uint64_t>(link_.jitter.count()))) : duration{};
         return wait + link_.delay + spread;
     };
     if (random.uniform() < link_.duplication) deliver(!from_client, copy, delay());
@@ -49,7 +50,9 @@ void hosts::deliver(bool to_client, std::vector<std::uint8_t> bytes, duration de
     wire_.emplace(now + delay, in_flight{to_client, std::move(bytes)});
 }
 
-void hosts::inject(bool to_client, std::vector<std::uint8_t> bytes) { wire_.emplace(now, in_flight{to_client, std::move(bytes)}); }
+void hosts::inject(bool to_client, std::vector<std::uint8_t> bytes) {
+    wire_.emplace(now, in_flight{to_client, std::move(bytes)});
+}
 
 void hosts::settle() {
     flush();

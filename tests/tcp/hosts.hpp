@@ -22,8 +22,8 @@ struct link_config {
     double loss = 0;
     double duplication = 0;
     double corruption = 0;
-    std::uint64_t rate = 0;                          // bytes per second; 0: no limit
-    std::size_t queue = 1 << 20;                     // bytes
+    std::uint64_t rate = 0;       // bytes per second; 0: no limit
+    std::size_t queue = 1 << 20;  // bytes
 };
 
 class hosts {
@@ -41,7 +41,8 @@ public:
 
     link_config& link() { return link_; }
 
-    // Lets both send what they have, then moves to the next thing that happens, at most to `until`. False: nothing before `until`.
+    // Lets both send what they have, then moves to the next thing that happens, at most to `until`. False: nothing before
+    // `until`.
     bool step(time_point until);
     void run_for(duration d) {
         for (const auto end = now + d; step(end);) {

@@ -14,9 +14,10 @@ namespace {
 using tandem::test::from_hex;
 
 // A SYN with the options in Linux's order: 10.0.0.10:36564 -> 10.0.0.11:8080. Checksums are put in by with_checksums.
-const auto plain_syn = from_hex("4500003c1c464000400600000a00000a0a00000b"
-                              "8ed41f903de2fa7100000000a002faf000000000"
-                              "020405b40402080a3a5b2d910000000001030307");
+const auto plain_syn = from_hex(
+    "4500003c1c464000400600000a00000a0a00000b"
+    "8ed41f903de2fa7100000000a002faf000000000"
+    "020405b40402080a3a5b2d910000000001030307");
 
 std::vector<std::uint8_t> with_checksums(std::vector<std::uint8_t> bytes) {
     bytes[10] = bytes[11] = bytes[36] = bytes[37] = 0;
@@ -128,8 +129,9 @@ TEST(segment, options_are_laid_out_on_four_bytes) {
 }
 
 TEST(segment, unknown_options_are_skipped) {  // RFC 9293 MUST-6
-    const auto p = parse_segment(from_hex("000100020000000300000004a010000500000000fe04abcdfd02020403e80003"
-                                     "0000000000000000"));
+    const auto p =
+        parse_segment(from_hex("000100020000000300000004a010000500000000fe04abcdfd02020403e80003"
+                               "0000000000000000"));
     ASSERT_TRUE(p);
     EXPECT_EQ(p->options.mss, 1000);
     EXPECT_FALSE(p->options.window_scale);  // behind the end of the list

@@ -38,7 +38,8 @@ void parse_option(const std::string& text, segment_options& out) {
     } else if (name == "sack") {
         while (in >> word) {
             const auto colon = word.find(':');
-            out.add_sack({static_cast<std::uint32_t>(std::stoul(word)), static_cast<std::uint32_t>(std::stoul(word.substr(colon + 1)))});
+            out.add_sack(
+                {static_cast<std::uint32_t>(std::stoul(word)), static_cast<std::uint32_t>(std::stoul(word.substr(colon + 1)))});
         }
     } else if (name != "nop" && name != "eol") {
         throw std::invalid_argument("option: " + text);
@@ -68,7 +69,8 @@ segment_text parse_text(const std::string& text) {
     out.segment.sequence = static_cast<std::uint32_t>(std::stoul(numbers));
     const auto end = static_cast<std::uint32_t>(std::stoul(numbers.substr(colon + 1)));
     out.bytes = end - out.segment.sequence;
-    if (numbers.substr(numbers.find('(')) != "(" + std::to_string(out.bytes) + ")") throw std::invalid_argument("length: " + text);
+    if (numbers.substr(numbers.find('(')) != "(" + std::to_string(out.bytes) + ")")
+        throw std::invalid_argument("length: " + text);
     while (in >> word) {
         std::uint32_t n = 0;
         in >> n;
@@ -92,7 +94,8 @@ std::string to_text(const segment& s) {
     for (int i = 0; i < 8; ++i) {
         if ((s.flags >> i & 1) != 0) out << flag_letters[i];
     }
-    out << ' ' << s.sequence << ':' << s.sequence + static_cast<std::uint32_t>(s.payload.size()) << '(' << s.payload.size() << ')';
+    out << ' ' << s.sequence << ':' << s.sequence + static_cast<std::uint32_t>(s.payload.size()) << '(' << s.payload.size()
+        << ')';
     if (s.has(flag::ack)) out << " ack " << s.acknowledgment;
     out << " win " << s.window << " <";
     const char* comma = "";

@@ -8,8 +8,8 @@
 namespace tandem::tcp::test {
 
 struct segment_text {
-    tcp::segment segment;      // without payload
-    std::size_t bytes = 0;     // of payload
+    tcp::segment segment;   // without payload
+    std::size_t bytes = 0;  // of payload
     bool has_ack = false;
     bool has_window = false;
     bool has_options = false;

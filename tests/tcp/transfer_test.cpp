@@ -113,15 +113,16 @@ TEST_P(links, both_ways) {
         const auto r = transfer(net, {}, 1'000'000, 1'000'000);
         EXPECT_TRUE(r.done) << "seed " << seed;
         EXPECT_EQ(r.wrong, 0u) << "seed " << seed;
-        EXPECT_LT(ms(r.took), GetParam().seconds * 1000) << "seed " << seed << ", server: " << r.server.retransmissions << " retransmissions, "
-                                                  << r.server.timeouts << " timeouts, " << r.server.spurious_losses << " spurious";
+        EXPECT_LT(ms(r.took), GetParam().seconds * 1000)
+            << "seed " << seed << ", server: " << r.server.retransmissions << " retransmissions, " << r.server.timeouts
+            << " timeouts, " << r.server.spurious_losses << " spurious";
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     kinds, links,
-    testing::Values(link_case{"loss_1", {.loss = 0.01}, 5}, link_case{"loss_5", {.loss = 0.05}, 20}, link_case{"loss_30", {.loss = 0.3}, 600},
-                    link_case{"reordering", {.jitter = milliseconds(8)}, 5},
+    testing::Values(link_case{"loss_1", {.loss = 0.01}, 5}, link_case{"loss_5", {.loss = 0.05}, 20},
+                    link_case{"loss_30", {.loss = 0.3}, 600}, link_case{"reordering", {.jitter = milliseconds(8)}, 5},
                     link_case{"strong_reordering", {.delay = milliseconds(5), .jitter = milliseconds(40)}, 20},
                     link_case{"duplication", {.duplication = 0.2}, 5}, link_case{"corruption", {.corruption = 0.02}, 20},
                     link_case{"all", {.jitter = milliseconds(3), .loss = 0.02, .duplication = 0.05, .corruption = 0.01}, 60},
