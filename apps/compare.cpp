@@ -100,6 +100,12 @@ void add_rest(CLI::App& app, options& o) {
         "Congestion control, the same for every transport [cubic]");
     add(app, "--window", [](auto& t) { return parse_bytes(t); }, [&](auto v) { s.window = v; }, "SIZE",
         "The window of --cc fixed [twice what the path holds]");
+    add(app, "--tls-record",
+        [](auto& t) {
+            const auto size = parse_bytes(t);
+            return size && *size >= min_tls_record && *size <= max_tls_record ? size : std::nullopt;
+        },
+        [&](auto v) { s.tls_record = v; }, "SIZE", "Largest TLS record of the server over TCP, 512 to 16KiB [16KiB]");
     app.add_option_function<std::string>("--objects", [&](const std::string& t) { s.page.incremental = t == "incremental"; },
                                          "How HTTP/3 sends objects: in turns (incremental) or one after the other (sequential) [incremental]")
         ->check(CLI::IsMember({"incremental", "sequential"}))->type_name("ORDER");

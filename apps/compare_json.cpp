@@ -97,6 +97,7 @@ void write_scenario(json_writer& json, const scenario& s) {
     json.end_array();
     json.key("congestion_control").value(name(s.controller));
     if (s.controller == recovery::controller_kind::fixed_window) json.key("window_bytes").value(s.effective_window());
+    json.key("tls_record_bytes").value(std::uint64_t{s.tls_record});
     json.key("mtu").value(std::uint64_t{mtu}).end_object();
 }
 

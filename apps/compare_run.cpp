@@ -78,7 +78,7 @@ hosts make_hosts(cell which, const scenario& s, const sim::credentials& identity
     made.client = std::make_unique<sim::tcp_web_client>(identity, tcp_config(s), client_limits(), alpn, connections, s.page, contents,
                                                         client_address, server_address, client_seed);
     made.server = std::make_unique<sim::tcp_web_server>(identity, tcp_config(s), http::limits{}, contents, server_address,
-                                                        !s.drops.empty(), server_seed);
+                                                        s.tls_record, !s.drops.empty(), server_seed);
     return made;
 }
 
@@ -121,7 +121,7 @@ run_result result_of(const hosts& h, sim::run_result how) {
         result.ledger.add(result.objects.back().ledger);
         if (result.failure.empty()) result.failure = record.failure;
     }
-    result.ledger.add(wait_cause::flow_control, h.server->sending_ledger().byte_nanoseconds(wait_cause::flow_control));
+    result.ledger.add(wait_cause::flow_control, h.server->flow_control());
     result.congestion = h.server->congestion().points();
     if (const auto at = h.server->first_response()) result.first_response = *at - sim::event_queue::start;
     if (how == sim::run_result::finished) return result;

@@ -46,6 +46,8 @@ struct scenario {
     recovery::controller_kind controller = recovery::controller_kind::cubic;
     std::uint64_t window = 0;         // bytes, for controller_kind::fixed_window; 0: twice what the path holds
 
+    std::size_t tls_record = 16 * 1024;  // plaintext bytes of the server's TLS records over TCP, at most
+
     std::vector<cell> cells{cell::h1_1conn, cell::h1_6conn, cell::h3_tcp, cell::h3_quic};
     std::size_t runs = 1;
     std::uint64_t seed = 1;
@@ -57,6 +59,7 @@ struct scenario {
 };
 
 constexpr std::size_t mtu = 1500;                          // bytes of an IP packet; QUIC datagrams are 28 less
+constexpr std::size_t min_tls_record = 512, max_tls_record = 16 * 1024;
 constexpr std::size_t max_objects = 1000;                  // of a page
 constexpr std::uint64_t max_object_bytes = 1'000'000'000;
 

@@ -102,10 +102,10 @@ std::string evidence_sentence(const paired& p) {
 std::string handshake_sentence(const paired& p) {
     const auto rest = p.gain.median - p.start_gain.median;
     std::string text = "QUIC's first request left " + ms(p.start_gain.median) +
-                       " earlier, because its handshake carries the transport's and TLS's at once; ";
-    if (std::chrono::abs(rest) < std::chrono::milliseconds(1)) return text + "that is the whole difference.";
-    if (rest > duration::zero()) return text + "the other " + ms(rest) + " it gained afterwards.";
-    return text + "afterwards it lost " + ms(-rest) + " against TCP.";
+                       " earlier: its handshake is TLS's as well, while over TCP one follows the other, and QMux then waits for the server's parameters. ";
+    if (std::chrono::abs(rest) < std::chrono::milliseconds(1)) return text + "That is the whole difference.";
+    if (rest > duration::zero()) return text + "The other " + ms(rest) + " it gained afterwards.";
+    return text + "Afterwards it lost " + ms(-rest) + " against TCP.";
 }
 
 std::string blocking_sentence(const comparison& c) {

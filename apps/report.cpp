@@ -66,8 +66,10 @@ std::string sections(const comparison& c) {
                    "a strip at the bottom for other causes. All panels share one clock. Hover for times.",
                    shade_legend() + waterfall_chart(c));
     out += section("The same congestion control under both",
-                   many ? "Congestion window and bytes in flight of the server, in the runs with the median page times. Where the lines part, the runs lost different packets."
-                        : "Congestion window and bytes in flight of the server. Both transports run the same controller, pacer and loss recovery.",
+                   many ? "Congestion window and bytes in flight of the server from its first response on, in the runs with the median page times. Both transports run "
+                          "the same controller, pacer and loss recovery; where the lines part, the runs met different losses."
+                        : "Congestion window and bytes in flight of the server from its first response on. Both transports run the same controller, pacer and "
+                          "loss recovery.",
                    congestion_chart(c));
     if (many) {
         out += section("All runs", "The share of runs that had finished the page by each time.", distribution_chart(c));

@@ -92,26 +92,31 @@ std::string congestion_chart(const comparison& c) {
             if (s.complete() != 0) which.push_back(s.which);
         }
     }
+    // The clock begins with the first response: the handshakes before it differ, and are not what this is about.
+    const auto clock = [](const run_result& run, duration at) { return ms(at - run.first_response); };
     double longest = 0, most = 0;
     for (const auto w : which) {
-        longest = std::max(longest, ms(c.median_run(w)->page));
-        for (const auto& p : c.median_run(w)->congestion) {
-            if (ms(p.at) <= longest) most = std::max(most, static_cast<double>(std::max(p.window, p.in_flight)) / 1e3);
+        const auto& run = *c.median_run(w);
+        longest = std::max(longest, clock(run, run.page));
+        for (const auto& p : run.congestion) {
+            if (p.at <= run.page) most = std::max(most, static_cast<double>(std::max(p.window, p.in_flight)) / 1e3);
         }
     }
     if (most == 0) return {};
     constexpr double top = 28, bottom = 300, left = 60, right = chart_width - 110;
     svg picture(chart_width, bottom + 40, "Congestion window and bytes in flight over time");
     const scale x{0, longest * 1.01 + 1e-9, left, right}, y{0, round_up(most), bottom, top};
-    picture.time_axis(x, top, bottom, "ms since the client began to connect");
+    picture.time_axis(x, top, bottom, "ms since the server began to answer");
     picture.value_axis(y, left, right, "KB");
     double label_y = top + 12;
     for (const auto w : which) {
         const auto css = "c-" + std::string(name(w));
         std::vector<std::pair<double, double>> window, flight;
-        for (const auto& p : c.median_run(w)->congestion) {
-            window.emplace_back(x(ms(p.at)), y(static_cast<double>(p.window) / 1e3));
-            flight.emplace_back(x(ms(p.at)), y(static_cast<double>(p.in_flight) / 1e3));
+        const auto& run = *c.median_run(w);
+        for (const auto& p : run.congestion) {
+            if (p.at < run.first_response) continue;
+            window.emplace_back(x(clock(run, p.at)), y(static_cast<double>(p.window) / 1e3));
+            flight.emplace_back(x(clock(run, p.at)), y(static_cast<double>(p.in_flight) / 1e3));
         }
         const double floor = y(0);
         picture.path(flight, true, "area s-" + css, &floor);

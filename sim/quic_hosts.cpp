@@ -136,11 +136,10 @@ std::optional<time_point> quic_web_server::first_response() const {
     return first;
 }
 
-wait_ledger quic_web_server::sending_ledger() const {
-    wait_ledger sum;
+wait_sum quic_web_server::flow_control() const {
+    wait_sum sum = 0;
     for (const auto& s : sessions_) {
-        if (s->over) continue;
-        sum.merge(s->connection.ledger());
+        if (!s->over) sum += s->connection.ledger().byte_nanoseconds(wait_cause::flow_control);
     }
     return sum;
 }

@@ -56,7 +56,7 @@ public:
     std::vector<std::size_t> objects_in(const packet_view& packet) override;
     const congestion_log& congestion() const override { return congestion_; }
     std::optional<time_point> first_response() const override;
-    wait_ledger sending_ledger() const override;
+    wait_sum flow_control() const override;
 
 private:
     struct session;

@@ -156,15 +156,18 @@ struct tcp_web_server::session final : tcp::trace_sink {
     page_server pages;
     std::vector<http::carried_range> carried;  // ascending
     tcp::congestion_sample last{};
+    wait_sum flow_control = 0;
     bool ended = false;
     bool over = false;
 };
 
 tcp_web_server::tcp_web_server(const credentials& identity, const tcp::config& config, const http::limits& limits,
-                               const page_bytes& contents, const ip_endpoint& local, bool map_objects, std::uint64_t seed)
+                               const page_bytes& contents, const ip_endpoint& local, std::size_t max_record_size, bool map_objects,
+                               std::uint64_t seed)
     : identity_(identity), contents_(contents), map_objects_(map_objects), endpoint_(tcp::endpoint_config{}, random_source(seed)) {
     http_config_.alpn = {std::string(http::alpn_h3_qmux), std::string(http::alpn_http1)};
     http_config_.limits = limits;
+    http_config_.max_record_size = max_record_size;
     http_config_.report_carried = map_objects;
     endpoint_.listen(local, tcp::listen_config{.connection = config});
 }
@@ -205,6 +208,7 @@ void tcp_web_server::run(time_point now) {
             auto* transport = endpoint_.find(s->handle);
             if (s->over || transport == nullptr) continue;
             progress |= move_bytes(*transport, *s->http, buffers_, s->ended, now);
+            s->flow_control = transport->stats().peer_window_wait;
             if (s->http->session() != nullptr) progress |= s->pages.run(*s->http->session(), now);
             if (!map_objects_) continue;
             const auto more = s->http->drain_carried();
@@ -241,6 +245,10 @@ std::optional<time_point> tcp_web_server::first_response() const {
     return first;
 }
 
-wait_ledger tcp_web_server::sending_ledger() const { return {}; }
+wait_sum tcp_web_server::flow_control() const {
+    wait_sum sum = 0;
+    for (const auto& s : sessions_) sum += s->flow_control;
+    return sum;
+}
 
 }  // namespace tandem::sim

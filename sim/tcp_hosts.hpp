@@ -56,11 +56,12 @@ private:
     bool started_ = false;
 };
 
-// Speaks whatever the client's ALPN chooses of HTTP/1.1 and HTTP/3 over QMux. `map_objects`: objects_in() will be asked.
+// Speaks whatever the client's ALPN chooses of HTTP/1.1 and HTTP/3 over QMux. `max_record_size`: plaintext bytes
+// of a TLS record. `map_objects`: objects_in() will be asked.
 class tcp_web_server final : public web_server {
 public:
     tcp_web_server(const credentials& identity, const tcp::config& config, const http::limits& limits, const page_bytes& contents,
-                   const ip_endpoint& local, bool map_objects, std::uint64_t seed);
+                   const ip_endpoint& local, std::size_t max_record_size, bool map_objects, std::uint64_t seed);
     ~tcp_web_server() override;
 
     wire_format wire() const override { return wire_format::ip; }
@@ -73,7 +74,7 @@ public:
     std::vector<std::size_t> objects_in(const packet_view& packet) override;
     const congestion_log& congestion() const override { return congestion_; }
     std::optional<time_point> first_response() const override;
-    wait_ledger sending_ledger() const override;
+    wait_sum flow_control() const override;
 
 private:
     struct session;

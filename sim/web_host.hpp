@@ -28,8 +28,9 @@ public:
     virtual const congestion_log& congestion() const = 0;
     // When it began to answer the first request: the clock on which transports with different handshakes can be compared.
     virtual std::optional<time_point> first_response() const = 0;
-    // What the server's bytes waited for before they were sent: flow control, on all its connections.
-    virtual wait_ledger sending_ledger() const = 0;
+    // How long bytes that could have been sent waited for the client's credit, on all connections, in byte-nanoseconds
+    // (wait_cause::flow_control).
+    virtual wait_sum flow_control() const = 0;
 };
 
 }  // namespace tandem::sim
