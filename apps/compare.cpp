@@ -34,19 +34,16 @@ struct options {
     std::string pcap;
 };
 
-// Makes an option whose text is parsed by `parse`; what it returns goes to `store`, nothing means a clear error.
+// Makes an option whose text is parsed by `parse`; what it returns goes to `store`, nothing is an error that shows `example`.
 template <class Parse, class Store>
-CLI::Option* add(CLI::App& app, const std::string& names, Parse parse, Store store, const std::string& expected, const std::string& help) {
-    const auto* name = names.c_str();
-    return app.add_option_function<std::string>(
-                  names,
-                  [parse, store, expected, label = std::string(name)](const std::string& text) {
-                      const auto value = parse(text);
-                      if (!value) throw CLI::ValidationError(label, "'" + text + "' is not " + expected);
-                      store(*value);
-                  },
-                  help)
-        ->type_name(expected);
+void add(CLI::App& app, const std::string& name, const std::string& type, const std::string& example, Parse parse, Store store,
+         const std::string& help) {
+    const auto use = [parse, store, name, example](const std::string& text) {
+        const auto value = parse(text);
+        if (!value) throw CLI::ValidationError(name, "'" + text + "' is not understood; write it like " + example);
+        store(*value);
+    };
+    app.add_option_function<std::string>(name, use, help)->type_name(type);
 }
 
 std::optional<object_drop> parse_drop(const std::string& text) {
@@ -60,8 +57,8 @@ std::optional<object_drop> parse_drop(const std::string& text) {
 
 void add_page_and_link(CLI::App& app, options& o) {
     auto& s = o.what;
-    add(app, "--page", [](auto& t) { return parse_page(t, max_objects, max_object_bytes); },
-        [&](auto& sizes) { s.page.objects = sizes; o.described = true; }, "LIST",
+    add(app, "--page", "LIST", "4x100KB or 1x50KB,6x20KB, at most 1000 objects of at most 1 GB",
+        [](auto& t) { return parse_page(t, max_objects, max_object_bytes); }, [&](auto& sizes) { s.page.objects = sizes; o.described = true; },
         "Objects of the page: 4x100KB, or 1x50KB,6x20KB [10x50KB]");
     app.add_option_function<std::vector<std::string>>(
            "--drop",
@@ -75,37 +72,37 @@ void add_page_and_link(CLI::App& app, options& o) {
            },
            "Lose the N-th packet that carries bytes of object OBJECT, in every cell; may be given again")
         ->type_name("OBJECT:N");
-    add(app, "--rtt", [](auto& t) { return parse_duration(t); }, [&](auto v) { s.rtt = v; o.described = true; }, "TIME",
+    add(app, "--rtt", "TIME", "40ms or 1.5s", [](auto& t) { return parse_duration(t); }, [&](auto v) { s.rtt = v; o.described = true; },
         "Round trip of the empty link [40ms]");
-    add(app, "--rate", [](auto& t) { return parse_rate(t); }, [&](auto v) { s.rate = v; o.described = true; }, "RATE",
+    add(app, "--rate", "RATE", "10Mbit or 500kbit", [](auto& t) { return parse_rate(t); }, [&](auto v) { s.rate = v; o.described = true; },
         "Of the link, each way; 0: no limit [10Mbit]");
-    add(app, "--queue", [](auto& t) { return parse_bytes(t); }, [&](auto v) { s.queue = v; }, "SIZE",
+    add(app, "--queue", "SIZE", "64KB", [](auto& t) { return parse_bytes(t); }, [&](auto v) { s.queue = v; },
         "Room before the link; what does not fit is lost. 0: no limit [0]");
-    add(app, "--loss", [](auto& t) { return parse_share(t); }, [&](auto v) { s.loss = v; o.loss_given = true; }, "SHARE",
+    add(app, "--loss", "SHARE", "1% or 0.01", [](auto& t) { return parse_share(t); }, [&](auto v) { s.loss = v; o.loss_given = true; },
         "Random loss, each way: 1% or 0.01 [1% in the default scenario; none as soon as --page, --drop, --rtt or --rate is given]");
     app.add_option("--burst", s.burst, "Mean number of packets lost together (Gilbert-Elliott) [1]")->check(CLI::Range(1.0, 1000.0))->type_name("N");
     app.add_option_function<std::string>("--loss-by",
                                          [&](const std::string& t) { s.loss_by = t == "time" ? sim::loss_clock::time : sim::loss_clock::packet; },
                                          "What the loss trace counts: the n-th packet (packet), or slots of link time (time) [packet]")
         ->check(CLI::IsMember({"packet", "time"}))->type_name("CLOCK");
-    add(app, "--jitter", [](auto& t) { return parse_duration(t); }, [&](auto v) { s.jitter = v; }, "TIME",
+    add(app, "--jitter", "TIME", "5ms", [](auto& t) { return parse_duration(t); }, [&](auto v) { s.jitter = v; },
         "Extra delay of up to this much, each way; keeps the order of packets [0]");
-    add(app, "--reorder", [](auto& t) { return parse_share(t); }, [&](auto v) { s.reorder = v; }, "SHARE",
+    add(app, "--reorder", "SHARE", "2% or 0.02", [](auto& t) { return parse_share(t); }, [&](auto v) { s.reorder = v; },
         "Packets that are held back for 5 ms while later ones pass [0]");
 }
 
 void add_rest(CLI::App& app, options& o) {
     auto& s = o.what;
-    add(app, "--cc", [](auto& t) { return recovery::parse_controller(t); }, [&](auto v) { s.controller = v; }, "newreno|cubic|fixed",
-        "Congestion control, the same for every transport [cubic]");
-    add(app, "--window", [](auto& t) { return parse_bytes(t); }, [&](auto v) { s.window = v; }, "SIZE",
+    add(app, "--cc", "NAME", "newreno, cubic or fixed", [](auto& t) { return recovery::parse_controller(t); }, [&](auto v) { s.controller = v; },
+        "Congestion control, the same for every transport: newreno, cubic, fixed [cubic]");
+    add(app, "--window", "SIZE", "64KB", [](auto& t) { return parse_bytes(t); }, [&](auto v) { s.window = v; },
         "The window of --cc fixed [twice what the path holds]");
-    add(app, "--tls-record",
+    add(app, "--tls-record", "SIZE", "4KiB, from 512 to 16KiB",
         [](auto& t) {
             const auto size = parse_bytes(t);
             return size && *size >= min_tls_record && *size <= max_tls_record ? size : std::nullopt;
         },
-        [&](auto v) { s.tls_record = v; }, "SIZE", "Largest TLS record of the server over TCP, 512 to 16KiB [16KiB]");
+        [&](auto v) { s.tls_record = v; }, "Largest TLS record of the server over TCP, 512 to 16KiB [16KiB]");
     app.add_option_function<std::string>("--objects", [&](const std::string& t) { s.page.incremental = t == "incremental"; },
                                          "How HTTP/3 sends objects: in turns (incremental) or one after the other (sequential) [incremental]")
         ->check(CLI::IsMember({"incremental", "sequential"}))->type_name("ORDER");
@@ -181,7 +178,7 @@ int run(options o) {
             return fail(exit_code::usage, "--drop names object " + std::to_string(drop.object) + ", but the page has " + std::to_string(s.page.objects.size()));
         }
     }
-    const bool json_to_stdout = o.json == "-";
+    const bool json_to_stdout = o.json == "-", stdout_taken = json_to_stdout || o.report == "-";
     if (o.report.empty() && !json_to_stdout) o.report = "tandem-report.html";
 
     tls::error problem;
@@ -190,14 +187,14 @@ int run(options o) {
     const bool terminal = isatty(STDERR_FILENO) == 1;
     const auto result = summarise(s, run_all(*lab, terminal ? show_progress : std::function<void(std::size_t, std::size_t)>{}));
 
-    auto& text = json_to_stdout ? std::cerr : std::cout;
+    auto& text = stdout_taken ? std::cerr : std::cout;
     text << to_table(result);
     if (json_to_stdout) std::cout << to_json(result) << std::flush;
     std::string why;
     if (!o.json.empty() && !json_to_stdout && !write_file(o.json, to_json(result), why)) return fail(exit_code::write, why);
     if (!o.report.empty()) {
         if (!write_file(o.report, to_html(result), why)) return fail(exit_code::write, why);
-        text << "\nreport: " << o.report << "\n";
+        if (o.report != "-") text << "\nreport: " << o.report << "\n";
     }
     if (!o.pcap.empty()) {
         if (!write_captures(o, why)) return fail(exit_code::write, why);

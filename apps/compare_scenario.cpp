@@ -79,7 +79,7 @@ std::string describe_link(const scenario& s) {
     if (s.queue > 0) parts.push_back("a queue of " + format_bytes(s.queue));
     if (s.jitter > duration::zero()) parts.push_back("up to " + format_ms(s.jitter) + " jitter");
     if (s.reorder > 0) parts.push_back(format_percent(s.reorder) + " of the packets reordered");
-    std::string loss = s.loss > 0 ? format_percent(s.loss) + " loss" : "no random loss";
+    std::string loss = s.loss > 0 ? format_percent(s.loss) + " loss" : s.drops.empty() ? "no loss" : "no other loss";
     if (s.loss > 0 && s.burst > 1) loss += " in bursts of " + format_number(s.burst, 2) + " packets on average";
     parts.push_back(std::move(loss));
     std::string text;

@@ -11,6 +11,7 @@ namespace tandem::compare {
 namespace {
 
 constexpr double significance = 0.05;
+constexpr std::size_t least_runs = 6;  // with fewer, even a unanimous sign test stays above the level
 
 // P(X <= k) for X ~ Binomial(n, 1/2).
 double binomial_half_at_most(std::size_t k, std::size_t n) {
@@ -75,20 +76,27 @@ std::string byte_seconds(wait_sum sum, std::size_t runs) {
            "·s";
 }
 
-std::string where(const comparison& c) { return "At " + describe_link(c.what) + ", "; }
+std::string where(const comparison& c) {
+    std::string text = "At " + describe_link(c.what) + ", ";
+    if (c.what.drops.size() == 1) text += "with one packet of object " + std::to_string(c.what.drops[0].object) + " lost, ";
+    if (c.what.drops.size() > 1) text += "with " + std::to_string(c.what.drops.size()) + " chosen packets lost, ";
+    return text;
+}
 
 std::string headline(const comparison& c, const paired& p) {
     const auto quic = c.find(cell::h3_quic)->page.median, tcp = c.find(cell::h3_tcp)->page.median;
     const auto gain = tcp - quic;
     const std::string medians = (p.runs == 1 ? "" : "median ") + ms(quic) + " against " + ms(tcp);
-    if (p.runs > 1 && p.p_value >= significance) {
+    const bool proven = !c.what.random() || p.p_value < significance;
+    if (!proven && p.runs >= least_runs) {
         return where(c) + std::to_string(p.runs) + " runs show no difference between HTTP/3 over QUIC and the same HTTP/3 over TCP that could "
                "not be chance: " + medians + ".";
     }
     if (gain == duration::zero()) return where(c) + "HTTP/3 over QUIC and the same HTTP/3 over TCP finished the page at the same time, " + ms(quic) + ".";
     const auto share = std::abs(static_cast<double>(gain.count()) / static_cast<double>(tcp.count()));
     return where(c) + "HTTP/3 over QUIC finished the page " + format_number(share * 100, share < 0.1 ? 1 : 0) + " % " +
-           (gain > duration::zero() ? "sooner" : "later") + " than the same HTTP/3 over TCP: " + medians + ".";
+           (gain > duration::zero() ? "sooner" : "later") + " than the same HTTP/3 over TCP: " + medians +
+           (proven ? "." : ", but " + std::to_string(p.runs) + (p.runs == 1 ? " run is" : " runs are") + " too few to tell that from chance.");
 }
 
 std::string evidence_sentence(const paired& p) {
@@ -117,18 +125,29 @@ std::string blocking_sentence(const comparison& c) {
                "between streams.";
     }
     return "Over TCP, " + byte_seconds(blocked, tcp.complete()) + " of the " + byte_seconds(tcp.ledger.total, tcp.complete()) +
-           " that received bytes waited on average were bytes held back by a hole in another object's data; over QUIC " +
+           " that received bytes waited" + (tcp.complete() > 1 ? " on average" : "") + " were bytes held back by a hole in another object's data; over QUIC " +
            (quic.ledger.of(wait_cause::other_stream_hole) == 0 ? "none" : byte_seconds(quic.ledger.of(wait_cause::other_stream_hole), quic.complete())) +
            " were.";
+}
+
+// Somebody who reads only about QUIC and TCP should know if neither was best.
+std::string best_sentence(const comparison& c) {
+    const auto best = std::min_element(c.summaries.begin(), c.summaries.end(), [](auto& a, auto& b) {
+        return std::pair(a.complete() == 0, a.page.median) < std::pair(b.complete() == 0, b.page.median);
+    });
+    if (best->which == cell::h3_quic || best->which == cell::h3_tcp) return {};
+    return "Of all cells " + std::string(name(best->which)) + " had the shortest median, " + ms(best->page.median) +
+           (best->which == cell::h1_6conn ? ": six connections begin with six congestion windows, and a loss slows only one of them." : ".");
 }
 
 std::vector<std::string> verdict(const comparison& c) {
     std::vector<std::string> sentences;
     if (c.quic_against_tcp) {
         sentences.push_back(headline(c, *c.quic_against_tcp));
-        if (c.quic_against_tcp->runs > 1) sentences.push_back(evidence_sentence(*c.quic_against_tcp));
+        if (c.what.random() && c.quic_against_tcp->runs > 1) sentences.push_back(evidence_sentence(*c.quic_against_tcp));
         sentences.push_back(handshake_sentence(*c.quic_against_tcp));
         sentences.push_back(blocking_sentence(c));
+        if (auto best = best_sentence(c); !best.empty()) sentences.push_back(std::move(best));
     } else {
         const auto best = std::min_element(c.summaries.begin(), c.summaries.end(), [](auto& a, auto& b) {
             return std::pair(a.complete() == 0, a.page.median) < std::pair(b.complete() == 0, b.page.median);

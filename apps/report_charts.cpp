@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "quantities.hpp"
 #include "svg.hpp"
@@ -82,15 +83,25 @@ std::string page_time_chart(const comparison& c) {
     return picture.finish();
 }
 
-std::string ledger_chart(const comparison& c) {
+namespace {
+
+// One bar per cell; `leave_out`, if given, is not drawn.
+std::string ledger_bars(const comparison& c, std::optional<wait_cause> leave_out, std::string_view label) {
     constexpr double row = 40, top = 10, bar = 24;
     const double bottom = top + row * static_cast<double>(c.summaries.size());
+    const auto amount_of = [&](const cell_summary& s, wait_cause cause) {
+        return leave_out == cause ? 0 : kilobyte_seconds(s.ledger.of(cause), s.complete());
+    };
     double most = 0;
-    for (const auto& s : c.summaries) most = std::max(most, kilobyte_seconds(s.ledger.sum(), s.complete()));
-    if (most == 0) return "<p class=\"none\">No byte waited for anything in any cell.</p>";
-    svg picture(chart_width, bottom + 40, "How long received bytes waited, by cause, in each cell");
+    for (const auto& s : c.summaries) {
+        double sum = 0;
+        for (std::size_t k = 0; k < wait_cause_count; ++k) sum += amount_of(s, static_cast<wait_cause>(k));
+        most = std::max(most, sum);
+    }
+    if (most == 0) return {};
+    svg picture(chart_width, bottom + 40, label);
     const scale x{0, most * 1.02, label_width, chart_width - value_width};
-    picture.time_axis(x, top, bottom, "kilobyte-seconds of waiting, mean per run");
+    picture.time_axis(x, top, bottom, label);
     for (std::size_t i = 0; i < c.summaries.size(); ++i) {
         const auto& s = c.summaries[i];
         const double y = top + row * static_cast<double>(i) + (row - bar) / 2;
@@ -98,7 +109,7 @@ std::string ledger_chart(const comparison& c) {
         double at = 0;
         for (std::size_t k = 0; k < wait_cause_count; ++k) {
             const auto cause = static_cast<wait_cause>(k);
-            const double amount = kilobyte_seconds(s.ledger.of(cause), s.complete());
+            const double amount = amount_of(s, cause);
             if (amount <= 0) continue;
             picture.rect(x(at), y, std::max(x(at + amount) - x(at), 1.0), bar, css_of(cause),
                          std::string(text_of(cause).title) + ": " + format_fixed(amount, 3) + " KB·s");
@@ -107,6 +118,21 @@ std::string ledger_chart(const comparison& c) {
         picture.text(chart_width, y + 17, anchor::end, "value", format_fixed(at, 2) + " KB·s");
     }
     return picture.finish();
+}
+
+}  // namespace
+
+std::string ledger_chart(const comparison& c) {
+    auto out = ledger_bars(c, std::nullopt, "kilobyte-seconds of waiting, mean per run");
+    if (out.empty()) return "<p class=\"none\">No byte waited for anything in any cell.</p>";
+    // The queue of HTTP/1.1 is another order of magnitude: what the transports differ in would be a hairline beside it.
+    wait_sum queue = 0, rest = 0;
+    for (const auto& s : c.summaries) {
+        queue = std::max(queue, s.ledger.of(wait_cause::http_queue));
+        rest = std::max(rest, s.ledger.sum() - s.ledger.of(wait_cause::http_queue));
+    }
+    if (queue > 2 * rest) out += ledger_bars(c, wait_cause::http_queue, "the same without the HTTP/1.1 queue");
+    return out;
 }
 
 std::string cause_legend(const comparison& c) {

@@ -62,10 +62,10 @@ std::string panel(const comparison& c, const cell_summary& s, const run_result& 
     picture.text(chart_width, 14, anchor::end, "value", format_fixed(ms(run.page), 1) + " ms");
     picture.time_axis(x, header - 8, bottom, rows < run.objects.size() ? "ms; the first " + std::to_string(rows) + " of " +
                       std::to_string(run.objects.size()) + " objects" : "ms since the client began to connect");
+    picture.line(x(ms(run.page)), header - 8, x(ms(run.page)), bottom, "done c-" + std::string(name(s.which)));
     for (std::size_t i = 0; i < rows; ++i) {
         draw_object(picture, i + 1, run.objects[i], x, header + static_cast<double>(i) * (height + gap), height, height >= 9);
     }
-    picture.line(x(ms(run.page)), header - 8, x(ms(run.page)), bottom, "done c-" + std::string(name(s.which)));
     return picture.finish();
 }
 

@@ -104,7 +104,7 @@ void svg::value_axis(const scale& y, double left, double right, std::string_view
         line(left, y(v), right, y(v), "grid");
         text(left - 8, y(v) + 4, anchor::end, "tick", format_number(v, 3));
     }
-    text(left - 8, y.end - 12, anchor::end, "tick", unit);
+    text(0, y.end - 12, anchor::start, "tick", unit);
 }
 
 std::string svg::finish() { return out_ + "</svg>\n"; }

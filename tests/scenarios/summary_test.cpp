@@ -97,6 +97,18 @@ TEST(verdict, admits_that_there_is_no_difference) {
     EXPECT_NE(c.verdict[0].find("show no difference"), std::string::npos) << c.verdict[0];
 }
 
+TEST(verdict, does_not_trust_a_handful_of_runs) {
+    const auto c = made_up(std::vector<duration>(3, 500ms), std::vector<duration>(3, 400ms));
+    EXPECT_NE(c.verdict[0].find("3 runs are too few to tell that from chance"), std::string::npos) << c.verdict[0];
+}
+
+TEST(verdict, needs_no_test_where_nothing_is_random) {
+    auto c = made_up({500ms}, {400ms});
+    c.what.loss = 0;
+    c = summarise(c.what, c.cells);
+    EXPECT_TRUE(c.verdict[0].ends_with("20 % sooner than the same HTTP/3 over TCP: 400 ms against 500 ms.")) << c.verdict[0];
+}
+
 TEST(verdict, names_failed_runs) {
     std::vector<duration> times(3, 500ms);
     auto c = made_up(times, times);
