@@ -44,6 +44,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
 }
 
 std::optional<std::uint64_t> parse_rate(std::string_view text) {
+    if (text == "0") return 0;
     for (const std::string_view per_second : {"/s", "ps"}) {
         if (text.ends_with(per_second)) text.remove_suffix(per_second.size());
     }

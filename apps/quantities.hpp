@@ -13,7 +13,7 @@ namespace tandem::compare {
 
 // All take a number (decimals allowed) and a unit; nothing if the text is anything else, negative or too large.
 std::optional<std::uint64_t> parse_bytes(std::string_view);   // "1500", "100KB" (1000), "64KiB" (1024), "1.5MB", "2GB"
-std::optional<std::uint64_t> parse_rate(std::string_view);    // "10Mbit", "500kbit/s", "1Gbit", "10Mbps": bits per second
+std::optional<std::uint64_t> parse_rate(std::string_view);    // "10Mbit", "500kbit/s", "1Gbit", "10Mbps", "0": bits per second
 std::optional<duration> parse_duration(std::string_view);     // "40ms", "1.5s", "250us", "0"
 std::optional<double> parse_share(std::string_view);          // "1%", "0.5%", "0.01": 0..1; a bare number above 1 is refused
 // "4x100KB", "1x50KB,6x20KB", "50KB,20KB": the sizes one by one; nothing if a part is wrong, or there are none or too many.

@@ -73,7 +73,7 @@ std::string sections(const comparison& c) {
                    congestion_chart(c));
     if (many) {
         out += section("All runs", "The share of runs that had finished the page by each time.", distribution_chart(c));
-        out += section("QUIC against TCP, run by run", "Both transports met the same losses in each run, so they can be compared pair by pair.", pairs_chart(c));
+        out += section("QUIC against TCP, run by run", "Both transports met the same loss trace in each run, so they can be compared pair by pair.", pairs_chart(c));
     }
     return out;
 }

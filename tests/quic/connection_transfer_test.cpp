@@ -97,7 +97,9 @@ TEST(ConnectionTransfer, SurvivesLoss) {
         transfer up(p, true, 300'000);
         transfer down(p, false, 300'000);
         EXPECT_TRUE(run_transfers(p, {&up, &down}, 300s)) << loss;
-        EXPECT_GT(p.client_connection()->statistics().packets_lost, 0u);
+        if (loss > 0.01) {
+            EXPECT_GT(p.client_connection()->statistics().packets_lost, 0u);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ TEST(quantities, rates) {
     EXPECT_EQ(parse_rate("1Gbps"), 1'000'000'000U);
     EXPECT_EQ(parse_rate("500kbit"), 500'000U);
     EXPECT_EQ(parse_rate("9600bit"), 9600U);
+    EXPECT_EQ(parse_rate("0"), 0U);
     for (const auto* wrong : {"", "10", "10MB", "fast", "-1Mbit"}) EXPECT_FALSE(parse_rate(wrong)) << wrong;
 }
 
