@@ -88,7 +88,6 @@ private:
     std::set<std::string> told_;
     std::size_t next_ = 0;
     std::uint64_t finished_bytes_ = 0;
-    std::size_t failures_ = 0;
     time_point begun_ = net::now();
     bool progress_ = false;
     bool progress_shown_ = false;
@@ -136,9 +135,6 @@ void getter::submit_more() {
     while (next_ < plan_.jobs.size() && running_.size() + waiting_.size() < limit) submit(next_++, 0);
     if (!running_.empty() || !waiting_.empty() || next_ < plan_.jobs.size()) return;
     clear_progress();
-    if (failures_ > 1 && failures_ > told_.size()) {
-        std::fprintf(stderr, "tandem: %zu of %zu transfers failed\n", failures_, plan_.jobs.size());
-    }
     if (options_.json) std::fputs(json_report(results_, exit_code_).c_str(), stdout);
     std::fflush(stdout);
     io_.stop();
@@ -194,7 +190,6 @@ bool getter::retry(std::size_t index, const get_result& result) {
 
 void getter::tell(const get_result& result) {
     if (result.exit_code != 0) {
-        ++failures_;
         if (exit_code_ == exit_code::ok) exit_code_ = result.exit_code;
         // A host that cannot be reached fails all its transfers with the same words: once is enough.
         if (told_.insert(result.error).second) {

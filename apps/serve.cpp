@@ -150,7 +150,6 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
         error = server->start();
     }
     if (error) return fail(listen_exit_code(error), "cannot listen on " + error.what + ": " + error.code.message());
-    announce(o, *server, certificate, names);
 
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     std::function<void()> wait = [&] {
@@ -161,6 +160,7 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
         });
     };
     wait();
+    announce(o, *server, certificate, names);  // who reads this may send a signal at once
     io.run();
     return exit_code::ok;
 }
