@@ -36,6 +36,7 @@ struct http1_server::state {
         bool body_announced = false;
         bool answered = false;  // respond() was called
         bool sent = false;      // all of the response was given to transmit
+        bool refused = false;   // nobody wants the rest of the body
         std::uint64_t discarded = 0;
         fields trailers;
     };
@@ -95,6 +96,7 @@ void http1_server::state::on_head(time_point) {
 void http1_server::state::on_body(std::span<const std::uint8_t> data, time_point now) {
     if (data.empty()) return;
     current->expects_continue = false;
+    if (current->refused) return;
     if (current->sent) {  // the answer went already: nobody wants the rest
         current->discarded += data.size();
         if (current->discarded > limit.discarded_body) last = true;
@@ -306,6 +308,14 @@ std::size_t http1_server::read_body(request_id id, std::span<std::uint8_t> out, 
     }
     if (n == 0 && s.current && s.current->id == id) s.current->body_announced = false;
     return n;
+}
+
+void http1_server::refuse_body(request_id id, time_point) {
+    auto& s = *state_;
+    if (!s.current || s.current->id != id || s.current->received) return;
+    s.last = s.current->refused = true;
+    s.body.clear();
+    s.try_finish();
 }
 
 void http1_server::reset(request_id id, h3_error code, time_point) {

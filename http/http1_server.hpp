@@ -45,6 +45,7 @@ public:
     void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) override;
     void resume_body(request_id) override;
     std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) override;
+    void refuse_body(request_id, time_point now) override;
     void reset(request_id, h3_error code, time_point now) override;
     void close(time_point now) override;
     std::optional<server_event> poll_event() override;

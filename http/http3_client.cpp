@@ -183,7 +183,7 @@ http3_client::~http3_client() = default;
 void http3_client::pump(time_point now) { state_->pump(now); }
 
 void http3_client::connection_lost(const session_error& why, time_point now) {
-    state_->set_now(now);
+    state_->take_rest(now);
     state_->lost(why);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <tandem/http/http3_callbacks.hpp>
@@ -20,7 +21,7 @@ std::int64_t number(quic::stream_id id) { return static_cast<std::int64_t>(id.va
 }  // namespace
 
 http3_core::http3_core(stream_transport& transport, const limits& limit, quic::perspective side)
-    : transport_(transport), limit_(limit), side_(side) {
+    : transport_(transport), limit_(limit), side_(side), body_limit_(limit.body_buffer) {
     nghttp3_settings settings;
     nghttp3_settings_default(&settings);
     settings.max_field_section_size = limit.field_section_size;
@@ -107,6 +108,21 @@ void http3_core::lost(session_error why) {
     on_over();
 }
 
+// The transport will give no more than it holds: all of it is taken, so that what arrived whole is not lost with the connection.
+// The peer's flow control window bounds how much that is.
+void http3_core::take_rest(time_point now) {
+    now_ = now;
+    if (over_ || !control_bound_) return;
+    take_events();
+    read_streams();
+    body_limit_ = std::numeric_limits<std::size_t>::max();
+    std::vector<quic::stream_id> paused;
+    for (const auto& [stream, e] : exchanges_) {
+        if (e->paused) paused.push_back(e->stream);
+    }
+    for (auto stream : paused) read_stream(stream);
+}
+
 void http3_core::pump(time_point now) {
     now_ = now;
     take_events();
@@ -183,7 +199,7 @@ void http3_core::read_stream(quic::stream_id stream) {
     while (!over_) {
         auto* e = find(stream);
         if (e && e->received) return;  // its end was read; what is still said to be readable was read with it
-        if (e && e->body.size() >= limit_.body_buffer) {
+        if (e && (e->refused || e->body.size() >= body_limit_)) {
             e->paused = true;
             return;
         }
@@ -293,7 +309,7 @@ std::size_t http3_core::read_body(http3_exchange& e, std::span<std::uint8_t> out
             tell_received(*still);
             return n;
         }
-        if (!still->paused || inside_nghttp3_ || over_) break;
+        if (!still->paused || still->refused || inside_nghttp3_ || over_) break;
         read_stream(stream);
     }
     auto* still = find(stream);

@@ -39,6 +39,7 @@ struct http3_exchange {
     bool received_told = false;
     bool body_announced = false;
     bool paused = false;             // the transport has more, but the application must read first
+    bool refused = false;            // server: the rest of the body is not wanted
     body_buffer body;
     wait_ledger ledger;
     struct unread {                  // bytes that nghttp3 holds until QPACK's table is there
@@ -70,6 +71,8 @@ public:
     // Closes the connection for a reason of this side, resp. notes that it is gone.
     void fail(std::uint64_t code, std::string text);
     void lost(session_error why);
+    // The transport ended: reads what it still holds. Before lost().
+    void take_rest(time_point now);
 
     http3_exchange* find(quic::stream_id stream) const;
     http3_exchange* find(request_id id) const;
@@ -151,6 +154,7 @@ private:
     http3_exchange* feeding_ = nullptr;
     std::size_t fed_as_body_ = 0;
     bool inside_nghttp3_ = false;
+    std::size_t body_limit_;  // bytes of one body held for the application
 };
 
 }  // namespace tandem::http

@@ -219,7 +219,7 @@ http3_server::~http3_server() = default;
 void http3_server::pump(time_point now) { state_->pump(now); }
 
 void http3_server::connection_lost(const session_error& why, time_point now) {
-    state_->set_now(now);
+    state_->take_rest(now);
     state_->lost(why);
 }
 
@@ -240,6 +240,15 @@ std::size_t http3_server::read_body(request_id id, std::span<std::uint8_t> out, 
     state_->set_now(now);
     auto* e = state_->find(id);
     return e ? state_->read_body(*e, out) : 0;
+}
+
+// What comes of it stays where it is until the response was sent; on_sent() then asks the client to stop.
+void http3_server::refuse_body(request_id id, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    if (!e || e->received) return;
+    e->refused = true;
+    e->body.clear();
 }
 
 void http3_server::reset(request_id id, h3_error code, time_point now) {

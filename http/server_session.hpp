@@ -61,6 +61,9 @@ public:
     virtual void resume_body(request_id) = 0;
     // Copies request body bytes out, giving the peer credit for more; 0 when there are none now.
     virtual std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) = 0;
+    // The rest of the request's body is not wanted; the response goes on (RFC 9114 4.1, RFC 9112 9.3). HTTP/1.1 ends the connection
+    // after the response.
+    virtual void refuse_body(request_id, time_point now) = 0;
     // Ends an exchange without a (complete) response. HTTP/1.1 closes the connection.
     virtual void reset(request_id, h3_error code, time_point now) = 0;
     // Takes no more requests, lets those under way end, then ends the connection.

@@ -40,7 +40,7 @@ void request_loop::discard_body(http::server_session& session, http::request_id 
     while (auto n = session.read_body(id, sink, now)) {
         if (it == exchanges_.end()) continue;
         it->second.discarded += n;
-        if (it->second.discarded > limits_.request_body) return session.reset(id, http::h3_error::no_error, now);
+        if (it->second.discarded > limits_.request_body) return session.refuse_body(id, now);
     }
 }
 

@@ -313,6 +313,20 @@ TEST(http1_server, throws_away_a_body_nobody_wants_up_to_a_limit) {
     }
 }
 
+TEST(http1_server, a_body_that_is_refused_does_not_cost_the_answer) {
+    http1_server server;
+    test::server_trace trace;
+    trace.read_bodies = false;
+    feed(server, trace, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nabc");
+    server.refuse_body(0, at(0));
+    server.respond(0, {413, {}}, nullptr, at(0));
+    EXPECT_EQ(feed(server, trace, std::string(200'000, 'x')), "");  // taken and thrown away: the client must get to its answer
+    EXPECT_EQ(sent_by(server), "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    trace.run(server, at(0));
+    EXPECT_TRUE(server.finished_sending());
+    EXPECT_TRUE(trace.text.ends_with("finished 0; closed; ")) << trace.text;
+}
+
 TEST(http1_server, stops_receiving_until_the_application_reads) {
     limits small;
     small.body_buffer = 8;

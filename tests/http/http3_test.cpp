@@ -215,6 +215,25 @@ TEST_F(http3, an_answer_before_the_end_of_the_request) {
     EXPECT_EQ(server->active_requests(), 0u);
 }
 
+TEST_F(http3, a_body_that_is_refused_does_not_cost_the_answer) {
+    client->submit({.method = "POST", .authority = "host"}, std::make_unique<memory_body>(std::string(500'000, 'q')), at(0));
+    served.read_bodies = false;
+    run();
+    auto body = std::make_unique<test::piecewise_body>(std::string(100, 'a'), 10);
+    body->pause_at = 50;
+    server->respond(0, {413, {}}, std::move(body), at(0));
+    server->refuse_body(0, at(0));
+    run();
+    EXPECT_FALSE(server_end->stops.contains(0));
+    EXPECT_EQ(test::read_all(*server, 0, at(0)), "");
+    server->resume_body(0);
+    run();
+    EXPECT_EQ(server_end->stops.at(0), code_of(h3_error::no_error));  // RFC 9114 4.1
+    EXPECT_EQ(asked.bodies[0].size(), 100u);
+    EXPECT_TRUE(asked.text.ends_with("finished 0; ")) << asked.text;
+    EXPECT_TRUE(served.text.ends_with("finished 0; ")) << served.text;
+}
+
 TEST_F(http3, goaway_lets_requests_under_way_end) {
     get("/0");
     run();
@@ -276,6 +295,27 @@ TEST_F(http3, a_lost_connection_fails_what_is_under_way) {
     server->connection_lost({0, true, "gone"}, at(1));
     served.run(*server, at(1));
     EXPECT_TRUE(served.text.ends_with("failed 0 connection_lost; failed 1 connection_lost; closed; ")) << served.text;
+}
+
+TEST_F(http3, what_the_transport_holds_when_it_ends_is_not_lost) {
+    limits small;
+    small.body_buffer = 1000;
+    make(small, {});
+    asked.read_bodies = false;
+    get("/0");
+    get("/1");
+    run();
+    server->respond(0, {200, {}}, std::make_unique<memory_body>(std::string(100'000, 'z')), at(0));
+    auto endless = std::make_unique<test::piecewise_body>(std::string(100'000, 'y'), 10'000);
+    endless->pause_at = 50'000;
+    server->respond(1, {200, {}}, std::move(endless), at(0));
+    run();
+    client->connection_lost({0, true, "gone"}, at(1));
+    asked.run(*client, at(1));
+    EXPECT_TRUE(asked.text.ends_with("failed 1 connection_lost; ")) << asked.text;
+    EXPECT_EQ(test::read_all(*client, 0, at(2)).size(), 100'000u);
+    asked.run(*client, at(2));
+    EXPECT_TRUE(asked.text.ends_with("finished 0; closed; ")) << asked.text;
 }
 
 TEST_F(http3, application_waits_are_in_the_ledger) {

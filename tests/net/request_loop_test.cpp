@@ -24,7 +24,8 @@ public:
         body_left -= n;
         return n;
     }
-    void reset(http::request_id, http::h3_error, time_point) override { ++resets; }
+    void refuse_body(http::request_id, time_point) override { ++refusals; }
+    void reset(http::request_id, http::h3_error, time_point) override {}
     void close(time_point) override { ++closes; }
     std::optional<http::server_event> poll_event() override {
         if (events.empty()) return std::nullopt;
@@ -47,7 +48,7 @@ public:
     http::request_id last = 0;
     std::size_t body_left = 0;
     std::size_t active = 0;
-    int resets = 0;
+    int refusals = 0;
     int closes = 0;
 
 private:
@@ -118,11 +119,11 @@ TEST_F(RequestLoop, BodiesAreReadAwayUpToTheLimit) {
     session.body_left = limits.request_body;
     session.events.push_back(http::server_events::body{0});
     loop.run(session, at(1s));
-    EXPECT_EQ(session.resets, 0);
+    EXPECT_EQ(session.refusals, 0);
     session.body_left = 1;
     session.events.push_back(http::server_events::body{0});
     loop.run(session, at(1s));
-    EXPECT_EQ(session.resets, 1);
+    EXPECT_EQ(session.refusals, 1);
 }
 
 TEST_F(RequestLoop, ConnectionEndsInGoodOrderAfterItsShareOfRequests) {
