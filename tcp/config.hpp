@@ -50,6 +50,7 @@ struct config {
     duration time_wait = std::chrono::seconds(60);           // 2 MSL (RFC 9293 3.4.2 says MSL = 2 min and lets one choose)
     duration fin_wait_2_timeout = std::chrono::seconds(60);  // only after endpoint::release: nobody waits for the peer's data
     std::optional<keepalive_config> keepalive;               // off by default (RFC 9293 MUST-25)
+    bool checksum_offload = false;                           // see endpoint_config, which sets it
 };
 
 struct listen_config {
@@ -63,6 +64,9 @@ struct endpoint_config {
     std::uint16_t last_ephemeral_port = 65535;
     std::size_t max_connections = 65536;  // in any state; a SYN beyond it is dropped
     unsigned resets_per_second = 200;     // RSTs in answer to segments of no connection; the rest is ignored
+    // The carrier completes TCP's checksums of what is sent (a TUN device with offloads), or something else protects the
+    // segments (UDP's checksum): only the pseudo header is summed. For all connections, whatever their own config says.
+    bool checksum_offload = false;
 };
 
 // Floors that defend against a peer (or a forged ICMP message) that asks for tiny segments to burn our CPU and memory:

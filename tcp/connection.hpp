@@ -72,6 +72,8 @@ struct statistics {
     std::uint64_t gap_limit_drops = 0;  // segments refused because there were too many holes already
     duration peer_window_limited{};     // time with data to send, room in the congestion window and none in the peer's
     wait_sum peer_window_wait = 0;      // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
+
+    statistics& operator+=(const statistics& other);
 };
 
 // Where a connection leaves word that it wants its owner's attention: it may have packets, an event or another timeout.

@@ -79,6 +79,33 @@ std::string_view to_string(event e) {
     return "?";
 }
 
+statistics& statistics::operator+=(const statistics& o) {
+    segments_sent += o.segments_sent;
+    segments_received += o.segments_received;
+    bytes_sent += o.bytes_sent;
+    bytes_received += o.bytes_received;
+    retransmissions += o.retransmissions;
+    losses += o.losses;
+    spurious_losses += o.spurious_losses;
+    timeouts += o.timeouts;
+    spurious_timeouts += o.spurious_timeouts;
+    tail_loss_probes += o.tail_loss_probes;
+    window_probes += o.window_probes;
+    keepalives += o.keepalives;
+    duplicate_acks_received += o.duplicate_acks_received;
+    dsacks_received += o.dsacks_received;
+    dsacks_sent += o.dsacks_sent;
+    acks_sent += o.acks_sent;
+    challenge_acks_sent += o.challenge_acks_sent;
+    challenge_acks_suppressed += o.challenge_acks_suppressed;
+    paws_rejected += o.paws_rejected;
+    out_of_window += o.out_of_window;
+    gap_limit_drops += o.gap_limit_drops;
+    peer_window_limited += o.peer_window_limited;
+    peer_window_wait += o.peer_window_wait;
+    return *this;
+}
+
 connection::connection(const ip_path& path, const config& c, const connection_seed& seed, bool active, time_point now)
     : path_(path),
       config_(within_bounds(c, path.remote.address.is_v6)),

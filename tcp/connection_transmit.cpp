@@ -234,7 +234,7 @@ packet connection::make_packet(std::uint64_t sequence, std::uint8_t flags, const
 
 // Every segment acknowledges all that was received.
 bool connection::add_to_train(const packet& p, train& out) {
-    const auto size = write_packet(p, out.buffer.subspan(out.size));
+    const auto size = write_packet(p, out.buffer.subspan(out.size), {.checksum_pending = config_.checksum_offload});
     if (size == 0) return false;
     if (out.segment_size == 0) out.segment_size = size;
     out.size += size;

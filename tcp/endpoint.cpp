@@ -38,13 +38,26 @@ connection_handle endpoint::connect(ip_endpoint local, const ip_endpoint& remote
     if (local.port == 0) return fail(connect_error::no_free_port);
     const ip_path path{local, remote};
     if (by_path_.contains(path)) return fail(connect_error::port_in_use);
-    const auto index = add(connection::connect(path, c, make_seed(path, now), now), path);
+    const auto index = add(connection::connect(path, own(c), make_seed(path, now), now), path);
     wake(index);
     return {index, slots_[index].generation};
 }
 
 bool endpoint::listen(const ip_endpoint& local, const listen_config& c) {
     return listeners_.try_emplace(local, listener{c}).second;
+}
+
+bool endpoint::set_backlog(const ip_endpoint& local, std::size_t backlog) {
+    const auto it = listeners_.find(local);
+    if (it == listeners_.end()) return false;
+    it->second.config.backlog = backlog;
+    return true;
+}
+
+// What the endpoint decides for all its connections.
+config endpoint::own(config c) const {
+    c.checksum_offload = config_.checksum_offload;
+    return c;
 }
 
 void endpoint::close_listener(const ip_endpoint& local) { listeners_.erase(local); }
@@ -82,6 +95,7 @@ bool endpoint::erase_if_done(std::uint32_t index) {
     auto& s = slots_[index];
     if (!s.object || s.object->state() != state::closed || s.ready || s.eventful || s.object->readable() > 0) return false;
     count_half_open(s);
+    gone_ += s.object->stats();
     by_path_.erase(s.object->path());
     timers_.remove(index);
     s.object.reset();
@@ -126,5 +140,11 @@ void endpoint::count_waiting(slot& s) {
 std::size_t endpoint::connection_count() const { return by_path_.size(); }
 std::size_t endpoint::half_open_count() const { return half_open_; }
 const endpoint_statistics& endpoint::stats() const { return stats_; }
+
+statistics endpoint::totals() const {
+    auto out = gone_;
+    for_each([&out](connection_handle, const connection& c) { out += c.stats(); });
+    return out;
+}
 
 }  // namespace tandem::tcp

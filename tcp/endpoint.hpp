@@ -51,10 +51,15 @@ public:
                               connect_error* error = nullptr);
     // An all-zero address accepts on any address of its family. False if there is such a listener already.
     bool listen(const ip_endpoint& local, const listen_config& c);
+    // Changes a listener's backlog: for owners that keep a queue of their own behind the endpoint's. False: no such listener.
+    bool set_backlog(const ip_endpoint& local, std::size_t backlog);
     // Accepted connections live on.
     void close_listener(const ip_endpoint& local);
 
-    void receive(received_datagram& in, time_point now);
+    // `how`: what a carrier with offloads knows of the packet; a super-segment counts as the segments it was made of.
+    void receive(received_datagram& in, time_point now, offload how = {});
+    // For carriers that parse and check packets themselves.
+    void receive(const packet& in, time_point now, unsigned segment_count = 1);
     bool transmit(time_point now, train& out);
     std::optional<time_point> next_timeout();
     void on_timeout(time_point now);
@@ -70,6 +75,20 @@ public:
     std::size_t connection_count() const;  // in any state, TIME-WAIT too
     std::size_t half_open_count() const;   // in SYN-RECEIVED
     const endpoint_statistics& stats() const;
+    // The sums over all connections there were and are.
+    statistics totals() const;
+    // f(connection_handle, const connection&) for each connection, in any state.
+    template <class F>
+    void for_each(F&& f) const {
+        for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+            if (slots_[i].object) f(connection_handle{i, slots_[i].generation}, *slots_[i].object);
+        }
+    }
+    // f(const ip_endpoint&, const listen_config&, half_open, waiting) for each listener.
+    template <class F>
+    void for_each_listener(F&& f) const {
+        for (const auto& [local, l] : listeners_) f(local, l.config, l.half_open, l.waiting);
+    }
 
 private:
     struct listener {
@@ -98,6 +117,7 @@ private:
     void send_reset(const packet& in, time_point now);
     bool transmit_reset(train& out);
     std::uint32_t add(std::unique_ptr<connection> object, const ip_path& path);
+    config own(config c) const;
     connection_seed make_seed(const ip_path& path, time_point now);
     std::uint16_t pick_port(const ip_endpoint& local, const ip_endpoint& remote);
     listener* find_listener(const ip_endpoint& local, ip_endpoint& key);
@@ -120,6 +140,7 @@ private:
     unsigned resets_counted_ = 0;
     std::size_t half_open_ = 0;
     endpoint_statistics stats_;
+    statistics gone_;  // of connections that are no more
 };
 
 }  // namespace tandem::tcp

@@ -1,4 +1,6 @@
 // The four verbs: packets find their connection, connections that have something to say get their turn.
+#include <algorithm>
+
 #include <tandem/tcp/endpoint.hpp>
 #include <tandem/tcp/icmp.hpp>
 
@@ -16,26 +18,34 @@ void endpoint::wake(std::uint32_t index) {
     }
 }
 
-void endpoint::receive(received_datagram& in, time_point now) {
-    ++stats_.packets_received;
+void endpoint::receive(received_datagram& in, time_point now, offload how) {
     packet p;
-    const auto why = parse_packet(in.payload, p);
+    const auto why = parse_packet(in.payload, p, how);
+    if (why == drop_reason::none) {
+        const auto size = p.tcp.payload.size();
+        receive(
+            p, now,
+            how.gso_size == 0 ? 1 : static_cast<unsigned>(std::max<std::size_t>(1, (size + how.gso_size - 1) / how.gso_size)));
+        return;
+    }
+    ++stats_.packets_received;
     if (why == drop_reason::not_tcp) {
         receive_icmp(in.payload, now);
         return;
     }
-    if (why != drop_reason::none) {
-        ++stats_.packets_dropped;
-        if (why == drop_reason::bad_checksum) ++stats_.bad_checksums;
-        return;
-    }
-    const ip_path path{{p.destination, p.tcp.destination_port}, {p.source, p.tcp.source_port}};
+    ++stats_.packets_dropped;
+    if (why == drop_reason::bad_checksum) ++stats_.bad_checksums;
+}
+
+void endpoint::receive(const packet& in, time_point now, unsigned segment_count) {
+    ++stats_.packets_received;
+    const ip_path path{{in.destination, in.tcp.destination_port}, {in.source, in.tcp.source_port}};
     const auto it = by_path_.find(path);
     if (it == by_path_.end() || slots_[it->second].object->state() == state::closed) {
-        receive_unknown(p, path, now);
+        receive_unknown(in, path, now);
         return;
     }
-    slots_[it->second].object->receive(p.tcp, now);
+    slots_[it->second].object->receive(in.tcp, now, segment_count);
     count_half_open(slots_[it->second]);
     wake(it->second);
 }
@@ -61,7 +71,7 @@ bool endpoint::accept(const packet& in, const ip_path& path, time_point now) {
         ++stats_.half_open_overflows;
         return true;
     }
-    const auto index = add(connection::accept(path, found->config.connection, make_seed(path, now), in.tcp, now), path);
+    const auto index = add(connection::accept(path, own(found->config.connection), make_seed(path, now), in.tcp, now), path);
     auto& s = slots_[index];
     s.half_open = true;
     s.waiting = false;
@@ -119,7 +129,7 @@ bool endpoint::transmit_reset(train& out) {
     const auto& p = resets_.front();
     out.path = {{p.source, p.tcp.source_port}, {p.destination, p.tcp.destination_port}};
     out.mark = ecn::not_ect;
-    out.size = out.segment_size = write_packet(p, out.buffer);
+    out.size = out.segment_size = write_packet(p, out.buffer, {.checksum_pending = config_.checksum_offload});
     resets_.pop_front();
     ++stats_.resets_sent;
     return out.size > 0;
