@@ -232,9 +232,9 @@ void getter::clear_progress() {
 std::vector<net::http_protocol> protocols(const get_options& o) {
     using net::http_protocol;
     if (o.http3_only) return {http_protocol::http3};
-    if (o.http3) return {http_protocol::http3, http_protocol::http1};
+    if (o.http3) return {http_protocol::http3, http_protocol::http2};
     if (o.qmux) return {http_protocol::http3_qmux};
-    return {http_protocol::http1};
+    return {o.http1 ? http_protocol::http1 : http_protocol::http2};
 }
 
 }  // namespace

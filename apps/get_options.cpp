@@ -62,10 +62,12 @@ void add_request_options(CLI::App& sub, get_options& o) {
 void add_connection_options(CLI::App& sub, get_options& o) {
     auto group = "Connection";
     auto* http1 = sub.add_flag("--http1.1", o.http1, "HTTP/1.1 over TLS over TCP")->group(group);
-    auto* http3 = sub.add_flag("--http3", o.http3, "HTTP/3 over QUIC first, HTTP/1.1 if that cannot be had")->group(group);
+    auto* http2 = sub.add_flag("--http2", o.http2, "HTTP/2 over TLS over TCP, HTTP/1.1 where the server does not speak it (the default)")->group(group);
+    auto* http3 = sub.add_flag("--http3", o.http3, "HTTP/3 over QUIC first, HTTP/2 or HTTP/1.1 if that cannot be had")->group(group);
     auto* only = sub.add_flag("--http3-only", o.http3_only, "HTTP/3 over QUIC, or fail")->group(group);
     auto* qmux = sub.add_flag("--qmux", o.qmux, "HTTP/3 over QMux over TLS over TCP (tandem serve speaks it)")->group(group);
-    http1->excludes(http3)->excludes(only)->excludes(qmux);
+    http1->excludes(http2)->excludes(http3)->excludes(only)->excludes(qmux);
+    http2->excludes(http3)->excludes(only)->excludes(qmux);
     http3->excludes(qmux);
     only->excludes(qmux);
     sub.add_flag("-k,--insecure", o.insecure, "Accept any certificate: anybody can pretend to be the server")->group(group);
@@ -77,7 +79,7 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     sub.add_option("-m,--max-time", o.max_time, "Seconds for each transfer in all")->check(CLI::Range(0.001, 1e7))->group(group);
     sub.add_option("--retry", o.retry, "Try again this often after a failure that may pass (timeouts, lost connections, 408, 429, 5xx)")
         ->check(CLI::Range(0, 100))->group(group);
-    sub.add_flag("-Z,--parallel", o.parallel, "Transfer several URLs at a time: HTTP/3 on one connection, HTTP/1.1 on up to six")->group(group);
+    sub.add_flag("-Z,--parallel", o.parallel, "Transfer several URLs at a time: HTTP/2 and HTTP/3 on one connection, HTTP/1.1 on up to six")->group(group);
     sub.add_option("--parallel-max", o.parallel_max, "Transfers at a time with --parallel")
         ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
     sub.add_option("--cc", o.congestion, "Congestion control of what is sent over QUIC: cubic, newreno")

@@ -31,6 +31,7 @@ struct get_options {
     bool http1 = false;
     bool http3 = false;
     bool http3_only = false;
+    bool http2 = false;
     bool qmux = false;
     std::string congestion = "cubic";
     std::size_t max_datagram_size = 1200;

@@ -4,7 +4,13 @@
 
 namespace tandem::apps {
 
-std::string_view version_text(net::http_protocol protocol) { return protocol == net::http_protocol::http1 ? "1.1" : "3"; }
+std::string_view version_text(net::http_protocol protocol) {
+    switch (protocol) {
+        case net::http_protocol::http1: return "1.1";
+        case net::http_protocol::http2: return "2";
+        default: return "3";
+    }
+}
 
 void get_transfer::fail(int code, std::string text) {
     if (result_.exit_code != 0) return;  // the first says it

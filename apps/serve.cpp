@@ -95,7 +95,7 @@ void announce(const serve_options& o, const net::http_server& server, const tls:
               const std::vector<std::string>& names) {
     for (const auto& warning : server.warnings()) std::fprintf(stderr, "tandem: %s\n", warning.c_str());
     if (o.quiet) return;
-    const char* protocols = o.no_quic ? "HTTP/1.1, HTTP/3 over QMux" : o.no_tcp ? "HTTP/3" : "HTTP/3, HTTP/1.1, HTTP/3 over QMux";
+    const char* protocols = o.no_quic ? "HTTP/2, HTTP/1.1, HTTP/3 over QMux" : o.no_tcp ? "HTTP/3" : "HTTP/3, HTTP/2, HTTP/1.1, HTTP/3 over QMux";
     const char* words = "listening on";
     for (const auto& e : server.endpoints()) {
         std::printf("%s %s (%s)\n", words, url_of(e).c_str(), protocols);

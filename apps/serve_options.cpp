@@ -27,7 +27,7 @@ const std::string footer = std::string(
 }  // namespace
 
 void add_serve(CLI::App& app, command& chosen) {
-    auto* sub = app.add_subcommand("serve", "Serve a directory over HTTP/3 (QUIC) and HTTP/1.1 and HTTP/3 (TCP and TLS) on one port number");
+    auto* sub = app.add_subcommand("serve", "Serve a directory over HTTP/3 (QUIC) and HTTP/2, HTTP/1.1 and HTTP/3 (TCP and TLS) on one port number");
     auto o = std::make_shared<serve_options>();
     sub->add_option("DIR", o->directory, "The directory; nothing outside of it is served")->capture_default_str();
     sub->add_option("-p,--port", o->port, "UDP and TCP port; 0 takes a free one")->capture_default_str();

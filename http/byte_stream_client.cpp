@@ -4,6 +4,7 @@
 
 #include <tandem/http/byte_stream_core.hpp>
 #include <tandem/http/http1_client.hpp>
+#include <tandem/http/http2_client.hpp>
 #include <tandem/http/http3_client.hpp>
 
 namespace tandem::http {
@@ -18,6 +19,11 @@ struct byte_stream_client::state {
             auto peer = std::make_unique<qmux_peer<http3_client>>(quic::perspective::client, config.qmux, config.limits, now);
             session = &peer->session();
             return peer;
+        }
+        if (alpn == alpn_h2) {
+            auto http2 = std::make_unique<http2_client>(config.limits);
+            session = http2.get();
+            return std::make_unique<http2_peer<http2_client>>(std::move(http2));
         }
         auto http1 = std::make_unique<http1_client>(config.limits);
         session = http1.get();

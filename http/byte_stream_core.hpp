@@ -68,6 +68,27 @@ protected:
     std::unique_ptr<Session> session_;
 };
 
+// HTTP/2 directly on the plaintext. It takes everything: its flow control stops the peer.
+template <class Session>
+class http2_peer final : public plaintext_peer {
+public:
+    explicit http2_peer(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+
+    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) override {
+        session_->receive(plaintext, times, now);
+        return plaintext.size();
+    }
+    void receive_end(bool clean, time_point now) override { session_->receive_end(clean, now); }
+    std::size_t transmit(std::span<std::uint8_t> out, time_point now) override { return session_->transmit(out, now); }
+    bool wants_to_receive() const override { return !session_->error(); }
+    bool finished_sending() const override { return session_->finished_sending(); }
+    void connection_lost(const session_error& why, time_point now) override { session_->connection_lost(why, now); }
+    const std::optional<session_error>& error() const override { return session_->error(); }
+
+private:
+    std::unique_ptr<Session> session_;
+};
+
 // HTTP/3 on QMux on the plaintext.
 template <class Session>
 class qmux_peer final : public plaintext_peer {

@@ -6,6 +6,7 @@
 
 #include <tandem/http/byte_stream_core.hpp>
 #include <tandem/http/http1_server.hpp>
+#include <tandem/http/http2_server.hpp>
 #include <tandem/http/http3_server.hpp>
 
 namespace tandem::http {
@@ -39,6 +40,11 @@ struct byte_stream_server::state {
             auto peer = std::make_unique<qmux_peer<http3_server>>(quic::perspective::server, qmux, config.limits, now);
             session = &peer->session();
             return peer;
+        }
+        if (alpn == alpn_h2) {
+            auto http2 = std::make_unique<http2_server>(config.limits);
+            session = http2.get();
+            return std::make_unique<http2_peer<http2_server>>(std::move(http2));
         }
         auto http1 = std::make_unique<http1_server>(config.limits, "https", config.report_carried);
         session = http1.get();

@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/http1_parser.hpp>
 #include <tandem/http/http1_times.hpp>
@@ -16,8 +17,6 @@ constexpr auto no_error = static_cast<std::uint64_t>(h3_error::no_error);
 constexpr auto message_error = static_cast<std::uint64_t>(h3_error::message_error);
 constexpr auto internal_error = static_cast<std::uint64_t>(h3_error::internal_error);
 constexpr auto cancelled_error = static_cast<std::uint64_t>(h3_error::request_cancelled);
-
-bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"; }
 
 void drop_connection_fields(fields& list) {
     for (auto name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) list.erase(name);
@@ -155,7 +154,7 @@ void http1_client::state::end(session_error why) {
         auto kind = over->code == message_error    ? failure_kind::malformed
                     : over->code == internal_error ? failure_kind::body_failed
                                                    : failure_kind::connection_lost;
-        bool retryable = kind == failure_kind::connection_lost && is_safe(front.message.method) && !front.answered && !parser.started();
+        bool retryable = kind == failure_kind::connection_lost && is_safe_method(front.message.method) && !front.answered && !parser.started();
         fail_front({kind, over->code, retryable, over->text});
     }
     while (!queue.empty()) fail_front({failure_kind::rejected, over->code, true, over->text});

@@ -3,27 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/http3_core.hpp>
 
 namespace tandem::http {
 namespace {
 
 constexpr auto code_of(h3_error e) { return static_cast<std::uint64_t>(e); }
-
-bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"; }
-
-// RFC 9114 4.3.1: the pseudo-header fields first.
-std::vector<field> lines_of(const request& r, const body_source* body) {
-    std::vector<field> lines{{":method", r.method}, {":scheme", r.scheme}, {":authority", r.authority}, {":path", r.path}};
-    for (const auto& f : r.fields) {
-        if (f.name != "content-length" || !body) lines.push_back(f);
-    }
-    if (r.priority && !r.fields.contains("priority")) {
-        if (auto value = to_string(*r.priority); !value.empty()) lines.push_back({"priority", value});
-    }
-    if (auto length = body ? body->content_length() : std::nullopt) lines.push_back({"content-length", std::to_string(*length)});
-    return lines;
-}
 
 }  // namespace
 
@@ -77,7 +63,7 @@ bool http3_client::state::begin(pending& p) {
     e.source = std::move(p.body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     transport_.set_priority(*stream, p.message.priority.value_or(priority{}));
-    if (http3_core::submit(e, lines_of(p.message, e.source.get()), true) != 0) {
+    if (http3_core::submit(e, request_lines(p.message, e.source.get()), true) != 0) {
         fail_exchange(e, {failure_kind::rejected, code_of(h3_error::internal_error), true, "the request could not be submitted"});
     }
     return true;
@@ -160,7 +146,7 @@ void http3_client::state::on_over() {
     }
     std::sort(ended.begin(), ended.end(), [](auto* a, auto* b) { return a->id < b->id; });
     for (auto* e : ended) {
-        bool retryable = is_safe(e->method) && !e->head_told;
+        bool retryable = is_safe_method(e->method) && !e->head_told;
         fail_exchange(*e, {failure_kind::connection_lost, over_->code, retryable, over_->text});
     }
     fail_pending(failure_kind::connection_lost, over_->text);

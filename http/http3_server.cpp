@@ -5,43 +5,13 @@
 
 #include <nghttp3/nghttp3.h>
 
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/http3_core.hpp>
 
 namespace tandem::http {
 namespace {
 
 constexpr auto code_of(h3_error e) { return static_cast<std::uint64_t>(e); }
-
-std::vector<field> lines_of(const response& r, const body_source* body, std::string_view request_method) {
-    std::vector<field> lines{{":status", std::to_string(r.status)}};
-    auto length = body ? body->content_length() : std::nullopt;
-    for (const auto& f : r.fields) {
-        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status))) lines.push_back(f);
-    }
-    if (length && r.status != 204) lines.push_back({"content-length", std::to_string(*length)});
-    return lines;
-}
-
-// RFC 9114 4.2.1: a cookie may come in several lines, to be joined before anybody looks at it.
-void join_cookies(fields& list) {
-    if (list.count("cookie") < 2) return;
-    std::string all;
-    for (const auto& f : list) {
-        if (f.name == "cookie") all += (all.empty() ? "" : "; ") + f.value;
-    }
-    list.set("cookie", all);
-}
-
-// RFC 9114 4.3.1, 4.2: what nghttp3 does not look at. The text says what is wrong, or is empty.
-std::string_view wrong_with(request& r) {
-    auto host = r.fields.find("host");
-    if (r.authority.empty() && host) r.authority = *host;
-    if (host && *host != r.authority) return "the Host field and :authority differ";
-    if (!is_authority(r.authority)) return "no usable authority";
-    if (r.method != "CONNECT" && !is_path(r.path)) return "malformed :path";
-    r.fields.erase("host");
-    return {};
-}
 
 }  // namespace
 
@@ -84,7 +54,7 @@ void http3_server::state::on_head(http3_exchange& e) {
     auto& message = e.head;
     e.method = message.method;
     message.fields = std::exchange(e.section, {});
-    if (auto wrong = wrong_with(message); !wrong.empty()) {
+    if (!malformed(message).empty()) {
         reset_both(e, h3_error::message_error);
         drop(e);
         return count_abnormal_end();
@@ -133,7 +103,7 @@ void http3_server::state::respond(http3_exchange& e, response message, std::uniq
         body = nullptr;
     }
     e.answered = true;
-    auto lines = lines_of(message, body.get(), e.method);
+    auto lines = response_lines(message, body.get(), e.method);
     if (response_has_body(e.method, message.status)) e.source = std::move(body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     if (submit(e, lines, false) != 0) {

@@ -16,10 +16,10 @@ struct limits {
     std::size_t field_count = 128;
     // Body bytes of one message held for an application that does not read; then the transport's flow control stops the peer.
     std::size_t body_buffer = 64 * 1024;
-    // HTTP/3 server: resets by the peer of requests this side already began, above those that ended well, before the connection
-    // is closed with H3_EXCESSIVE_LOAD (the "rapid reset" attack).
+    // HTTP/2 and HTTP/3 server: resets by the peer of requests this side already began, above those that ended well, before the
+    // connection is closed with ENHANCE_YOUR_CALM or H3_EXCESSIVE_LOAD (the "rapid reset" attack).
     std::uint64_t reset_budget = 200;
-    // HTTP/1.1: interim responses (1xx) to one request.
+    // HTTP/1.1 and HTTP/2: interim responses (1xx) to one request.
     std::size_t interim_responses = 32;
     // HTTP/1.1: the line before a chunk, with its extensions; nobody sends any.
     std::size_t chunk_header = 256;
@@ -30,6 +30,12 @@ struct limits {
     duration head_time = std::chrono::seconds(30);
     // HTTP/1.1 server: without a byte either way while it is the client's turn; then the connection is closed.
     duration idle_time = std::chrono::seconds(60);
+    // HTTP/2: credit a peer has on one stream and on the whole connection (RFC 9113 5.2): the most that is held for an application that
+    // does not read. What a 100 ms path at 80 Mbit/s needs, and four times that; at least 65535 for the connection.
+    std::uint32_t http2_stream_window = 1024 * 1024;
+    std::uint32_t http2_window = 4 * 1024 * 1024;
+    // HTTP/2 server: requests a client may have under way at once (SETTINGS_MAX_CONCURRENT_STREAMS); RFC 9113 6.5.2 advises 100.
+    std::uint32_t http2_streams = 100;
     // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
     std::size_t qpack_table = 0;
     std::size_t qpack_blocked_streams = 0;

@@ -31,6 +31,7 @@ tcp_engine_kind<http::byte_stream_client> tls_kind(http_protocol protocol, const
         required = http::alpn_h3_qmux;
         config.alpn = {std::string(required)};
     }
+    if (protocol == http_protocol::http2) config.alpn = {std::string(http::alpn_h2), std::string(http::alpn_http1)};
     auto where = target.host + " port " + std::to_string(target.port);
     return {protocol, required,
             [context = options.tls, name = target.host, config](time_point at) {
@@ -51,6 +52,7 @@ tcp_engine_kind<plain_http1_client> plain_kind(const http_target& target, const 
 std::string_view to_string(http_protocol protocol) {
     switch (protocol) {
         case http_protocol::http1: return "HTTP/1.1";
+        case http_protocol::http2: return "HTTP/2";
         case http_protocol::http3: return "HTTP/3";
         case http_protocol::http3_qmux: return "HTTP/3 over QMux";
     }

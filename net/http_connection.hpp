@@ -25,10 +25,11 @@ namespace tandem::net {
 
 enum class http_protocol : std::uint8_t {
     http1,       // HTTP/1.1 over TLS over TCP; over TCP alone for http: URLs
+    http2,       // over TLS over TCP; HTTP/1.1 where the server does not speak it
     http3,       // over QUIC
     http3_qmux,  // HTTP/3 over QMux over TLS over TCP
 };
-std::string_view to_string(http_protocol);  // "HTTP/1.1", "HTTP/3", "HTTP/3 over QMux"
+std::string_view to_string(http_protocol);  // "HTTP/1.1", "HTTP/2", "HTTP/3", "HTTP/3 over QMux"
 
 // Instead of asking DNS: connect here for this host and port.
 struct address_override {

@@ -115,6 +115,8 @@ void http_origin::open_link() {
 void http_origin::on_ready(links::iterator l) {
     l->ready = true;
     ever_connected_ = true;
+    // The server chose HTTP/1.1: more connections than one are of use.
+    if (protocol() == http_protocol::http2) protocols_[protocol_] = l->connection->protocol();
     dispatch();
 }
 

@@ -24,6 +24,7 @@ struct http_server_options {
     std::uint16_t port = 0;  // 0: a free one, the same for all addresses and both protocols
     bool quic = true;
     bool tcp = true;
+    bool http2 = true;       // offer HTTP/2 on TCP
     bool qmux = true;        // offer HTTP/3 over QMux on TCP
     std::shared_ptr<const tls::server_context> tls;
     quic::endpoint_config quic_config;  // its `server` is set to `tls`

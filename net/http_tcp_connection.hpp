@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include <tandem/http/alpn.hpp>
 #include <tandem/net/address.hpp>
 #include <tandem/net/address_walk.hpp>
 #include <tandem/net/byte_stream_pump.hpp>
@@ -123,6 +124,7 @@ void http_tcp_connection<Engine>::application(time_point at) {
         if (!kind_.required_alpn.empty() && engine.alpn() != kind_.required_alpn) {
             return fail({failure_class::protocol, walk_->where() + " does not speak " + std::string(to_string(kind_.protocol)), true});
         }
+        if (kind_.protocol == http_protocol::http2 && engine.alpn() != http::alpn_h2) kind_.protocol = http_protocol::http1;
         ready_ = true;
         walk_->times().secured = at;
         walk_->succeeded();

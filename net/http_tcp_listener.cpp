@@ -23,6 +23,7 @@ http::byte_stream_server_config engine_config(const http_server_options& options
     http::byte_stream_server_config config;
     config.limits = options.limits;
     config.alpn = {std::string(http::alpn_http1)};
+    if (options.http2) config.alpn.insert(config.alpn.begin(), std::string(http::alpn_h2));
     if (options.qmux) config.alpn.insert(config.alpn.begin(), std::string(http::alpn_h3_qmux));
     return config;
 }
@@ -131,6 +132,7 @@ void tcp_listener::run(connection& c, time_point now) {
     }
     auto* session = c.stream->engine().session();
     if (session == nullptr) return;
+    if (c.stream->engine().alpn() == http::alpn_h2) c.requests.set_protocol("HTTP/2");
     if (c.stream->engine().alpn() == http::alpn_h3_qmux) c.requests.set_protocol("HTTP/3 over QMux");
     auto before = c.requests.requests();
     c.requests.run(*session, now);

@@ -106,12 +106,12 @@ TEST_F(Program, EveryProtocolFetches) {
     site.write("index.html", "index");
     serving server(serve_arguments());
     for (std::vector<std::string> options :
-         {std::vector<std::string>{}, {"--http1.1"}, {"--http3"}, {"--http3-only"}, {"--qmux"}}) {
+         {std::vector<std::string>{}, {"--http1.1"}, {"--http2"}, {"--http3"}, {"--http3-only"}, {"--qmux"}}) {
         options.insert(options.end(), {"-w", " %{http_code} %{http_version} %{size_download}", server.url("/")});
         auto r = get(options);
         EXPECT_EQ(r.exit_code, 0) << r.err;
-        bool http3 = options[0] == "--http3" || options[0] == "--http3-only" || options[0] == "--qmux";
-        EXPECT_EQ(r.out, std::string("index 200 ") + (http3 ? "3" : "1.1") + " 5");
+        std::string version = options[0] == "--http1.1" ? "1.1" : options[0] == "--http2" || options[0] == "-w" ? "2" : "3";
+        EXPECT_EQ(r.out, "index 200 " + version + " 5");
         EXPECT_EQ(r.err, "");
     }
 }
@@ -125,7 +125,7 @@ TEST_F(Program, ManyFilesAtATime) {
         list += server.url("/" + name) + "\n";
     }
     work.write("list", list);
-    for (auto protocol : {"--http1.1", "--http3-only"}) {
+    for (auto protocol : {"--http1.1", "--http2", "--http3-only"}) {
         auto out = (work.path() / protocol).string();
         auto r = get({protocol, "--parallel", "-O", "--output-dir", out, "--create-dirs", "--from-file", (work.path() / "list").string(),
                       server.url("/f[0-2]")});
@@ -152,7 +152,7 @@ TEST_F(Program, NothingUnfinishedIsLeft) {
     serving server(serve_arguments());
     auto out = work.path() / "out";
     std::filesystem::create_directory(out);
-    for (auto protocol : {"--http1.1", "--http3-only", "--qmux"}) {
+    for (auto protocol : {"--http1.1", "--http2", "--http3-only", "--qmux"}) {
         expect_one_line(get({protocol, "-s", "--max-time", "0.02", "-o", (out / "big").string(), server.url("/big")}), exit_code::timed_out,
                         "longer");
         EXPECT_TRUE(std::filesystem::is_empty(out)) << protocol;
@@ -174,7 +174,7 @@ TEST_F(Program, RefusedConnections) {
         serving server(serve_arguments());
         url = server.url("/");
     }
-    for (auto protocol : {"--http1.1", "--http3", "--http3-only", "--qmux"}) expect_one_line(get({protocol, url}), exit_code::refused, "efused");
+    for (auto protocol : {"--http1.1", "--http2", "--http3", "--http3-only", "--qmux"}) expect_one_line(get({protocol, url}), exit_code::refused, "efused");
     auto out = (work.path() / "out").string();
     expect_one_line(get({"--parallel", "-o", out + "#1", url + "[1-20]"}), exit_code::refused, "efused");
 }
@@ -186,7 +186,7 @@ TEST_F(Program, UnknownHost) {
 TEST_F(Program, CertificatesThatAreNotAccepted) {
     serving server(serve_arguments());
     auto other = server.url("/");
-    for (auto protocol : {"--http1.1", "--http3-only", "--qmux"}) {
+    for (auto protocol : {"--http1.1", "--http2", "--http3-only", "--qmux"}) {
         expect_one_line(run_tandem({"get", protocol, server.url("/")}), exit_code::certificate, "certificate");
         expect_one_line(get({protocol, "--resolve", "other.example:" + server.port() + ":127.0.0.1", "https://other.example:" + server.port() + "/"}),
                         exit_code::certificate, "other.example");
@@ -218,7 +218,9 @@ TEST_F(Program, HeadersRangesAndJson) {
     site.write("f", "0123456789");
     serving server(serve_arguments());
     auto head = get({"-I", server.url("/f")});
-    EXPECT_TRUE(std::regex_search(head.out, std::regex("^HTTP/1.1 200 OK\r\n(.*\r\n)*content-length: 10\r\n"))) << head.out;
+    EXPECT_TRUE(std::regex_search(head.out, std::regex("^HTTP/2 200\r\n(.*\r\n)*content-length: 10\r\n"))) << head.out;
+    auto head1 = get({"-I", "--http1.1", server.url("/f")});
+    EXPECT_TRUE(std::regex_search(head1.out, std::regex("^HTTP/1.1 200 OK\r\n(.*\r\n)*content-length: 10\r\n"))) << head1.out;
     EXPECT_TRUE(get({"-i", "--http3-only", server.url("/f")}).out.ends_with("\r\n\r\n0123456789"));
     EXPECT_EQ(get({"-r", "2-4", server.url("/f")}).out, "234");
     EXPECT_EQ(get({"-X", "PUT", "-w", "%{http_code}", "-o", "/dev/null", server.url("/f")}).out, "405");

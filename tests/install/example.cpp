@@ -14,7 +14,7 @@ int main(int, char** argv) {  // example URL CA_FILE
     std::string why;
     boost::asio::io_context io;
     auto trust = tls::client_context::create({.ca_file = argv[2]}, error);
-    net::http_client client(io.get_executor(), {.connection = {.tls = trust}, .protocols = {net::http_protocol::http3, net::http_protocol::http1}});
+    net::http_client client(io.get_executor(), {.connection = {.tls = trust}, .protocols = {net::http_protocol::http3, net::http_protocol::http2}});
     client.submit({.url = http::parse_url(argv[1], why).value()}, std::make_shared<printer>());
     while (io.run_one()) client.close_idle();
 }

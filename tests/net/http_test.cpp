@@ -261,9 +261,9 @@ TEST_P(EveryProtocol, DrainingServerFinishesWhatIsUnderWay) {
     EXPECT_EQ(o->body.size(), 5'000'000U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Over, EveryProtocol, testing::Values(http_protocol::http1, http_protocol::http3, http_protocol::http3_qmux),
+INSTANTIATE_TEST_SUITE_P(Over, EveryProtocol, testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3, http_protocol::http3_qmux),
                          [](const auto& test) {
-                             return test.param == http_protocol::http1 ? "Http1" : test.param == http_protocol::http3 ? "Http3" : "Qmux";
+                             return test.param == http_protocol::http1 ? "Http1" : test.param == http_protocol::http2 ? "Http2" : test.param == http_protocol::http3 ? "Http3" : "Qmux";
                          });
 
 TEST_F(Http, FallsBackToTcpWhereQuicIsRefused) {

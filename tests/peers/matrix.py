@@ -38,6 +38,7 @@ http {
   client_body_temp_path @RUN@/t1; proxy_temp_path @RUN@/t2; fastcgi_temp_path @RUN@/t3; uwsgi_temp_path @RUN@/t4; scgi_temp_path @RUN@/t5;
   server {
     listen 127.0.0.1:@PORT@ quic reuseport; listen 127.0.0.1:@PORT@ ssl;
+    http2 on;
     http3 on; quic_retry on;
     ssl_certificate @CERTS@/chain.pem; ssl_certificate_key @CERTS@/leaf.key;
     location / { root @WWW@; }
@@ -180,13 +181,14 @@ class World:
 
 # Our client, their server.
 
-def fetch_all(world, port, *options, path="", names=None):
+def fetch_all(world, port, *options, path="", names=None, version=None):
     """One file by one, then twenty at once on one connection."""
     out = world.out()
     base = f"https://127.0.0.1:{port}{path}"
     for name in names or world.files:
-        result = run([TANDEM, "get", *options, "--cacert", world.certs / "ca.pem", "-o", out / name, f"{base}/{name}"])
+        result = run([TANDEM, "get", *options, "--cacert", world.certs / "ca.pem", "-o", out / name, "-w", "%{http_version}", f"{base}/{name}"])
         check(result.returncode == 0, f"get {name}: {result.stderr.strip()}")
+        check(version is None or result.stdout == version, f"{name} came over HTTP/{result.stdout}")
         check(sha(out / name) == sha(world.www / name), f"{name} differs")
     small = [f"s{i}.bin" for i in range(20)]
     result = run([TANDEM, "get", *options, "--cacert", world.certs / "ca.pem", "--parallel", "-O", "--output-dir", out, *[f"{base}/{n}" for n in small]])
@@ -220,6 +222,11 @@ def get_from_caddy_over_http1(world):
         fetch_all(world, port, "--http1.1")
 
 
+def get_from_caddy_over_http2(world):
+    with world.caddy() as port:
+        fetch_all(world, port, "--http2", version="2")
+
+
 def get_from_nginx_with_retry(world):
     with world.nginx() as port:
         fetch_all(world, port, "--http3-only")
@@ -228,6 +235,11 @@ def get_from_nginx_with_retry(world):
 def get_from_nginx_over_http1(world):
     with world.nginx() as port:
         fetch_all(world, port, "--http1.1")
+
+
+def get_from_nginx_over_http2(world):
+    with world.nginx() as port:
+        fetch_all(world, port, "--http2", version="2")
 
 
 def get_from_aioquic_with_retry(world):
@@ -315,6 +327,28 @@ def serve_to_curl_over_http1(world):
     curl_fetches(world, ["curl"], "1.1", "--http1.1")
 
 
+def serve_to_curl_over_http2(world):
+    curl_fetches(world, ["curl"], "2", "--http2")
+
+
+def serve_to_nghttp(world):
+    with world.tandem_server() as port:
+        base = f"https://127.0.0.1:{port}"
+        result = run(["nghttp", "-nvs", *[f"{base}/s{i}.bin" for i in range(20)], f"{base}/5m.bin"])
+        check(result.returncode == 0, result.stderr[-300:])
+        check(result.stdout.count(":status: 200") == 21, result.stdout[-300:])
+        check("error_code=NO_ERROR" in result.stdout, "no orderly end")
+        upload = run(["nghttp", "-nv", "-d", world.www / "5m.bin", f"{base}/1k.bin"])
+        check(":status: 405" in upload.stdout, upload.stdout[-300:])
+
+
+def serve_to_h2load(world):
+    with world.tandem_server() as port:
+        result = run(["h2load", "-n", "20000", "-c", "10", "-m", "50", f"https://127.0.0.1:{port}/1k.bin"])
+        check("20000 succeeded, 0 failed" in result.stdout, result.stdout[-500:])
+        check("Application protocol: h2" in result.stdout, result.stdout[:500])
+
+
 def serve_to_aioquic(world):
     examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
     with world.tandem_server() as port:
@@ -340,11 +374,11 @@ def wireshark_decrypts_the_simulation(world):
         check(not result.stdout.strip(), f"{cell}: {result.stdout[:300]}")
 
 
-CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_with_loss, get_from_caddy, get_from_caddy_over_http1,
-         get_from_nginx_with_retry, get_from_nginx_over_http1, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
+CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_with_loss, get_from_caddy, get_from_caddy_over_http1, get_from_caddy_over_http2,
+         get_from_nginx_with_retry, get_from_nginx_over_http1, get_from_nginx_over_http2, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
          get_refuses_an_unknown_authority, serve_to_gtlsclient, serve_with_retry_to_gtlsclient, serve_to_gtlsclient_with_loss,
          serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl,
-         serve_to_curl_over_http1, serve_to_aioquic, wireshark_decrypts_the_simulation]
+         serve_to_curl_over_http1, serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic, wireshark_decrypts_the_simulation]
 
 
 def main():

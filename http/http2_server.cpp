@@ -1,0 +1,235 @@
+#include <tandem/http/http2_server.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include <nghttp2/nghttp2.h>
+
+#include <tandem/http/binary_fields.hpp>
+#include <tandem/http/http2_core.hpp>
+
+namespace tandem::http {
+namespace {
+
+std::uint32_t http2_code_of(h3_error code) {
+    switch (code) {
+        case h3_error::no_error: return NGHTTP2_NO_ERROR;
+        case h3_error::request_rejected: return NGHTTP2_REFUSED_STREAM;
+        case h3_error::request_cancelled: return NGHTTP2_CANCEL;
+        case h3_error::excessive_load: return NGHTTP2_ENHANCE_YOUR_CALM;
+        case h3_error::internal_error: return NGHTTP2_INTERNAL_ERROR;
+        default: return NGHTTP2_PROTOCOL_ERROR;
+    }
+}
+
+}  // namespace
+
+struct http2_server::state final : http2_core {
+    explicit state(const limits& limit) : http2_core(side::server, limit) {}
+
+    void respond(http2_exchange& e, response message, std::unique_ptr<body_source> body);
+    void send_continue(http2_exchange& e);
+    void fail_exchange(http2_exchange& e, failure_kind kind, std::uint32_t code, std::string text);
+    void count_abnormal_end();
+    void end_if_drained();
+
+    void on_peer_stream(std::int32_t stream) override { add(stream, next_id++); }
+    void on_head(http2_exchange& e) override;
+    void on_too_large(http2_exchange& e) override;
+    void on_body_readable(http2_exchange& e) override { events.push_back(server_events::body{e.id}); }
+    void on_received(http2_exchange& e) override;
+    void on_sent(http2_exchange& e) override;
+    void on_closed(http2_exchange& e, std::uint32_t code) override;
+    void on_ping_answered() override { last_call_heard = goaway_sent; }
+    void on_over() override;
+    void before_write() override;
+
+    std::deque<server_event> events;
+    std::vector<request_id> awaiting_continue;  // begun since the last transmit
+    std::vector<request_id> continue_now;       // begun before that
+    request_id next_id = 0;                     // = the number of requests so far
+    std::uint64_t normal_ends = 0;
+    std::uint64_t abnormal_ends = 0;
+    bool draining = false;
+    bool goaway_sent = false;
+    bool last_call_heard = false;  // the client knows that no more requests are taken
+};
+
+void http2_server::state::on_head(http2_exchange& e) {
+    auto& message = e.head;
+    e.method = message.method;
+    message.fields = std::exchange(e.section, {});
+    if (!malformed(message).empty()) {
+        reset(e, NGHTTP2_PROTOCOL_ERROR);  // RFC 9113 8.1.1
+        return count_abnormal_end();
+    }
+    if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
+    join_cookies(message.fields);
+    if (!e.ends_with_head && message.fields.find("expect") == "100-continue") awaiting_continue.push_back(e.id);
+    e.head_told = true;
+    events.push_back(server_events::request{e.id, std::exchange(message, {}), !e.ends_with_head});
+}
+
+void http2_server::state::on_too_large(http2_exchange& e) {
+    if (!e.head_told) {
+        refuse(e);
+        return respond(e, {431, {}}, nullptr);
+    }
+    fail_exchange(e, failure_kind::too_large, NGHTTP2_ENHANCE_YOUR_CALM, "a trailer section is larger than allowed");
+    count_abnormal_end();
+}
+
+void http2_server::state::on_received(http2_exchange& e) {
+    if (!e.section.empty()) events.push_back(server_events::trailers{e.id, std::move(e.section)});
+    events.push_back(server_events::received{e.id});
+}
+
+void http2_server::state::respond(http2_exchange& e, response message, std::unique_ptr<body_source> body) {
+    if (!invalid_reason(message).empty()) {
+        message = {500, {}};
+        body = nullptr;
+    }
+    e.answered = true;
+    const auto lines = response_lines(message, body.get(), e.method);
+    if (response_has_body(e.method, message.status)) e.source = std::move(body);
+    e.promised = e.source ? e.source->content_length() : std::nullopt;
+    if (!submit_response(e, lines)) {
+        fail_exchange(e, failure_kind::reset, NGHTTP2_INTERNAL_ERROR, "the response could not be submitted");
+    }
+}
+
+void http2_server::state::send_continue(http2_exchange& e) {
+    static std::uint8_t name[] = {':', 's', 't', 'a', 't', 'u', 's'};
+    static std::uint8_t value[] = {'1', '0', '0'};
+    const nghttp2_nv line{name, value, sizeof name, sizeof value, NGHTTP2_NV_FLAG_NONE};
+    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, e.stream, nullptr, &line, 1, nullptr);
+}
+
+void http2_server::state::on_sent(http2_exchange& e) {
+    // RFC 9113 8.1: the rest of the request is not needed for this answer.
+    if (!e.received) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_NO_ERROR);
+    if (e.head_told) events.push_back(server_events::finished{e.id});
+    ++normal_ends;
+    drop(e);
+}
+
+void http2_server::state::fail_exchange(http2_exchange& e, failure_kind kind, std::uint32_t code, std::string text) {
+    if (e.head_told) events.push_back(server_events::failed{e.id, {kind, h3_code_of(code), false, std::move(text)}});
+    reset(e, code);
+}
+
+void http2_server::state::on_closed(http2_exchange& e, std::uint32_t code) {
+    if (e.head_told) {
+        auto failure = e.source_failed
+                           ? request_failure{failure_kind::body_failed, h3_code_of(code), false, "the response's body could not be read to its end"}
+                           : request_failure{failure_kind::reset, h3_code_of(code), false, "the request was reset: " + http2_error_name(code)};
+        events.push_back(server_events::failed{e.id, std::move(failure)});
+    }
+    const bool ours = e.source_failed;
+    drop(e);
+    if (!ours) count_abnormal_end();
+}
+
+// Whoever makes this side begin and drop work again and again ends up here (CVE-2023-44487, CVE-2025-8671).
+void http2_server::state::count_abnormal_end() {
+    if (++abnormal_ends > limit_.reset_budget + normal_ends) fail(NGHTTP2_ENHANCE_YOUR_CALM, "too many requests ended early");
+}
+
+void http2_server::state::before_write() {
+    // RFC 9110 10.1.1, unless the answer or the body is there. The application had its chance to answer since the last time.
+    for (auto id : std::exchange(continue_now, std::exchange(awaiting_continue, {}))) {
+        auto* e = find(id);
+        if (e && !e->answered && e->body.empty() && !e->received) send_continue(*e);
+    }
+    end_if_drained();
+}
+
+// RFC 9113 6.8: a first GOAWAY asks for no more requests; when the client has surely seen it and all is answered, the last one says
+// which were processed.
+void http2_server::state::end_if_drained() {
+    if (!draining) return;
+    if (!std::exchange(goaway_sent, true)) {
+        nghttp2_submit_shutdown_notice(session_);
+        nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    }
+    if (last_call_heard && exchanges_.empty()) fail(NGHTTP2_NO_ERROR, "closed");
+}
+
+void http2_server::state::on_over() {
+    std::vector<http2_exchange*> all;
+    for (auto& [stream, e] : exchanges_) all.push_back(e.get());
+    std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->id < b->id; });
+    for (auto* e : all) {
+        if (e->head_told) events.push_back(server_events::failed{e->id, {failure_kind::connection_lost, over_->code, false, over_->text}});
+        drop(*e);
+    }
+    events.push_back(server_events::closed{*over_});
+}
+
+http2_server::http2_server(const limits& limit) : state_(std::make_unique<state>(limit)) {}
+http2_server::~http2_server() = default;
+
+void http2_server::receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) {
+    state_->receive(plaintext, times, now);
+}
+void http2_server::receive_end(bool clean, time_point now) {
+    state_->set_now(now);
+    state_->receive_end(clean);
+}
+std::size_t http2_server::transmit(std::span<std::uint8_t> out, time_point now) { return state_->transmit(out, now); }
+bool http2_server::finished_sending() const { return state_->finished_sending(); }
+void http2_server::connection_lost(const session_error& why, time_point now) {
+    state_->set_now(now);
+    state_->lost(why);
+}
+const std::optional<session_error>& http2_server::error() const { return state_->over(); }
+
+void http2_server::respond(request_id id, response message, std::unique_ptr<body_source> body, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto* e = s.find(id);
+    if (e && e->head_told && !e->answered && !s.over()) s.respond(*e, std::move(message), std::move(body));
+}
+
+void http2_server::resume_body(request_id id) {
+    if (auto* e = state_->find(id)) state_->resume_body(*e);
+}
+
+std::size_t http2_server::read_body(request_id id, std::span<std::uint8_t> out, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    return e ? state_->read_body(*e, out) : 0;
+}
+
+// on_sent() then asks the client to stop.
+void http2_server::refuse_body(request_id id, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    if (e && !e->received && !state_->over()) state_->refuse(*e);
+}
+
+void http2_server::reset(request_id id, h3_error code, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto* e = s.find(id);
+    if (e && !s.over()) s.fail_exchange(*e, failure_kind::cancelled, http2_code_of(code), "given up");
+}
+
+void http2_server::close(time_point now) {
+    state_->set_now(now);
+    state_->draining = true;
+}
+
+std::optional<server_event> http2_server::poll_event() {
+    auto& events = state_->events;
+    if (events.empty()) return std::nullopt;
+    auto event = std::move(events.front());
+    events.pop_front();
+    return event;
+}
+
+std::size_t http2_server::active_requests() const { return state_->active(); }
+const wait_ledger& http2_server::ledger() const { return state_->total_waits(); }
+
+}  // namespace tandem::http
