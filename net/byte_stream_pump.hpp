@@ -1,4 +1,4 @@
-// Moves bytes between a kernel TCP socket and a sans-IO engine that speaks over a byte stream.
+// Moves bytes between a TCP socket, the kernel's or our own, and a sans-IO engine that speaks over a byte stream.
 #pragma once
 
 #include <algorithm>
@@ -24,10 +24,10 @@ struct pump_hooks {
 };
 
 // Engine: http::byte_stream_client, http::byte_stream_server or anything with their verbs. Hold it by shared_ptr.
-template <class Engine>
-class byte_stream_pump : public std::enable_shared_from_this<byte_stream_pump<Engine>> {
+template <class Engine, class Socket = boost::asio::ip::tcp::socket>
+class byte_stream_pump : public std::enable_shared_from_this<byte_stream_pump<Engine, Socket>> {
 public:
-    byte_stream_pump(boost::asio::ip::tcp::socket socket, Engine engine, pump_hooks hooks)
+    byte_stream_pump(Socket socket, Engine engine, pump_hooks hooks)
         : socket_(std::move(socket)), engine_(std::move(engine)), hooks_(std::move(hooks)), timer_(socket_.get_executor()) {}
 
     void start();
@@ -61,7 +61,7 @@ private:
     void end(boost::system::error_code error);
     void finish_if_done(time_point at);
 
-    boost::asio::ip::tcp::socket socket_;
+    Socket socket_;
     Engine engine_;
     pump_hooks hooks_;
     lazy_timer timer_;
@@ -77,16 +77,16 @@ private:
     bool over_ = false;
 };
 
-template <class Engine>
-void byte_stream_pump<Engine>::start() {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::start() {
     boost::system::error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);  // the engine makes whole records; nothing to gather
     wake();
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::wake() {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::wake() {
     if (woken_ || over_) return;
     woken_ = true;
     boost::asio::post(socket_.get_executor(), [self = this->shared_from_this()] {
@@ -95,23 +95,23 @@ void byte_stream_pump<Engine>::wake() {
     });
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::stop() {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::stop() {
     over_ = true;
     timer_.cancel();
     boost::system::error_code ignored;
     socket_.close(ignored);
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::end(boost::system::error_code error) {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::end(boost::system::error_code error) {
     if (over_) return;
     stop();
     if (hooks_.ended) hooks_.ended(error);
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::wait_readable() {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::wait_readable() {
     if (end_of_input_ || (!linger_until_ && !engine_.wants_to_receive()) || std::exchange(reading_, true)) return;
     socket_.async_wait(boost::asio::socket_base::wait_read,
                        [self = this->shared_from_this()](const boost::system::error_code& error) {
@@ -120,8 +120,8 @@ void byte_stream_pump<Engine>::wait_readable() {
                        });
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::wait_writable() {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::wait_writable() {
     if (std::exchange(writing_, true)) return;
     socket_.async_wait(boost::asio::socket_base::wait_write,
                        [self = this->shared_from_this()](const boost::system::error_code& error) {
@@ -130,8 +130,8 @@ void byte_stream_pump<Engine>::wait_writable() {
                        });
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::read() {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::read() {
     auto at = now();
     auto& buffer = scratch();
     for (int i = 0; i < max_pieces; ++i) {
@@ -153,8 +153,8 @@ void byte_stream_pump<Engine>::read() {
     turn(at);
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::turn(time_point at) {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::turn(time_point at) {
     if (auto deadline = engine_.next_timeout(); deadline && *deadline <= at) engine_.on_timeout(at);
     for (int i = 0; i < max_pieces; ++i) {
         if (hooks_.application) hooks_.application(at);
@@ -176,8 +176,8 @@ void byte_stream_pump<Engine>::turn(time_point at) {
 }
 
 // Returns whether anything was sent.
-template <class Engine>
-bool byte_stream_pump<Engine>::flush(time_point at) {
+template <class Engine, class Socket>
+bool byte_stream_pump<Engine, Socket>::flush(time_point at) {
     bool any = false;
     if (!unsent_.empty()) {
         if (writing_) return false;
@@ -195,8 +195,8 @@ bool byte_stream_pump<Engine>::flush(time_point at) {
 }
 
 // False if the socket did not take all (the rest is kept) or is broken.
-template <class Engine>
-bool byte_stream_pump<Engine>::write(std::span<const std::uint8_t> bytes) {
+template <class Engine, class Socket>
+bool byte_stream_pump<Engine, Socket>::write(std::span<const std::uint8_t> bytes) {
     while (!bytes.empty()) {
         boost::system::error_code error;
         auto n = socket_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), error);
@@ -216,8 +216,8 @@ bool byte_stream_pump<Engine>::write(std::span<const std::uint8_t> bytes) {
 }
 
 // The socket takes no more. What the peer sent before it closed may say why: that is read first.
-template <class Engine>
-void byte_stream_pump<Engine>::read_rest(time_point at) {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::read_rest(time_point at) {
     auto& buffer = scratch();
     for (int i = 0; i < max_pieces && engine_.wants_to_receive(); ++i) {
         boost::system::error_code error;
@@ -230,8 +230,8 @@ void byte_stream_pump<Engine>::read_rest(time_point at) {
     end(broken_);
 }
 
-template <class Engine>
-void byte_stream_pump<Engine>::finish_if_done(time_point at) {
+template <class Engine, class Socket>
+void byte_stream_pump<Engine, Socket>::finish_if_done(time_point at) {
     if (!linger_until_) {
         if (!unsent_.empty() || !engine_.finished_sending()) return;
         boost::system::error_code ignored;

@@ -63,15 +63,17 @@ std::shared_ptr<http_connection> http_connection::open(const boost::asio::any_io
                                                        const http_target& target, const http_connection_options& options,
                                                        http_connection_hooks hooks) {
     if (protocol == http_protocol::http3) return open_quic_connection(executor, target, options, std::move(hooks));
-    if (!target.secure) {
-        auto connection = std::make_shared<http_tcp_connection<plain_http1_client>>(executor, plain_kind(target, options), std::move(hooks));
+    const auto start = [&](auto kind, auto transport) -> std::shared_ptr<http_connection> {
+        using engine = typename decltype(kind)::engine;
+        auto connection =
+            std::make_shared<http_tcp_connection<engine, decltype(transport)>>(executor, transport, std::move(kind), std::move(hooks));
         connection->start(target, options);
         return connection;
-    }
-    auto connection = std::make_shared<http_tcp_connection<http::byte_stream_client>>(executor, tls_kind(protocol, target, options),
-                                                                                      std::move(hooks));
-    connection->start(target, options);
-    return connection;
+    };
+    const auto over = [&](auto transport) {
+        return target.secure ? start(tls_kind(protocol, target, options), transport) : start(plain_kind(target, options), transport);
+    };
+    return options.tcp ? over(own_tcp{options.tcp}) : over(kernel_tcp{executor});
 }
 
 }  // namespace tandem::net

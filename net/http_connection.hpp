@@ -23,6 +23,8 @@ class client_context;
 
 namespace tandem::net {
 
+class tcp_stack;
+
 enum class http_protocol : std::uint8_t {
     http1,       // HTTP/1.1 over TLS over TCP; over TCP alone for http: URLs
     http2,       // over TLS over TCP; HTTP/1.1 where the server does not speak it
@@ -40,6 +42,7 @@ struct address_override {
 
 struct http_connection_options {
     std::shared_ptr<const tls::client_context> tls;  // may be null for http: URLs only
+    std::shared_ptr<tcp_stack> tcp;  // null: the kernel's TCP
     quic::config quic;
     http::limits limits;
     duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together

@@ -1,4 +1,4 @@
-// An HTTP server on one port number: HTTP/3 over QUIC on UDP; HTTP/1.1 and HTTP/3 over QMux, by ALPN, over TLS on the kernel's TCP.
+// An HTTP server on one port number: HTTP/3 over QUIC on UDP; HTTP/1.1 and HTTP/3 over QMux, by ALPN, over TLS over TCP.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,8 @@
 
 namespace tandem::net {
 
+class tcp_stack;
+
 struct http_server_options {
     std::vector<ip_address> addresses{ip_address::v4(127, 0, 0, 1)};
     std::uint16_t port = 0;  // 0: a free one, the same for all addresses and both protocols
@@ -26,6 +28,7 @@ struct http_server_options {
     bool tcp = true;
     bool http2 = true;       // offer HTTP/2 on TCP
     bool qmux = true;        // offer HTTP/3 over QMux on TCP
+    std::shared_ptr<net::tcp_stack> tcp_stack;  // null: the kernel's TCP
     std::shared_ptr<const tls::server_context> tls;
     quic::endpoint_config quic_config;  // its `server` is set to `tls`
     udp_options udp;

@@ -1,34 +1,39 @@
-// http_connection over the kernel's TCP.
+// http_connection over TCP, the kernel's or our own.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
 #include <tandem/http/alpn.hpp>
-#include <tandem/net/address.hpp>
 #include <tandem/net/address_walk.hpp>
 #include <tandem/net/byte_stream_pump.hpp>
+#include <tandem/net/byte_transport.hpp>
 
 namespace tandem::net {
 
 // How the engine is made, and what its failure means.
 template <class Engine>
 struct tcp_engine_kind {
+    using engine = Engine;
     http_protocol protocol;
     std::string_view required_alpn;                     // empty: any will do
     std::function<Engine(time_point now)> make;
     std::function<http_error(const Engine&)> describe;  // called when engine.error() is set
 };
 
-template <class Engine>
-class http_tcp_connection final : public http_connection, public std::enable_shared_from_this<http_tcp_connection<Engine>> {
+template <class Engine, class Transport>
+class http_tcp_connection final : public http_connection, public std::enable_shared_from_this<http_tcp_connection<Engine, Transport>> {
 public:
-    http_tcp_connection(const boost::asio::any_io_executor& executor, tcp_engine_kind<Engine> kind, http_connection_hooks hooks)
-        : kind_(std::move(kind)), hooks_(std::move(hooks)), executor_(executor), socket_(executor) {}
+    http_tcp_connection(const boost::asio::any_io_executor& executor, Transport transport, tcp_engine_kind<Engine> kind,
+                        http_connection_hooks hooks)
+        : kind_(std::move(kind)),
+          hooks_(std::move(hooks)),
+          executor_(executor),
+          transport_(std::move(transport)),
+          socket_(transport_.make()) {}
 
     void start(const http_target& target, const http_connection_options& options);
 
@@ -42,7 +47,7 @@ public:
     http_protocol protocol() const override { return kind_.protocol; }
 
 private:
-    using pump = byte_stream_pump<Engine>;
+    using pump = byte_stream_pump<Engine, typename Transport::socket>;
 
     void attempt(const ip_endpoint& remote);
     void connected(const boost::system::error_code& error);
@@ -57,7 +62,8 @@ private:
     http_connection_hooks hooks_;
     boost::asio::any_io_executor executor_;
     std::shared_ptr<address_walk> walk_;
-    boost::asio::ip::tcp::socket socket_;
+    Transport transport_;
+    typename Transport::socket socket_;
     std::shared_ptr<pump> pump_;
     std::uint64_t attempts_ = 0;
     bool ready_ = false;
@@ -65,8 +71,8 @@ private:
     bool muted_ = false;  // the owner does not want to hear any more
 };
 
-template <class Engine>
-void http_tcp_connection<Engine>::start(const http_target& target, const http_connection_options& options) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::start(const http_target& target, const http_connection_options& options) {
     auto weak = this->weak_from_this();
     walk_ = std::make_shared<address_walk>(executor_, target, options,
                                            address_walk_hooks{[weak](const ip_endpoint& e) {
@@ -81,17 +87,16 @@ void http_tcp_connection<Engine>::start(const http_target& target, const http_co
     walk_->start();
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::attempt(const ip_endpoint& remote) {
-    using boost::asio::ip::tcp;
-    socket_ = tcp::socket(executor_);
-    socket_.async_connect(to_asio<tcp>(remote), [self = this->shared_from_this(), attempt = ++attempts_](const boost::system::error_code& error) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::attempt(const ip_endpoint& remote) {
+    socket_ = transport_.make();
+    transport_.connect(socket_, remote, [self = this->shared_from_this(), attempt = ++attempts_](const boost::system::error_code& error) {
         if (!self->stopped_ && attempt == self->attempts_) self->connected(error);
     });
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::connected(const boost::system::error_code& error) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::connected(const boost::system::error_code& error) {
     if (error) return fail({classify(error), "could not connect to " + walk_->where() + ": " + error.message(), true});
     auto at = now();
     walk_->times().connected = at;
@@ -107,8 +112,8 @@ void http_tcp_connection<Engine>::connected(const boost::system::error_code& err
     pump_->start();
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::abandon() {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::abandon() {
     ++attempts_;
     if (pump_) pump_->stop();
     pump_.reset();
@@ -116,8 +121,8 @@ void http_tcp_connection<Engine>::abandon() {
     socket_.close(ignored);
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::application(time_point at) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::application(time_point at) {
     if (stopped_ || !pump_) return;
     auto& engine = pump_->engine();
     if (!ready_ && engine.session() != nullptr) {
@@ -134,8 +139,8 @@ void http_tcp_connection<Engine>::application(time_point at) {
     if (!stopped_ && pump_ && pump_->engine().error()) ended({});
 }
 
-template <class Engine>
-http_error http_tcp_connection<Engine>::describe(boost::system::error_code error) const {
+template <class Engine, class Transport>
+http_error http_tcp_connection<Engine, Transport>::describe(boost::system::error_code error) const {
     if (pump_->engine().error()) return kind_.describe(pump_->engine());
     if (!ready_) {
         auto what = error ? error.message() : std::string("the server closed the connection");
@@ -144,8 +149,8 @@ http_error http_tcp_connection<Engine>::describe(boost::system::error_code error
     return {failure_class::lost, "connection to " + walk_->where() + " lost" + (error ? ": " + error.message() : ""), false};
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::ended(boost::system::error_code error) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::ended(boost::system::error_code error) {
     if (stopped_ || !pump_) return;
     auto why = describe(error);
     if (ready_) return over(std::move(why));
@@ -153,15 +158,15 @@ void http_tcp_connection<Engine>::ended(boost::system::error_code error) {
 }
 
 // The attempt under way failed.
-template <class Engine>
-void http_tcp_connection<Engine>::fail(http_error why) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::fail(http_error why) {
     abandon();
     auto walk = walk_;
     walk->failed(std::move(why));
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::over(http_error why) {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::over(http_error why) {
     if (std::exchange(stopped_, true)) return;
     // Posted: the owner may destroy everything, and we are deep in its own calls.
     boost::asio::post(executor_, [why = std::move(why), self = this->shared_from_this()] {
@@ -169,8 +174,8 @@ void http_tcp_connection<Engine>::over(http_error why) {
     });
 }
 
-template <class Engine>
-void http_tcp_connection<Engine>::stop() {
+template <class Engine, class Transport>
+void http_tcp_connection<Engine, Transport>::stop() {
     stopped_ = muted_ = true;
     if (walk_) walk_->stop();
     abandon();

@@ -2,20 +2,14 @@
 #include <list>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-
 #include <tandem/http/byte_stream_server.hpp>
-#include <tandem/net/address.hpp>
 #include <tandem/net/byte_stream_pump.hpp>
+#include <tandem/net/byte_transport.hpp>
 #include <tandem/net/http_listener.hpp>
 
 namespace tandem::net {
 
 namespace {
-
-using boost::asio::ip::tcp;
-using pump = byte_stream_pump<http::byte_stream_server>;
 
 constexpr std::size_t max_accepts_in_a_row = 64;  // then connections there are get their turn
 
@@ -28,10 +22,10 @@ http::byte_stream_server_config engine_config(const http_server_options& options
     return config;
 }
 
+template <class Transport>
 class tcp_listener final : public http_listener {
 public:
-    tcp_listener(boost::asio::any_io_executor executor, http_listener_context& context)
-        : context_(context), acceptor_(std::move(executor)) {}
+    tcp_listener(const Transport& transport, http_listener_context& context) : context_(context), acceptor_(transport) {}
     ~tcp_listener() override { tcp_listener::stop(now()); }
 
     boost::system::error_code open(const ip_endpoint& local);
@@ -42,6 +36,8 @@ public:
     void stop(time_point) override;
 
 private:
+    using pump = byte_stream_pump<http::byte_stream_server, typename Transport::socket>;
+
     struct connection {
         connection(http_listener_context& c, const ip_endpoint& from, time_point now)
             : requests(c.handler, c.options.access, c.options.requests, {from, "HTTP/1.1"}, now), remote(from) {}
@@ -55,13 +51,13 @@ private:
 
     void wait();
     void accept();
-    void add(tcp::socket socket);
+    void add(typename Transport::socket socket);
     void run(connection& c, time_point now);
-    void ended(connection_list::iterator c, boost::system::error_code error);
+    void ended(typename connection_list::iterator c, boost::system::error_code error);
     bool full() const { return connections_.size() >= context_.options.max_tcp_connections; }
 
     http_listener_context& context_;
-    tcp::acceptor acceptor_;
+    typename Transport::acceptor acceptor_;
     ip_endpoint local_;
     connection_list connections_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // tells a late handler that this object is gone
@@ -69,33 +65,26 @@ private:
     bool draining_ = false;
 };
 
-boost::system::error_code tcp_listener::open(const ip_endpoint& local) {
-    boost::system::error_code error;
-    auto endpoint = to_asio<tcp>(local);
-    acceptor_.open(endpoint.protocol(), error);
-    if (error) return error;
-    boost::system::error_code ignored;
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), ignored);  // past connections in TIME_WAIT do not hold the port
-    if (local.address.is_v6) acceptor_.set_option(boost::asio::ip::v6_only(true), ignored);
-    acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
-    if (error) return error;
-    acceptor_.non_blocking(true, ignored);
-    local_ = from_asio(acceptor_.local_endpoint(ignored));
+template <class Transport>
+boost::system::error_code tcp_listener<Transport>::open(const ip_endpoint& local) {
+    if (auto error = acceptor_.listen(local)) return error;
+    local_ = acceptor_.local_endpoint();
     wait();
     return {};
 }
 
-void tcp_listener::wait() {
+template <class Transport>
+void tcp_listener<Transport>::wait() {
     if (!acceptor_.is_open() || full() || std::exchange(waiting_, true)) return;
-    acceptor_.async_wait(tcp::acceptor::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](const boost::system::error_code& error) {
+    acceptor_.wait([this, alive = std::weak_ptr<bool>(alive_)](const boost::system::error_code& error) {
         if (alive.expired()) return;
         waiting_ = false;
         if (!error) accept();
     });
 }
 
-void tcp_listener::accept() {
+template <class Transport>
+void tcp_listener<Transport>::accept() {
     for (std::size_t i = 0; i < max_accepts_in_a_row && !full(); ++i) {
         boost::system::error_code error;
         auto socket = acceptor_.accept(error);
@@ -107,9 +96,10 @@ void tcp_listener::accept() {
     wait();
 }
 
-void tcp_listener::add(tcp::socket socket) {
+template <class Transport>
+void tcp_listener<Transport>::add(typename Transport::socket socket) {
     boost::system::error_code error;
-    auto remote = from_asio(socket.remote_endpoint(error));
+    auto remote = Transport::remote_endpoint(socket, error);
     if (error) return;  // gone already
     ++context_.counters.tcp_connections;
     auto at = now();
@@ -122,7 +112,8 @@ void tcp_listener::add(tcp::socket socket) {
     c->stream->start();
 }
 
-void tcp_listener::run(connection& c, time_point now) {
+template <class Transport>
+void tcp_listener<Transport>::run(connection& c, time_point now) {
     auto received = c.stream->bytes_received(), sent = c.stream->bytes_sent();
     if (received != c.received || sent != c.sent) {
         // What comes before TLS is done is no part of a request.
@@ -139,7 +130,8 @@ void tcp_listener::run(connection& c, time_point now) {
     context_.counters.requests += c.requests.requests() - before;
 }
 
-void tcp_listener::ended(connection_list::iterator c, boost::system::error_code error) {
+template <class Transport>
+void tcp_listener<Transport>::ended(typename connection_list::iterator c, boost::system::error_code error) {
     if (context_.options.log) {
         auto line = "TCP " + c->remote.to_string() + ": ";
         if (const auto& failure = c->stream->engine().error(); failure && !failure->text.empty()) {
@@ -154,7 +146,8 @@ void tcp_listener::ended(connection_list::iterator c, boost::system::error_code 
     wait();
 }
 
-void tcp_listener::sweep(time_point now) {
+template <class Transport>
+void tcp_listener<Transport>::sweep(time_point now) {
     for (auto it = connections_.begin(); it != connections_.end();) {
         auto c = it++;
         auto* session = c->stream->engine().session();
@@ -170,16 +163,16 @@ void tcp_listener::sweep(time_point now) {
     wait();
 }
 
-void tcp_listener::drain(time_point now) {
+template <class Transport>
+void tcp_listener<Transport>::drain(time_point now) {
     draining_ = true;
-    boost::system::error_code ignored;
-    acceptor_.close(ignored);
+    acceptor_.close();
     sweep(now);
 }
 
-void tcp_listener::stop(time_point) {
-    boost::system::error_code ignored;
-    acceptor_.close(ignored);
+template <class Transport>
+void tcp_listener<Transport>::stop(time_point) {
+    acceptor_.close();
     for (auto& c : connections_) c.stream->stop();
     connections_.clear();
 }
@@ -188,10 +181,13 @@ void tcp_listener::stop(time_point) {
 
 std::unique_ptr<http_listener> listen_tcp(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context,
                                           boost::system::error_code& error) {
-    auto listener = std::make_unique<tcp_listener>(std::move(executor), context);
-    error = listener->open(local);
-    if (error) return nullptr;
-    return listener;
+    const auto over = [&](auto transport) -> std::unique_ptr<http_listener> {
+        auto listener = std::make_unique<tcp_listener<decltype(transport)>>(transport, context);
+        error = listener->open(local);
+        if (error) return nullptr;
+        return listener;
+    };
+    return context.options.tcp_stack ? over(own_tcp{context.options.tcp_stack}) : over(kernel_tcp{std::move(executor)});
 }
 
 }  // namespace tandem::net

@@ -75,7 +75,13 @@ udp_calls& udp_calls::system() {
     return calls;
 }
 
+// One for all sockets of a thread: it is in use only within receive().
 struct udp_socket::receive_batch {
+    static receive_batch& of_thread() {
+        static thread_local receive_batch batch;
+        return batch;
+    }
+
     std::vector<std::uint8_t> memory = std::vector<std::uint8_t>(batch_messages * message_bytes);
     std::array<std::array<std::uint8_t, control_bytes>, batch_messages> control{};
     std::array<sockaddr_storage, batch_messages> names{};
@@ -84,7 +90,7 @@ struct udp_socket::receive_batch {
 };
 
 udp_socket::udp_socket(boost::asio::any_io_executor executor, udp_calls& calls)
-    : calls_(&calls), socket_(std::move(executor)), batch_(std::make_unique<receive_batch>()) {}
+    : calls_(&calls), socket_(std::move(executor)) {}
 udp_socket::udp_socket(udp_socket&&) noexcept = default;
 udp_socket& udp_socket::operator=(udp_socket&&) noexcept = default;
 udp_socket::~udp_socket() = default;
@@ -192,7 +198,7 @@ udp_socket::send_result udp_socket::send(const train& t, std::size_t& progress) 
 }
 
 std::size_t udp_socket::fill_batch() {
-    auto& b = *batch_;
+    auto& b = receive_batch::of_thread();
     for (std::size_t i = 0; i < batch_messages; ++i) {
         b.buffers[i] = {b.memory.data() + i * message_bytes, message_bytes};
         auto& header = b.messages[i].msg_hdr;
@@ -219,7 +225,7 @@ std::size_t udp_socket::fill_batch() {
 }
 
 udp_socket::piece udp_socket::take(std::size_t index) {
-    auto& b = *batch_;
+    auto& b = receive_batch::of_thread();
     auto& header = b.messages[index].msg_hdr;
     piece out;
     if (header.msg_flags & MSG_TRUNC) {

@@ -118,7 +118,6 @@ private:
     ip_endpoint local_;
     bool segmentation_offload_ = false;
     bool report_errors_ = false;
-    std::unique_ptr<receive_batch> batch_;
     std::vector<udp_error> errors_;
     std::vector<buffer_shortfall> shortfalls_;
     udp_statistics statistics_;

@@ -125,6 +125,7 @@ public:
     std::size_t writable_without_queueing() const;
     std::uint64_t unsent() const;          // bytes written, never sent
     std::uint64_t unacknowledged() const;  // bytes written, not acknowledged
+    std::uint32_t oldest_unacknowledged() const;  // SND.UNA, as on the wire
     // FIN after what was written. Reading goes on.
     void shutdown_send();
     // RST; drops everything at once (RFC 9293 3.10.5).

@@ -182,6 +182,7 @@ void connection::check_writable() {
 
 std::uint64_t connection::unsent() const { return out_.unsent(); }
 std::uint64_t connection::unacknowledged() const { return out_.size(); }
+std::uint32_t connection::oldest_unacknowledged() const { return on_wire(snd_una_); }
 
 // RFC 9293 3.10.4.
 void connection::shutdown_send() {

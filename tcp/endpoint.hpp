@@ -18,6 +18,7 @@
 #include <tandem/tcp/config.hpp>
 #include <tandem/tcp/connection.hpp>
 #include <tandem/tcp/event.hpp>
+#include <tandem/tcp/icmp.hpp>
 #include <tandem/tcp/isn.hpp>
 #include <tandem/tcp/segment.hpp>
 #include <tandem/tcp/timer_heap.hpp>
@@ -60,6 +61,8 @@ public:
     void receive(received_datagram& in, time_point now, offload how = {});
     // For carriers that parse and check packets themselves.
     void receive(const packet& in, time_point now, unsigned segment_count = 1);
+    // What the carrier itself was told of packets on this path, where nobody could have forged it (its own socket's errors).
+    void on_carrier_error(const ip_path& path, icmp_error::kind what, std::uint16_t mtu, time_point now);
     bool transmit(time_point now, train& out);
     std::optional<time_point> next_timeout();
     void on_timeout(time_point now);

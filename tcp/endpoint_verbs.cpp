@@ -99,6 +99,20 @@ void endpoint::receive_icmp(std::span<const std::uint8_t> bytes, time_point now)
     wake(it->second);
 }
 
+void endpoint::on_carrier_error(const ip_path& path, icmp_error::kind what, std::uint16_t mtu, time_point now) {
+    const auto it = by_path_.find(path);
+    if (it == by_path_.end()) return;
+    auto& object = *slots_[it->second].object;
+    const auto sequence = object.oldest_unacknowledged();
+    if (what == icmp_error::kind::packet_too_big) {
+        object.on_packet_too_big(sequence, mtu, now);
+    } else {
+        object.on_unreachable(sequence, what == icmp_error::kind::refused, now);
+    }
+    count_half_open(slots_[it->second]);
+    wake(it->second);
+}
+
 // RFC 9293 3.5.2, within a budget: answering everything would make us a reflector.
 void endpoint::send_reset(const packet& in, time_point now) {
     if (now - resets_since_ >= std::chrono::seconds(1)) {

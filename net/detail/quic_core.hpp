@@ -14,6 +14,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <tandem/net/detail/buffer_list.hpp>
 #include <tandem/net/detail/pending.hpp>
 #include <tandem/net/driver.hpp>
 #include <tandem/quic/endpoint.hpp>
@@ -21,29 +22,6 @@
 namespace tandem::net::detail {
 
 using boost::system::error_code;
-
-// The first buffers of a sequence; an operation on "some" bytes needs no more.
-template <class Buffer>
-struct buffer_list {
-    static constexpr std::size_t capacity = 8;
-    std::array<Buffer, capacity> buffers;
-    std::size_t count = 0;
-
-    template <class Sequence>
-    static buffer_list from(const Sequence& sequence) {
-        buffer_list out;
-        for (auto it = boost::asio::buffer_sequence_begin(sequence); it != boost::asio::buffer_sequence_end(sequence); ++it) {
-            Buffer b(*it);
-            if (b.size() == 0) continue;
-            if (out.count == capacity) break;
-            out.buffers[out.count++] = b;
-        }
-        return out;
-    }
-    bool empty() const { return count == 0; }
-};
-using read_buffers = buffer_list<boost::asio::mutable_buffer>;
-using write_buffers = buffer_list<boost::asio::const_buffer>;
 
 using accepted_connection = quic::connection_handle;
 
