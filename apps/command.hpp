@@ -16,6 +16,7 @@ struct command {
 
 void add_serve(CLI::App& app, command& chosen);
 void add_get(CLI::App& app, command& chosen);
+void add_sockets(CLI::App& app, command& chosen);
 void add_compare(CLI::App& app, command& chosen);
 
 }  // namespace tandem::apps

@@ -14,6 +14,7 @@
 
 #include <tandem/net/clock.hpp>
 #include <tandem/net/key_log_file.hpp>
+#include <tandem/net/tcp_stack.hpp>
 #include <tandem/tls/context.hpp>
 
 #include "exit_code.hpp"
@@ -24,6 +25,7 @@ namespace tandem::apps {
 namespace {
 
 constexpr auto progress_interval = std::chrono::milliseconds(200);
+constexpr auto last_words = std::chrono::seconds(1);  // our own TCP goes with the program: for its FINs
 constexpr auto first_retry_delay = std::chrono::seconds(1);  // doubles
 
 int fail(int code, const std::string& text) {
@@ -57,7 +59,9 @@ std::optional<net::address_override> parse_override(const std::string& text) {
 
 class getter {
 public:
-    getter(const get_options& options, const get_plan& plan, net::http_client_options client_options);
+    // `tcp`: our own, on `io`; null for the kernel's.
+    getter(boost::asio::io_context& io, std::shared_ptr<net::tcp_stack> tcp, const get_options& options, const get_plan& plan,
+           net::http_client_options client_options);
     int run();
 
 private:
@@ -77,7 +81,8 @@ private:
 
     const get_options& options_;
     const get_plan& plan_;
-    boost::asio::io_context io_{1};
+    boost::asio::io_context& io_;
+    std::shared_ptr<net::tcp_stack> tcp_;
     net::http_client client_;
     boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
     boost::asio::steady_timer progress_timer_{io_};
@@ -94,8 +99,9 @@ private:
     int exit_code_ = exit_code::ok;
 };
 
-getter::getter(const get_options& options, const get_plan& plan, net::http_client_options client_options)
-    : options_(options), plan_(plan), client_(io_.get_executor(), [&] {
+getter::getter(boost::asio::io_context& io, std::shared_ptr<net::tcp_stack> tcp, const get_options& options, const get_plan& plan,
+               net::http_client_options client_options)
+    : options_(options), plan_(plan), io_(io), tcp_(std::move(tcp)), client_(io_.get_executor(), [&] {
           if (options.verbose) client_options.connection.trace = [this](std::string_view line) { trace(line, '*'); };
           return std::move(client_options);
       }()) {
@@ -137,7 +143,9 @@ void getter::submit_more() {
     clear_progress();
     if (options_.json) std::fputs(json_report(results_, exit_code_).c_str(), stdout);
     std::fflush(stdout);
-    io_.stop();
+    if (!tcp_) return io_.stop();
+    client_.close_idle();
+    tcp_->drain(last_words, [this] { io_.stop(); });
 }
 
 void getter::submit(std::size_t index, unsigned retries) {
@@ -269,7 +277,14 @@ int run_get(const get_options& o) {
     if (!o.parallel) options.http1_connections = 1;
     options.concurrent_requests = o.parallel ? o.parallel_max : 1;
 
-    getter get(o, plan, std::move(options));
+    boost::asio::io_context io(1);
+    if (o.tcp.own()) {
+        auto own = make_tcp(io.get_executor(), o.tcp, o.congestion);
+        if (!own.stack) return fail(own.exit_code, own.error);
+        options.connection.tcp = std::move(own.stack);
+    }
+    const auto tcp = options.connection.tcp;
+    getter get(io, tcp, o, plan, std::move(options));
     return get.run();
 }
 

@@ -86,6 +86,7 @@ void add_connection_options(CLI::App& sub, get_options& o) {
         ->check(CLI::IsMember({"cubic", "newreno"}))->capture_default_str()->group(group);
     sub.add_option("--max-datagram-size", o.max_datagram_size, "Largest UDP payload sent, in bytes")
         ->check(CLI::Range(1200, 65487))->capture_default_str()->group(group);
+    add_tcp_options(sub, o.tcp, group);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tcp_options.hpp"
+
 namespace tandem::apps {
 
 struct get_options {
@@ -34,6 +36,7 @@ struct get_options {
     bool http2 = false;
     bool qmux = false;
     std::string congestion = "cubic";
+    tcp_options tcp;
     std::size_t max_datagram_size = 1200;
     std::vector<std::string> resolve;
 

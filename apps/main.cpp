@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     tandem::apps::command chosen;
     tandem::apps::add_serve(app, chosen);
     tandem::apps::add_get(app, chosen);
+    tandem::apps::add_sockets(app, chosen);
     tandem::apps::add_compare(app, chosen);
     try {
         app.parse(argc, argv);

@@ -12,14 +12,18 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <tandem/net/control_server.hpp>
 #include <tandem/net/http_server.hpp>
 #include <tandem/net/key_log_file.hpp>
 #include <tandem/net/static_files.hpp>
+#include <tandem/net/tcp_stack.hpp>
 #include <tandem/tls/context.hpp>
 #include <tandem/tls/fingerprint.hpp>
 
+#include "control_path.hpp"
 #include "exit_code.hpp"
 #include "output_file.hpp"
+#include "socket_report.hpp"
 
 namespace tandem::apps {
 
@@ -35,6 +39,9 @@ std::int64_t wall_clock() {
 }
 
 duration seconds(double s) { return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s)); }
+
+// Our own TCP goes with the program: so long its connections may take to end in order.
+constexpr auto last_words = std::chrono::seconds(1);
 
 // Every connection takes a descriptor; the soft limit is often 1024 where the hard one is far higher.
 void raise_descriptor_limit() {
@@ -95,7 +102,7 @@ void announce(const serve_options& o, const net::http_server& server, const tls:
               const std::vector<std::string>& names) {
     for (const auto& warning : server.warnings()) std::fprintf(stderr, "tandem: %s\n", warning.c_str());
     if (o.quiet) return;
-    const char* protocols = o.no_quic ? "HTTP/2, HTTP/1.1, HTTP/3 over QMux" : o.no_tcp ? "HTTP/3" : "HTTP/3, HTTP/2, HTTP/1.1, HTTP/3 over QMux";
+    const char* protocols = o.no_quic || o.tcp.own() ? "HTTP/2, HTTP/1.1, HTTP/3 over QMux" : o.no_tcp ? "HTTP/3" : "HTTP/3, HTTP/2, HTTP/1.1, HTTP/3 over QMux";
     const char* words = "listening on";
     for (const auto& e : server.endpoints()) {
         std::printf("%s %s (%s)\n", words, url_of(e).c_str(), protocols);
@@ -114,7 +121,7 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     net::http_server_options out;
     out.addresses = std::move(addresses);
     out.port = o.port;
-    out.quic = !o.no_quic;
+    out.quic = !o.no_quic && !o.tcp.own();
     out.tcp = !o.no_tcp;
     out.tls = std::move(context);
     auto& quic = out.quic_config;
@@ -137,8 +144,14 @@ int listen_exit_code(const net::listen_error& error) {
 }
 
 int serve(const serve_options& o, const net::static_files& files, const tls::certificate& certificate, const std::vector<std::string>& names,
-          const net::http_server_options& options) {
+          net::http_server_options options) {
     boost::asio::io_context io(1);
+    if (o.tcp.own()) {
+        auto tcp = make_tcp(io.get_executor(), o.tcp, o.congestion);
+        if (!tcp.stack) return fail(tcp.exit_code, tcp.error);
+        options.tcp_stack = std::move(tcp.stack);
+        if (!tcp.addresses.empty()) options.addresses = std::move(tcp.addresses);
+    }
     auto handler = [&files](const http::request& request, const net::request_source&) { return files.respond(request, wall_clock()); };
     auto server = std::make_unique<net::http_server>(io.get_executor(), options, handler);
     auto error = server->start();
@@ -155,11 +168,25 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
     std::function<void()> wait = [&] {
         signals.async_wait([&](const boost::system::error_code& aborted, int) {
             if (aborted) return;
-            server->stop(seconds(o.drain), [&] { io.stop(); });
+            server->stop(seconds(o.drain), [&] {
+                if (!options.tcp_stack) return io.stop();
+                options.tcp_stack->drain(last_words, [&] { io.stop(); });
+            });
             wait();  // a second signal stops at once
         });
     };
     wait();
+    net::control_server control(io.get_executor(), [&](std::string_view question) -> std::string {
+        if (question == "sockets json") return socket_json(options.tcp_stack->snapshot());
+        return question == "sockets text" ? socket_text(options.tcp_stack->snapshot()) : "unknown question\n";
+    });
+    if (const auto path = o.control.empty() ? control_path(server->port()) : o.control; options.tcp_stack && !path.empty() && path != "none") {
+        if (auto why = control.listen(path)) {
+            const auto text = "cannot listen on the control socket " + path + ": " + why.message();
+            if (!o.control.empty()) return fail(exit_code::address_unusable, text);
+            std::fprintf(stderr, "tandem: %s; `tandem sockets` will not work\n", text.c_str());
+        }
+    }
     announce(o, *server, certificate, names);  // who reads this may send a signal at once
     io.run();
     return exit_code::ok;
@@ -169,6 +196,8 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
 
 int run_serve(const serve_options& o) {
     if (o.cert.empty() != o.key.empty()) return fail(exit_code::usage, "--cert and --key belong together");
+    if (o.tcp.own() && o.no_tcp) return fail(exit_code::usage, "--tcp=" + o.tcp.tcp + " and --no-tcp contradict each other");
+    if (o.tcp.tcp == "tun" && !o.bind.empty()) return fail(exit_code::usage, "with --tcp=tun the address is that of --tun-address, not of --bind");
     if (o.no_quic && o.no_tcp) return fail(exit_code::usage, "--no-quic and --no-tcp leave nothing to serve over");
     std::vector<ip_address> addresses;
     std::string text;

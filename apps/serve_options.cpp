@@ -22,6 +22,8 @@ const std::string footer = std::string(
     "  tandem serve site --port 0              # a free port; the first line says which\n"
     "  tandem serve site --bind '*' --port 443 --cert chain.pem --key key.pem\n"
     "  tandem serve site --save-cert cert.pem  # then: tandem get --http3 --cacert cert.pem https://localhost:4433/\n"
+    "  tandem serve site --tcp=tun --tun-address 10.7.0.2/24  # our own TCP at 10.7.0.2; this machine is 10.7.0.1 there\n"
+    "  tandem serve site --tcp=udp             # for: tandem get --tcp=udp; no HTTP/3, its UDP port is taken\n"
     "\n") + serve_exit_codes;
 
 }  // namespace
@@ -57,6 +59,10 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_option("--keylog", o->keylog, "Append TLS secrets to this file");
     sub->add_flag("-q,--quiet", o->quiet, "Print nothing but errors");
     sub->add_flag("-l,--log", o->log, "Print a line for every request and every connection that ends");
+    add_tcp_options(*sub, o->tcp, "Our own TCP");
+    sub->add_option("--control", o->control, "Socket for `tandem sockets` with --tcp=tun and --tcp=udp; 'none' for none "
+                                             "(default: tandem-serve-PORT.sock in $XDG_RUNTIME_DIR, or in /run for root)")
+        ->group("Our own TCP");
     sub->footer(footer);
     sub->callback([o, &chosen] { chosen.run = [o] { return run_serve(*o); }; });
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tcp_options.hpp"
+
 namespace tandem::apps {
 
 struct serve_options {
@@ -24,6 +26,8 @@ struct serve_options {
     double idle_timeout = 30;  // seconds
     double drain = 5;          // seconds
     std::string keylog;
+    tcp_options tcp;
+    std::string control;  // path of the control socket; empty: the default; none: "none"
     bool quiet = false;
     bool log = false;
 };
