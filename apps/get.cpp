@@ -12,6 +12,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <tandem/http/race.hpp>
 #include <tandem/net/clock.hpp>
 #include <tandem/net/key_log_file.hpp>
 #include <tandem/net/tcp_stack.hpp>
@@ -19,6 +20,7 @@
 
 #include "exit_code.hpp"
 #include "get_report.hpp"
+#include "known_origins.hpp"
 
 namespace tandem::apps {
 
@@ -240,10 +242,14 @@ void getter::clear_progress() {
 std::vector<net::http_protocol> protocols(const get_options& o) {
     using net::http_protocol;
     if (o.http3_only) return {http_protocol::http3};
-    if (o.http3) return {http_protocol::http3, http_protocol::http2};
     if (o.qmux) return {http_protocol::http3_qmux};
-    return {o.http1 ? http_protocol::http1 : http_protocol::http2};
+    if (o.http1) return {http_protocol::http1};
+    if (o.http2) return {http_protocol::http2};
+    if (o.tcp.own()) return {http_protocol::http2};  // asked for that TCP: QUIC would win
+    return {http_protocol::http3, http_protocol::http2};
 }
+
+void show_race(const http::race& race) { std::fprintf(stderr, "%s%s\n", race.timeline().c_str(), race.verdict().c_str()); }
 
 }  // namespace
 
@@ -274,6 +280,11 @@ int run_get(const get_options& o) {
     quic.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
     quic.max_datagram_size = o.max_datagram_size;
     options.protocols = protocols(o);
+    known_origins known;
+    std::string text;
+    if (!o.alt_svc.empty() && !known.load(o.alt_svc, text)) return fail(exit_code::usage, "--alt-svc: " + text);
+    options.known = known.cache();
+    if (o.race) options.connection.decided = [](const http::race& race) { show_race(race); };
     if (!o.parallel) options.http1_connections = 1;
     options.concurrent_requests = o.parallel ? o.parallel_max : 1;
 
@@ -285,7 +296,9 @@ int run_get(const get_options& o) {
     }
     const auto tcp = options.connection.tcp;
     getter get(io, tcp, o, plan, std::move(options));
-    return get.run();
+    const auto code = get.run();
+    if (!known.save(text)) return fail(exit_code::write, "--alt-svc: " + text);
+    return code;
 }
 
 }  // namespace tandem::apps

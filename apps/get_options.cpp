@@ -12,8 +12,9 @@ namespace tandem::apps {
 namespace {
 
 const std::string footer = std::string(
-    "Without a protocol option https: URLs are fetched over HTTP/1.1, as http: URLs always are. --http3 tries QUIC first and\n"
-    "falls back to HTTP/1.1 if no QUIC connection can be made within 3 seconds.\n"
+    "Without a protocol option https: URLs are fetched over HTTP/3 where QUIC works and over HTTP/2 or HTTP/1.1 where it does not:\n"
+    "QUIC is tried first, TCP 125 to 250 ms later or at once when QUIC fails, over IPv6 and IPv4 in turn, and whichever completes its\n"
+    "handshake first is used. --race shows how that went. http: URLs are always fetched over HTTP/1.1.\n"
     "URLs may hold [1-100], [001-100], [a-z] and {one,two}; #1 in -o stands for what the first of these is.\n"
     "A file appears under its name when it is complete, never before. SSLKEYLOGFILE names a file for TLS secrets.\n"
     "\n"
@@ -62,14 +63,16 @@ void add_request_options(CLI::App& sub, get_options& o) {
 void add_connection_options(CLI::App& sub, get_options& o) {
     auto group = "Connection";
     auto* http1 = sub.add_flag("--http1.1", o.http1, "HTTP/1.1 over TLS over TCP")->group(group);
-    auto* http2 = sub.add_flag("--http2", o.http2, "HTTP/2 over TLS over TCP, HTTP/1.1 where the server does not speak it (the default)")->group(group);
-    auto* http3 = sub.add_flag("--http3", o.http3, "HTTP/3 over QUIC first, HTTP/2 or HTTP/1.1 if that cannot be had")->group(group);
+    auto* http2 = sub.add_flag("--http2", o.http2, "HTTP/2 over TLS over TCP, HTTP/1.1 where the server does not speak it")->group(group);
+    auto* http3 = sub.add_flag("--http3", o.http3, "HTTP/3 over QUIC, HTTP/2 or HTTP/1.1 where that cannot be had (the default)")->group(group);
     auto* only = sub.add_flag("--http3-only", o.http3_only, "HTTP/3 over QUIC, or fail")->group(group);
     auto* qmux = sub.add_flag("--qmux", o.qmux, "HTTP/3 over QMux over TLS over TCP (tandem serve speaks it)")->group(group);
     http1->excludes(http2)->excludes(http3)->excludes(only)->excludes(qmux);
     http2->excludes(http3)->excludes(only)->excludes(qmux);
     http3->excludes(qmux);
     only->excludes(qmux);
+    sub.add_flag("--race", o.race, "Show the connection attempts on a time line, and why one won")->group(group);
+    sub.add_option("--alt-svc", o.alt_svc, "File that keeps what servers say of alternatives (RFC 7838) and where QUIC did not work")->group(group);
     sub.add_flag("-k,--insecure", o.insecure, "Accept any certificate: anybody can pretend to be the server")->group(group);
     sub.add_option("--cacert", o.cacert, "PEM file of the certificates to trust, instead of the system's")->group(group);
     sub.add_option("--resolve", o.resolve, "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of asking DNS")
@@ -92,7 +95,7 @@ void add_connection_options(CLI::App& sub, get_options& o) {
 }  // namespace
 
 void add_get(CLI::App& app, command& chosen) {
-    auto* sub = app.add_subcommand("get", "Fetch URLs over HTTP/1.1 or HTTP/3; its options are curl's where curl has them");
+    auto* sub = app.add_subcommand("get", "Fetch URLs over HTTP/3, HTTP/2 or HTTP/1.1; its options are curl's where curl has them");
     auto o = std::make_shared<get_options>();
     sub->add_option("URL", o->urls, "What to fetch; https:// may be left out");
     add_output_options(*sub, *o);

@@ -35,6 +35,8 @@ struct get_options {
     bool http3_only = false;
     bool http2 = false;
     bool qmux = false;
+    bool race = false;
+    std::string alt_svc;
     std::string congestion = "cubic";
     tcp_options tcp;
     std::size_t max_datagram_size = 1200;

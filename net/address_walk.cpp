@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
-#include <boost/asio/post.hpp>
-
-#include <tandem/net/address.hpp>
 #include <tandem/net/clock.hpp>
 
 namespace tandem::net {
-
-namespace {
 
 std::string seconds_text(duration d) {
     char out[32];
@@ -18,21 +13,17 @@ std::string seconds_text(duration d) {
     return out;
 }
 
-}  // namespace
-
 address_walk::address_walk(boost::asio::any_io_executor executor, http_target target, const http_connection_options& options,
                            address_walk_hooks hooks)
     : executor_(std::move(executor)),
       target_(std::move(target)),
-      timeout_(options.connect_timeout),
-      overrides_(options.overrides),
-      trace_(options.trace),
+      options_(options),
       hooks_(std::move(hooks)),
-      resolver_(executor_),
+      lookup_(std::make_shared<host_lookup>(executor_)),
       timer_(executor_) {}
 
 void address_walk::trace(const std::string& line) const {
-    if (trace_) trace_(line);
+    if (options_.trace) options_.trace(line);
 }
 
 std::string address_walk::where() const {
@@ -43,45 +34,18 @@ std::string address_walk::where() const {
 
 void address_walk::start() {
     times_.started = now();
-    timer_.expires_after(timeout_);
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-        if (!error && !self->over_ && self->attempt_ == 0) {
-            self->exhaust({failure_class::timed_out, "could not resolve " + self->target_.host + " within " + seconds_text(self->timeout_), true});
-        }
+    lookup_->start(target_, options_, [self = shared_from_this()](host_lookup::result found) {
+        if (auto* why = std::get_if<http_error>(&found)) return self->exhaust(std::move(*why));
+        self->resolved(std::move(std::get<0>(found)));
     });
-    for (const auto& o : overrides_) {
-        if ((o.host == target_.host || o.host == "*") && o.port == target_.port) {
-            boost::asio::post(executor_, [self = shared_from_this(), addresses = o.addresses] { self->resolved(addresses); });
-            return;
-        }
-    }
-    if (auto literal = ip_address::parse(target_.host)) {
-        boost::asio::post(executor_, [self = shared_from_this(), a = *literal] { self->resolved({a}); });
-        return;
-    }
-    resolver_.async_resolve(target_.host, std::to_string(target_.port),
-                            [self = shared_from_this()](const boost::system::error_code& error, const auto& results) {
-                                if (self->over_) return;
-                                std::vector<ip_address> addresses;
-                                for (const auto& r : results) addresses.push_back(from_asio(r.endpoint().address()));
-                                if (error || addresses.empty()) {
-                                    return self->exhaust({failure_class::resolve, "could not resolve host " + self->target_.host + ": " +
-                                                                                      (error ? error.message() : "it has no address"),
-                                                          true});
-                                }
-                                self->resolved(std::move(addresses));
-                            });
 }
 
 void address_walk::resolved(std::vector<ip_address> addresses) {
     if (over_) return;
     times_.resolved = now();
     std::string list;
-    for (const auto& a : addresses) {
-        if (std::find(left_.begin(), left_.end(), a) != left_.end()) continue;
-        left_.push_back(a);
-        list += (list.empty() ? "" : ", ") + a.to_string();
-    }
+    for (const auto& a : addresses) list += (list.empty() ? "" : ", ") + a.to_string();
+    left_ = std::move(addresses);
     if (list != target_.host) trace(target_.host + " is " + list);
     std::reverse(left_.begin(), left_.end());  // taken from the back
     next();
@@ -91,7 +55,7 @@ void address_walk::next() {
     if (over_) return;
     if (left_.empty()) return exhaust(std::move(*last_error_));
     current_ = {left_.back(), target_.port};
-    auto left = times_.started + timeout_ - now();
+    auto left = times_.started + options_.connect_timeout - now();
     auto share = left / static_cast<int>(left_.size());
     left_.pop_back();
     timer_.expires_after(std::max<duration>(share, std::chrono::milliseconds(1)));
@@ -128,7 +92,7 @@ void address_walk::exhaust(http_error why) {
 void address_walk::stop() {
     over_ = true;
     timer_.cancel();
-    resolver_.cancel();
+    lookup_->stop();
 }
 
 }  // namespace tandem::net

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <tandem/net/host_lookup.hpp>
 #include <tandem/net/http_connection.hpp>
 
 namespace tandem::net {
@@ -46,11 +46,9 @@ private:
 
     boost::asio::any_io_executor executor_;
     http_target target_;
-    duration timeout_;
-    std::vector<address_override> overrides_;
-    std::function<void(std::string_view)> trace_;
+    http_connection_options options_;
     address_walk_hooks hooks_;
-    boost::asio::ip::udp::resolver resolver_;
+    std::shared_ptr<host_lookup> lookup_;
     boost::asio::steady_timer timer_;
     connection_times times_;
     std::vector<ip_address> left_;

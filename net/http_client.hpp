@@ -12,6 +12,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <tandem/http/alt_svc.hpp>
 #include <tandem/http/message.hpp>
 #include <tandem/http/url.hpp>
 #include <tandem/net/http_connection.hpp>
@@ -20,10 +21,13 @@ namespace tandem::net {
 
 struct http_client_options {
     http_connection_options connection;
-    // To be tried in this order; the next is tried when no connection could be made by the one before. For http: URLs it is always HTTP/1.1.
+    // Which may be used, in order of preference: HTTP/3 over QUIC at most once and at most one over TCP. With both they race (http/race.hpp),
+    // and requests that a QUIC connection leaves without a sign of life go over TCP. For http: URLs it is always HTTP/1.1.
     std::vector<http_protocol> protocols{http_protocol::http1};
-    duration fallback_after = std::chrono::seconds(3);  // connecting, for a protocol that is not the last; at most connect_timeout
-    std::size_t http1_connections = 6;         // per origin; HTTP/3 uses one
+    // What is known of origins from earlier, and learnt: where QUIC did not work TCP goes first for a while. May be null; may be shared by
+    // clients of one thread.
+    std::shared_ptr<http::alt_svc_cache> known;
+    std::size_t http1_connections = 6;         // per origin; HTTP/2 and HTTP/3 use one
     std::size_t concurrent_requests = 100;     // per origin, over all its connections
 };
 

@@ -17,6 +17,9 @@
 #include <tandem/net/http_error.hpp>
 #include <tandem/quic/config.hpp>
 
+namespace tandem::http {
+class race;
+}
 namespace tandem::tls {
 class client_context;
 }
@@ -48,6 +51,7 @@ struct http_connection_options {
     duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
     std::vector<address_override> overrides;
     std::function<void(std::string_view line)> trace;  // one line per step, for people
+    std::function<void(const http::race&)> decided;    // a race between protocols and addresses has been won, or lost by all
 };
 
 // Where to.
@@ -66,10 +70,13 @@ struct connection_times {
 };
 
 struct http_connection_hooks {
+    std::function<void()> heard;                      // may be empty: the first bytes came back from the address being tried
     std::function<void()> ready;                      // session() can be used from now on
     std::function<void(time_point now)> activity;     // poll the session's events, read bodies, submit
     std::function<void(const http_error&)> over;      // the last call: never connected, or the connection ended
 };
+
+std::string seconds_text(duration);  // "2.5 s", for messages
 
 // Everything happens on the executor, which must be a strand or be run by one thread.
 class http_connection {
@@ -86,6 +93,7 @@ public:
     virtual const connection_times& times() const = 0;
     virtual ip_endpoint remote() const = 0;       // the address tried last
     virtual http_protocol protocol() const = 0;
+    virtual std::uint64_t bytes_received() const = 0;  // on the transport, by the attempt under way
 };
 
 }  // namespace tandem::net

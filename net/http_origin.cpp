@@ -7,13 +7,28 @@
 
 #include <boost/asio/post.hpp>
 
+#include <tandem/http/alpn.hpp>
+#include <tandem/http/race.hpp>
 #include <tandem/net/clock.hpp>
+#include <tandem/net/http_race.hpp>
 
 namespace tandem::net {
 
 namespace {
 
+constexpr duration silence_check = std::chrono::milliseconds(20);
+// Not a byte back after a request for twice as long as the connection took, within these bounds: an acknowledgment comes within a round
+// trip and 25 ms, whatever the server has to think about.
+constexpr duration shortest_silence = std::chrono::milliseconds(200);
+constexpr duration longest_silence = std::chrono::seconds(2);
 constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
+
+std::int64_t wall_seconds() {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// RFC 9110 9.2.1: asking again changes nothing.
+bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
 
 http_error describe(const http::request_failure& failure) {
     using http::failure_kind;
@@ -28,12 +43,28 @@ http_error describe(const http::request_failure& failure) {
 }  // namespace
 
 http_origin::http_origin(boost::asio::any_io_executor executor, const http_client_options& options, http_target target)
-    : executor_(std::move(executor)), options_(options), target_(std::move(target)), protocols_(options.protocols) {
+    : executor_(std::move(executor)),
+      options_(options),
+      target_(std::move(target)),
+      name_((target_.secure ? "https://" : "http://") + target_.host + ":" + std::to_string(target_.port)),
+      protocols_(options.protocols),
+      watch_(executor_) {
     if (!target_.secure) protocols_ = {http_protocol::http1};
+    shape_ = protocols_.size() == 1 ? protocols_.front() : http_protocol::http2;
 }
 
-http_protocol http_origin::protocol() const { return protocols_[protocol_]; }
-std::size_t http_origin::max_links() const { return protocol() == http_protocol::http1 ? options_.http1_connections : 1; }
+std::size_t http_origin::max_links() const { return shape_ == http_protocol::http1 ? options_.http1_connections : 1; }
+
+// The protocols in the order to try them now: QUIC last where it failed lately, not at all where it fell silent under our hands.
+std::vector<http_protocol> http_origin::order() const {
+    auto out = protocols_;
+    auto quic = std::find(out.begin(), out.end(), http_protocol::http3);
+    if (out.size() == 1 || quic == out.end()) return out;
+    const bool broken = options_.known && options_.known->is_broken(name_, http::alpn_h3, wall_seconds());
+    if (broken || quic_silent_) out.erase(quic);
+    if (broken && !quic_silent_) out.push_back(http_protocol::http3);
+    return out;
+}
 
 void http_origin::submit(std::unique_ptr<pending_transfer> transfer) {
     queue_.push_back(std::move(transfer));
@@ -79,6 +110,7 @@ bool http_origin::submit_to(link& l) {
     info.connection = l.connection->times();
     info.submitted = at;
     ++info.attempts;
+    transfer->heard = l.connection->bytes_received();
     const auto& wanted = transfer->request;
     http::request request;
     request.method = wanted.method;
@@ -91,6 +123,7 @@ bool http_origin::submit_to(link& l) {
     auto id = session->submit(std::move(request), std::move(body), at);
     l.active.emplace(id, std::move(transfer));
     ++active_;
+    watch();
     return true;
 }
 
@@ -108,16 +141,34 @@ void http_origin::open_link() {
         if (auto self = weak.lock(); self && !self->stopped_) self->on_over(l, why);
     };
     auto options = options_.connection;
-    if (protocol_ + 1 < protocols_.size()) options.connect_timeout = std::min(options.connect_timeout, options_.fallback_after);
-    l->connection = http_connection::open(executor_, protocol(), target_, options, std::move(hooks));
+    options.decided = [weak, tell = options.decided](const http::race& race) {
+        if (auto self = weak.lock(); self && !self->stopped_) self->on_race(race);
+        if (tell) tell(race);
+    };
+    l->connection = open_raced_connection(executor_, order(), target_, options, std::move(hooks));
 }
 
 void http_origin::on_ready(links::iterator l) {
     l->ready = true;
-    ever_connected_ = true;
-    // The server chose HTTP/1.1: more connections than one are of use.
-    if (protocol() == http_protocol::http2) protocols_[protocol_] = l->connection->protocol();
+    shape_ = l->connection->protocol();
     dispatch();
+}
+
+// Remembers whether QUIC can be used here. That it was slower says nothing.
+void http_origin::on_race(const http::race& race) {
+    if (!options_.known || !race.winner()) return;
+    if (race.candidates()[*race.winner()].protocol == http::race_protocol::quic) {
+        options_.known->worked(name_, http::alpn_h3);
+    } else if (race.tried(http::race_protocol::quic) && !race.answered(http::race_protocol::quic)) {
+        options_.known->broken(name_, http::alpn_h3, wall_seconds());
+    }
+}
+
+void http_origin::learn(const http::response& message) {
+    if (!options_.known || !target_.secure) return;
+    if (message.status == 421) options_.known->forget(name_);  // RFC 7838 6
+    auto age = http::parse_content_length(message.fields.find("age").value_or("0"));
+    if (message.fields.contains("alt-svc")) options_.known->learn(name_, message.fields.joined("alt-svc"), age.value_or(0), wall_seconds());
 }
 
 void http_origin::on_activity(links::iterator l, time_point at) {
@@ -133,6 +184,7 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         if (it == l.active.end()) return;
         it->second->info.first_byte = at;
         it->second->answered = true;
+        learn(response->message);
         it->second->sink->on_response(response->message, it->second->info);
     } else if (auto* body = std::get_if<http::client_events::body>(&event)) {
         read_body(l, body->id, at);
@@ -180,24 +232,68 @@ void http_origin::request_failed(link& l, http::request_id id, const http::reque
 }
 
 void http_origin::on_over(links::iterator l, const http_error& why) {
-    bool was_ready = l->ready;
+    const bool was_ready = l->ready;
     auto gone = std::move(*l);
     links_.erase(l);
     active_ -= gone.active.size();
     for (auto& [id, transfer] : gone.active) retry_or_end(std::move(transfer), why);
-    if (!was_ready) {
-        bool others = std::any_of(links_.begin(), links_.end(), [](const link& other) { return other.ready && !other.going_away; });
-        bool same_everywhere = why.kind == failure_class::certificate || why.kind == failure_class::resolve;
-        if (!ever_connected_ && !same_everywhere && protocol_ + 1 < protocols_.size()) {
-            ++protocol_;
-            if (options_.connection.trace) {
-                options_.connection.trace(why.text);
-                options_.connection.trace("falling back to " + std::string(to_string(protocol())));
-            }
-        } else if (!others) {
-            // No way to the origin: everything that waits for it has failed.
-            for (auto& transfer : std::exchange(queue_, {})) end(std::move(transfer), why);
-        }
+    const bool others = std::any_of(links_.begin(), links_.end(), [](const link& other) { return other.ready && !other.going_away; });
+    if (!was_ready && !others) {
+        // No way to the origin: everything that waits for it has failed.
+        for (auto& transfer : std::exchange(queue_, {})) end(std::move(transfer), why);
+    }
+    schedule_dispatch();
+}
+
+// A path that took the handshake may still drop what follows. What a QUIC connection does not even acknowledge goes over TCP.
+
+void http_origin::watch() {
+    const bool can_leave = protocols_.size() > 1 && !quic_silent_;
+    const bool any = std::any_of(links_.begin(), links_.end(), [](const link& l) {
+        return l.ready && !l.active.empty() && l.connection->protocol() == http_protocol::http3;
+    });
+    if (!can_leave || !any || std::exchange(watching_, true)) return;
+    watch_.expires_after(silence_check);
+    watch_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        auto self = weak.lock();
+        if (!self || self->stopped_ || error) return;
+        self->watching_ = false;
+        self->look_for_silence();
+    });
+}
+
+bool http_origin::silent(const link& l, time_point at) const {
+    if (!l.ready || l.connection->protocol() != http_protocol::http3) return false;
+    const auto& times = l.connection->times();
+    const auto patience = std::clamp<duration>(2 * (times.secured.value_or(at) - times.started), shortest_silence, longest_silence);
+    return std::any_of(l.active.begin(), l.active.end(), [&](const auto& active) {
+        const auto& t = *active.second;
+        return !t.answered && at - *t.info.submitted >= patience && l.connection->bytes_received() == t.heard;
+    });
+}
+
+void http_origin::look_for_silence() {
+    const auto at = now();
+    for (auto& l : links_) {
+        if (silent(l, at)) leave(l, at);
+    }
+    watch();
+}
+
+void http_origin::leave(link& l, time_point at) {
+    quic_silent_ = true;
+    shape_ = http_protocol::http2;
+    if (options_.known) options_.known->broken(name_, http::alpn_h3, wall_seconds());
+    if (options_.connection.trace) options_.connection.trace("QUIC has fallen silent: what was not answered goes over TCP");
+    l.going_away = true;
+    for (auto it = l.active.begin(); it != l.active.end();) {
+        auto active = it++;
+        auto& transfer = active->second;
+        if (transfer->answered || !is_safe(transfer->request.method)) continue;
+        if (auto* session = l.connection->session()) session->cancel(active->first, at);
+        queue_.push_back(std::move(transfer));
+        l.active.erase(active);
+        --active_;
     }
     schedule_dispatch();
 }
@@ -249,6 +345,7 @@ void http_origin::close_idle() {
 
 void http_origin::stop() {
     stopped_ = true;
+    watch_.cancel();
     for (auto& l : links_) l.connection->stop();
     links_.clear();
     queue_.clear();

@@ -20,6 +20,7 @@ struct pending_transfer {
     transfer_info info;
     std::unique_ptr<boost::asio::steady_timer> timer;
     bool answered = false;  // on_response was called: a second answer could not be told from it
+    std::uint64_t heard = 0;  // bytes received on its connection when it was submitted
 };
 
 class http_origin : public std::enable_shared_from_this<http_origin> {
@@ -54,15 +55,24 @@ private:
     void retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why);
     void end(std::unique_ptr<pending_transfer> transfer, const std::optional<http_error>& why);
     void schedule_dispatch();
-    http_protocol protocol() const;
+    std::vector<http_protocol> order() const;
     std::size_t max_links() const;
+    void on_race(const http::race& race);
+    void learn(const http::response& message);
+    void watch();
+    void look_for_silence();
+    bool silent(const link& l, time_point at) const;
+    void leave(link& l, time_point at);
 
     boost::asio::any_io_executor executor_;
     http_client_options options_;
     http_target target_;
+    std::string name_;
     std::vector<http_protocol> protocols_;
-    std::size_t protocol_ = 0;      // index of the one in use
-    bool ever_connected_ = false;
+    http_protocol shape_;           // what connections turned out to be: decides how many are of use
+    bool quic_silent_ = false;      // it stopped to carry anything
+    boost::asio::steady_timer watch_;
+    bool watching_ = false;
     std::deque<std::unique_ptr<pending_transfer>> queue_;
     links links_;
     std::size_t active_ = 0;

@@ -33,13 +33,15 @@ public:
     const connection_times& times() const override { return walk_->times(); }
     ip_endpoint remote() const override { return walk_->current(); }
     http_protocol protocol() const override { return http_protocol::http3; }
+    std::uint64_t bytes_received() const override;
 
 private:
     // A socket and an endpoint of its own for each address that is tried.
     struct attempt {
-        attempt(std::unique_ptr<quic::endpoint> e, quic::connection& transport, const http::limits& limits)
-            : endpoint(std::move(e)), http(transport, limits) {}
+        attempt(std::unique_ptr<quic::endpoint> e, quic::connection_handle h, const http::limits& limits)
+            : endpoint(std::move(e)), handle(h), http(*endpoint->find(h), limits) {}
         std::unique_ptr<quic::endpoint> endpoint;
+        quic::connection_handle handle;
         http::quic_client http;
         std::unique_ptr<driver<quic::endpoint>> io;  // first to be destroyed
     };
@@ -58,6 +60,7 @@ private:
     std::shared_ptr<address_walk> walk_;
     std::unique_ptr<attempt> attempt_;
     std::optional<http_error> closed_;
+    bool heard_ = false;
     bool ready_ = false;
     bool stopped_ = false;
     bool muted_ = false;  // the owner does not want to hear any more
@@ -99,8 +102,7 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     tls::error why;
     auto handle = endpoint->connect(connect, now(), why);
     if (!handle) return fail({failure_class::tls, why.text, true});
-    auto* transport = endpoint->find(*handle);
-    attempt_ = std::make_unique<attempt>(std::move(endpoint), *transport, options_.limits);
+    attempt_ = std::make_unique<attempt>(std::move(endpoint), *handle, options_.limits);
     auto weak = weak_from_this();
     attempt_->io = std::make_unique<driver<quic::endpoint>>(
         std::move(socket), *attempt_->endpoint,
@@ -115,10 +117,19 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     attempt_->io->start();
 }
 
+std::uint64_t quic_connection_client::bytes_received() const {
+    const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
+    return transport ? transport->statistics().bytes_received : 0;
+}
+
 void quic_connection_client::abandon() { attempt_.reset(); }
 
 void quic_connection_client::application(time_point at) {
     if (stopped_ || !attempt_) return;
+    if (!heard_ && bytes_received() > 0) {
+        heard_ = true;
+        if (hooks_.heard) hooks_.heard();
+    }
     while (auto event = attempt_->endpoint->poll_event()) {
         on_event(event->event, at);
         if (stopped_ || !attempt_) return;

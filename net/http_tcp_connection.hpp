@@ -45,6 +45,7 @@ public:
     const connection_times& times() const override { return walk_->times(); }
     ip_endpoint remote() const override { return walk_->current(); }
     http_protocol protocol() const override { return kind_.protocol; }
+    std::uint64_t bytes_received() const override { return pump_ ? pump_->bytes_received() : 0; }
 
 private:
     using pump = byte_stream_pump<Engine, typename Transport::socket>;
@@ -98,6 +99,7 @@ void http_tcp_connection<Engine, Transport>::attempt(const ip_endpoint& remote) 
 template <class Engine, class Transport>
 void http_tcp_connection<Engine, Transport>::connected(const boost::system::error_code& error) {
     if (error) return fail({classify(error), "could not connect to " + walk_->where() + ": " + error.message(), true});
+    if (hooks_.heard) hooks_.heard();
     auto at = now();
     walk_->times().connected = at;
     walk_->trace("connected to " + walk_->current().to_string() + " (TCP)");

@@ -110,10 +110,27 @@ TEST_F(Program, EveryProtocolFetches) {
         options.insert(options.end(), {"-w", " %{http_code} %{http_version} %{size_download}", server.url("/")});
         auto r = get(options);
         EXPECT_EQ(r.exit_code, 0) << r.err;
-        std::string version = options[0] == "--http1.1" ? "1.1" : options[0] == "--http2" || options[0] == "-w" ? "2" : "3";
+        std::string version = options[0] == "--http1.1" ? "1.1" : options[0] == "--http2" ? "2" : "3";
         EXPECT_EQ(r.out, "index 200 " + version + " 5");
         EXPECT_EQ(r.err, "");
     }
+}
+
+TEST_F(Program, RaceIsShownAndRemembered) {
+    site.write("f", "text");
+    const auto file = (work.path() / "known").string();
+    auto arguments = serve_arguments();
+    arguments.push_back("--no-quic");
+    serving server(arguments);
+    auto first = get({"--race", "--alt-svc", file, "-w", " %{http_version}", server.url("/f")});
+    EXPECT_EQ(first.out, "text 2");
+    EXPECT_TRUE(std::regex_search(first.err, std::regex("^0\\.0 ms  QUIC to 127\\.0\\.0\\.1, no answer, failed at .*refused.*\n.* ms  TCP to 127\\.0\\.0\\.1, "
+                                                        "answered at .*: used\nTCP to 127\\.0\\.0\\.1 won: QUIC to 127\\.0\\.0\\.1 failed")))
+        << first.err;
+    auto second = get({"--race", "--alt-svc", file, server.url("/f")});  // QUIC is known as broken: TCP goes first
+    EXPECT_TRUE(second.err.starts_with("0.0 ms  TCP to 127.0.0.1")) << second.err;
+    EXPECT_NE(second.err.find("it was tried first"), std::string::npos);
+    expect_one_line(get({"--alt-svc", "/", server.url("/f")}), exit_code::usage, "--alt-svc");
 }
 
 TEST_F(Program, ManyFilesAtATime) {
@@ -217,7 +234,7 @@ TEST_F(Program, SilentServer) {
 TEST_F(Program, HeadersRangesAndJson) {
     site.write("f", "0123456789");
     serving server(serve_arguments());
-    auto head = get({"-I", server.url("/f")});
+    auto head = get({"-I", "--http2", server.url("/f")});
     EXPECT_TRUE(std::regex_search(head.out, std::regex("^HTTP/2 200\r\n(.*\r\n)*content-length: 10\r\n"))) << head.out;
     auto head1 = get({"-I", "--http1.1", server.url("/f")});
     EXPECT_TRUE(std::regex_search(head1.out, std::regex("^HTTP/1.1 200 OK\r\n(.*\r\n)*content-length: 10\r\n"))) << head1.out;

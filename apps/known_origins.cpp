@@ -1,0 +1,41 @@
+#include "known_origins.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "output_file.hpp"
+
+namespace tandem::apps {
+
+bool known_origins::load(const std::string& path, std::string& why) {
+    path_ = path;
+    std::error_code error;
+    if (!std::filesystem::exists(path, error) && !error) return true;
+    if (std::filesystem::is_directory(path, error)) {
+        why = path + " is a directory";
+        return false;
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) {
+        why = "could not read " + path + ": " + std::strerror(errno);
+        return false;
+    }
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    cache_->load(text.str(), now.count());
+    return true;
+}
+
+bool known_origins::save(std::string& why) const {
+    if (path_.empty()) return true;
+    const auto text = cache_->save();
+    output_file file;
+    return file.open(path_, false, why) && file.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, why) && file.finish(why);
+}
+
+}  // namespace tandem::apps
