@@ -78,6 +78,7 @@ std::unique_ptr<tun_device> tun_device::open(const boost::asio::any_io_executor&
 tun_device::tun_device(const boost::asio::any_io_executor& executor, int fd, std::string name, const tun_options& options)
     : name_(std::move(name)),
       mtu_(options.mtu),
+      lose_(options.lose),
       waiter_(std::make_shared<waiter>(executor, fd)),
       buffer_(detail::virtio_header_size + detail::max_super_segment + 64) {
     for (const auto& a : options.addresses) addresses_.push_back(a.ours);
@@ -127,6 +128,7 @@ std::size_t tun_device::receive(tcp::endpoint& to, time_point now) {
         ++count;
         ++statistics_.packets_received;
         statistics_.bytes_received += in.payload.size();
+        if (lose_ && lose_(false)) continue;
         to.receive(in, now, {how.checksum_pending, how.gso_size});
     }
     return count;
@@ -139,7 +141,11 @@ packet_carrier::send_result tun_device::send(const train& t, std::size_t& progre
     }
     detail::super_segment out;
     while (progress < t.size) {
-        const auto covered = out.gather(t, progress, offloads_.segmentation, offloads_.checksum);
+        const auto covered = out.gather(t, progress, offloads_.segmentation && !lose_, offloads_.checksum);
+        if (lose_ && lose_(true)) {
+            progress += covered;
+            continue;
+        }
         ssize_t n;
         do {
             ++statistics_.sends;

@@ -24,6 +24,8 @@ struct tun_options {
     std::vector<address> addresses;
     std::uint16_t mtu = 1500;  // 552 to 65535 (1280 with IPv6)
     bool offloads = true;      // TCP segmentation and checksums, both ways; without those the kernel lacks
+    // For experiments: asked for every packet; true loses it. What is sent then goes packet by packet.
+    std::function<bool(bool sent)> lose;
 };
 
 // What went wrong, with the system call's error; `what` is one line for a person.
@@ -76,6 +78,7 @@ private:
     std::vector<ip_address> addresses_;
     std::uint16_t mtu_;
     offloads offloads_;
+    std::function<bool(bool sent)> lose_;
     std::shared_ptr<waiter> waiter_;  // outlives us where a handler waits
     std::vector<std::uint8_t> buffer_;
     carrier_statistics statistics_;
