@@ -144,8 +144,9 @@ int listen_exit_code(const net::listen_error& error) {
 }
 
 int serve(const serve_options& o, const net::static_files& files, const tls::certificate& certificate, const std::vector<std::string>& names,
-          net::http_server_options options) {
+          const net::http_server_options& wanted) {
     boost::asio::io_context io(1);
+    auto options = wanted;  // they hold our own TCP, which goes before `io`
     if (o.tcp.own()) {
         auto tcp = make_tcp(io.get_executor(), o.tcp, o.congestion);
         if (!tcp.stack) return fail(tcp.exit_code, tcp.error);
