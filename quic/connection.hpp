@@ -86,6 +86,7 @@ public:
     std::string_view alpn() const { return handshake_.alpn(); }  // the selected application protocol; empty before it is known
     std::string_view server_name() const { return handshake_.server_name(); }  // server: what the client asked for
     const ip_path& path() const { return path_.addresses(); }
+    bool path_validated() const { return path_.validated(); }  // RFC 9000 8: the peer was shown to receive at its address
 
     // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, and after the
     // connection closed nothing is sent; what was received can still be read.
@@ -105,6 +106,10 @@ public:
 
     // Ends the connection with a code of the application protocol. Streams are not flushed.
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
+    // Client: goes on from another local address (RFC 9000 9.2), with a connection ID that nobody saw yet; the driver must send from
+    // there what is for that path. Falls back to the path before if nothing comes back. False, and nothing happens, before the handshake is
+    // confirmed, if the server does not permit it, or if it gave no connection ID to spare.
+    bool migrate(const ip_endpoint& local, time_point now);
     // Sends a PING soon: keeps the connection, and the NATs on the path, alive.
     void ping();
 
@@ -135,7 +140,17 @@ public:
 private:
     static constexpr std::size_t max_token_size = 512;  // a token goes into every Initial and must leave room for the handshake
     static constexpr unsigned max_backoff = 16;         // probe timeouts double at most so often: hours
+    static constexpr std::size_t max_off_path = 4;      // frames waiting for other paths than the present one; more are dropped
     static constexpr unsigned max_acks_alone = 32;      // packets with nothing but ACKs between two that elicit one
+
+    // A frame for another path than the present one, in a datagram of its own.
+    struct off_path_frame {
+        ip_path addresses;
+        std::array<std::uint8_t, 8> data{};
+        bool response = true;   // PATH_RESPONSE; else PATH_CHALLENGE
+        std::size_t limit = 0;  // bytes that may be sent there for it (RFC 9000 8)
+    };
+    void send_off_path(const off_path_frame& f);
 
     connection(connection_start start, connection_host& host, const streams_config& streams,
                std::unique_ptr<tls::quic_handshake> engine, time_point now);
@@ -155,10 +170,23 @@ private:
     std::optional<opened_packet> open_packet(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level,
                                              ecn mark, time_point now);
     void before_frames(const packet_header& header, encryption_level level, time_point now);
+    struct packet_nature {
+        bool ack_eliciting = false;
+        bool probing = true;  // RFC 9000 9.1: nothing but frames that probe a path
+    };
     std::optional<connection_error> receive_frames(std::span<const std::uint8_t> payload, encryption_level level,
-                                                   const connection_id& destination, bool& ack_eliciting, time_point now);
+                                                   const connection_id& destination, packet_nature& nature, time_point now);
     void check_stateless_reset(std::span<const std::uint8_t> packet, time_point now);
     void retry_undecryptable(encryption_level level, time_point now);
+
+    // connection_paths.cpp
+    void answer_challenge(const path_challenge_frame& f);
+    std::optional<connection_error> on_path_response(const path_response_frame& f);
+    void follow_peer(const connection_id& destination, time_point now);
+    void use_path(quic::path next, time_point now);
+    void begin_validation(time_point now);
+    void on_path_failed(time_point now);
+    bool transmit_off_path(train& out, time_point now);
 
     // connection_frames.cpp
     std::optional<connection_error> on_frame(const frame& f, encryption_level level, const connection_id& destination,
@@ -226,6 +254,14 @@ private:
     std::array<packet_space, packet_space_count> spaces_;
     application_keys application_keys_;
     quic::path path_;
+    std::unique_ptr<quic::path> fallback_;  // the last path that was validated, while path_ is not
+    std::array<off_path_frame, max_off_path> off_path_{};
+    std::size_t off_path_count_ = 0;
+    ip_path arrival_;                 // of the datagram being received
+    std::size_t arrival_size_ = 0;
+    connection_id peer_uses_;         // the ID of ours that the peer's latest packets are addressed to
+    bool challenged_ = false;         // a PATH_CHALLENGE was ever sent
+    bool pad_datagram_ = false;       // what is being built probes the path
     recovery::reordering_tolerance tolerance_;
     quic::streams streams_;
     idle_timer idle_;

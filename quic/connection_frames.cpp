@@ -51,12 +51,10 @@ std::optional<connection_error> connection::on_control_frame(const frame& f, con
     if (const auto* retired = std::get_if<retire_connection_id_frame>(&f))
         return local_ids_.on_retire(retired->sequence, destination);
     if (const auto* challenge = std::get_if<path_challenge_frame>(&f)) {
-        path_.on_challenge(*challenge);
+        answer_challenge(*challenge);
         return std::nullopt;
     }
-    // RFC 9000 19.18: the data of no PATH_CHALLENGE that we sent.
-    if (std::holds_alternative<path_response_frame>(f))
-        return violation(frame_type::path_response, "PATH_RESPONSE without PATH_CHALLENGE");
+    if (const auto* response = std::get_if<path_response_frame>(&f)) return on_path_response(*response);
     if (is_server()) return violation(frame_type::handshake_done, "HANDSHAKE_DONE from a client");  // RFC 9000 19.20
     if (!confirmed_) on_handshake_confirmed(now);
     return std::nullopt;

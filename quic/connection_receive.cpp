@@ -10,11 +10,13 @@ void connection::receive(received_datagram& datagram, time_point now) {
     ++statistics_.datagrams_received;
     statistics_.bytes_received += datagram.payload.size();
     if (connection_state_ == connection_state::closed) return drop(drop_reason::closed);
-    // Until migration is spoken, the path of the handshake is the only one: nothing is processed that came from elsewhere, so
-    // nobody who can only replay or spoof packets moves the connection (RFC 9000 9.3). disable_active_migration is declared.
-    if (datagram.path.remote != path_.addresses().remote) return drop(drop_reason::unknown_path);
+    // RFC 9000 9: nobody moves before the handshake is confirmed, and servers do not move at all.
+    const bool elsewhere = datagram.path.remote != path_.addresses().remote;
+    if (elsewhere && (!is_server() || !confirmed_)) return drop(drop_reason::unknown_path);
     mark_ready();
-    path_.on_received(datagram.payload.size());
+    arrival_ = datagram.path;
+    arrival_size_ = datagram.payload.size();
+    if (!elsewhere) path_.on_received(datagram.payload.size());
     last_activity_ = now;
     close_.on_datagram();
 
@@ -111,16 +113,21 @@ void connection::receive_protected(std::span<std::uint8_t> packet, const packet_
 
     ++statistics_.packets_received;
     before_frames(header, level, now);
-    bool ack_eliciting = false;
+    packet_nature nature;
+    const bool newest = !s.received.largest() || number > *s.received.largest();
     std::optional<connection_error> error;
     if (opened->header.reserved_bits()) {
         error = connection_error::transport(transport_error::protocol_violation, 0, "reserved bits are set");
     } else {
-        error = receive_frames(opened->payload, level, header.destination, ack_eliciting, now);
+        error = receive_frames(opened->payload, level, header.destination, nature, now);
     }
     if (!active()) return;
     if (error) return close_with(std::move(*error), close_cause::protocol_error, now);
-    s.received.on_received(number, ack_eliciting, mark, now);
+    s.received.on_received(number, nature.ack_eliciting, mark, now);
+    if (level == encryption_level::one_rtt && newest && !nature.probing) {
+        if (arrival_.remote != path_.addresses().remote) follow_peer(header.destination, now);
+        peer_uses_ = header.destination;
+    }
     idle_.on_received(now);
     advance_handshake(now);
 }
@@ -139,7 +146,7 @@ void connection::before_frames(const packet_header& header, encryption_level lev
 }
 
 std::optional<connection_error> connection::receive_frames(std::span<const std::uint8_t> payload, encryption_level level,
-                                                           const connection_id& destination, bool& ack_eliciting,
+                                                           const connection_id& destination, packet_nature& nature,
                                                            time_point now) {
     if (payload.empty()) {  // RFC 9000 12.4
         return connection_error::transport(transport_error::protocol_violation, 0, "a packet without frames");
@@ -147,7 +154,8 @@ std::optional<connection_error> connection::receive_frames(std::span<const std::
     frame_reader in(payload, level, scratch_ranges_);
     frame f;
     while (in.next(f)) {
-        ack_eliciting = ack_eliciting || is_ack_eliciting(in.type());
+        nature.ack_eliciting = nature.ack_eliciting || is_ack_eliciting(in.type());
+        nature.probing = nature.probing && is_probing(in.type());
         if (connection_state_ > connection_state::established && !std::holds_alternative<connection_close_frame>(f)) continue;
         if (auto error = on_frame(f, level, destination, now)) {
             if (error->frame_type == 0) error->frame_type = in.type();

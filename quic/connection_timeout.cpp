@@ -61,6 +61,7 @@ std::optional<time_point> connection::next_timeout() const {
         if (!s.discarded) take_earlier(earliest, s.received.ack_timer());
     }
     take_earlier(earliest, pacer_release_);
+    take_earlier(earliest, path_.validation().timer());
     take_earlier(earliest, idle_.deadline(probe_timeout(packet_space_id::application)));
     if (!complete_)
         take_earlier(earliest, started_ + start_.settings.handshake_timeout);
@@ -82,6 +83,7 @@ void connection::on_timeout(time_point now) {
     if (const auto deadline = idle_.deadline(probe_timeout(packet_space_id::application)); deadline && now >= *deadline) {
         return close_silently({.reason = "idle timeout"}, close_cause::idle_timeout);
     }
+    if (!path_.validation().on_timeout(now)) on_path_failed(now);
     if (complete_ && idle_.keep_alive_at() && now >= *idle_.keep_alive_at()) ping_owed_ = true;
 
     // RFC 9002 A.9: losses first; a probe only if no loss timer runs.

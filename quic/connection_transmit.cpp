@@ -24,6 +24,8 @@ bool connection::transmit(time_point now, train& out) {
     if (active()) care_for_keys(now);
     if (close_.closing()) return transmit_close(out, now);
     if (!active()) return false;
+    if (off_path_count_ > 0 && transmit_off_path(out, now)) return true;
+    out.path = path_.addresses();
 
     // The pacer lets go bursts: what it allows at the begin holds for the whole train.
     auto budget = path_.sender().allowance(now);
@@ -101,7 +103,7 @@ packet_start connection::next_packet(packet_space_id id) const {
 
 // Builds one datagram of at most out.size() bytes: packets of all levels that have something to say, coalesced.
 connection::built_datagram connection::build_datagram(std::span<std::uint8_t> out, bool may_send_data, time_point now) {
-    if (!path_.validated() && out.size() < min_unvalidated_datagram) return {};
+    if (!path_.validated() && !complete_ && out.size() < min_unvalidated_datagram) return {};
     std::array<std::optional<packet_builder>, packet_space_count> packets;
     packet_builder* last = nullptr;
     bool expand = false;
@@ -121,6 +123,8 @@ connection::built_datagram connection::build_datagram(std::span<std::uint8_t> ou
         }
         // RFC 9000 14.1. To the full size, not just 1200: what the handshake came through with, the path carries later.
         expand = expand || (initial && (!is_server() || packet->ack_eliciting()));
+        if (pad_datagram_) packet->pad_to(std::min(min_initial_datagram_size, out.size()) - size);
+        pad_datagram_ = false;
         size += packet->size();
         last = &*packet;
     }
@@ -165,7 +169,7 @@ void connection::write_application_frames(packet_builder& packet, time_point now
         contents.control.push_back(handshake_done_token{});
         handshake_done_owed_ = false;
     }
-    path_.write_frames(out);
+    pad_datagram_ = path_.write_frames(out, host_->hidden);
     local_ids_.write_frames(out, contents);
     peer_ids_.write_frames(out, contents);
     if (ping_owed_ && out.write(ping_frame{})) ping_owed_ = false;

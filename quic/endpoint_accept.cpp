@@ -36,8 +36,12 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     std::optional<retry_token> token;
     if (!header.token.empty()) {
         token = token_keys_.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime);
-        // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another.
-        if (!token && token_keys::looks_like_retry(header.token)) return refuse(datagram, header, transport_error::invalid_token);
+        if (!token && token_keys::looks_like_retry(header.token)) {
+            // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another. If only the datagram is damaged, it sends
+            // a good one soon.
+            if (!is_authentic(datagram, header)) return drop(drop_reason::undecryptable);
+            return refuse(datagram, header, transport_error::invalid_token);
+        }
     }
     if (!token && header.destination.size() < min_client_destination_size) return drop(drop_reason::malformed);
     const bool retry = config_.retry == retry_policy::always || (config_.retry == retry_policy::when_busy && busy());
@@ -69,6 +73,13 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     // To the end: a late copy of the client's first packet must not look like a new client.
     const auto& id = e.connection->initial_destination();
     if (ids_.emplace(id, &e).second) e.ids.push_back(id);
+}
+
+// Whether the Initial that the datagram begins with can be opened. It is destroyed.
+bool endpoint::state::is_authentic(received_datagram& datagram, const packet_header& header) {
+    auto keys = initial_keys(version::v1, header.destination, perspective::server);
+    opened_packet opened;
+    return keys.read.open(datagram.payload.first(header.size), header.number_offset, std::nullopt, opened) == open_error::none;
 }
 
 void endpoint::state::send_retry(const received_datagram& datagram, const packet_header& header, time_point now) {

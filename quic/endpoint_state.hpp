@@ -83,6 +83,7 @@ private:
     void accept(received_datagram& datagram, const packet_header& header, time_point now);
     void send_retry(const received_datagram& datagram, const packet_header& header, time_point now);
     void refuse(const received_datagram& datagram, const packet_header& header, transport_error code);
+    static bool is_authentic(received_datagram& datagram, const packet_header& header);
     void reset_or_be_reset(received_datagram& datagram, const invariant_header& header, time_point now);
     bool busy() const { return half_open_ >= config_.retry_threshold; }
 

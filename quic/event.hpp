@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include <tandem/bytes/address.hpp>
 #include <tandem/quic/error.hpp>
 #include <tandem/quic/streams.hpp>
 
@@ -50,7 +51,14 @@ struct connection_closed {
     connection_error error;  // code, frame type, text; whose application it concerns. Code 0 with a timeout or a reset
 };
 
+// The connection goes on over another path: the peer has moved (its address, or its NAT, changed), this side has, or it fell back to the
+// last path that worked. `validated`: the peer was shown to receive there (RFC 9000 8.2); told again when that comes later.
+struct path_changed {
+    ip_path path;
+    bool validated = false;
+};
+
 using connection_event = std::variant<handshake_started, handshake_completed, handshake_confirmed, token_received,
-                                      ticket_received, stream_event, connection_closed>;
+                                      ticket_received, stream_event, path_changed, connection_closed>;
 
 }  // namespace tandem::quic

@@ -31,7 +31,6 @@ transport_parameters declared_parameters(const config& settings) {
     p.max_idle_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(settings.max_idle_timeout);
     p.max_ack_delay = std::chrono::duration_cast<std::chrono::milliseconds>(settings.max_ack_delay);
     p.active_connection_id_limit = std::clamp<std::uint64_t>(settings.active_connection_id_limit, 2, 8);
-    p.disable_active_migration = true;  // packets from another address are dropped
     return p;
 }
 

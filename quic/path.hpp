@@ -9,10 +9,12 @@
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/bytes/datagram.hpp>
+#include <tandem/bytes/random.hpp>
 #include <tandem/quic/config.hpp>
 #include <tandem/quic/ecn.hpp>
 #include <tandem/quic/frame.hpp>
 #include <tandem/quic/frame_writer.hpp>
+#include <tandem/quic/path_validation.hpp>
 #include <tandem/recovery/sender.hpp>
 
 namespace tandem::quic {
@@ -56,6 +58,11 @@ public:
     void on_received(std::size_t bytes) { received_ += bytes; }
     void on_sent(std::size_t bytes) { sent_ += bytes; }
     void validate() { validated_ = true; }
+    // The sender of the path before goes on: only the peer's port is new (RFC 9000 9.4).
+    void take_sender(path& other) {
+        sender_ = std::move(other.sender_);
+        max_datagram_size_ = other.max_datagram_size_;
+    }
     bool validated() const { return validated_; }
     std::uint64_t amplification_allowance() const {
         if (validated_) return std::numeric_limits<std::uint64_t>::max();
@@ -70,14 +77,19 @@ public:
             ++responses_;
         queue_[responses_ - 1] = f.data;
     }
-    bool wants_to_send() const { return responses_ > 0; }
-    void write_frames(frame_writer& out) {
+    bool wants_to_send() const { return responses_ > 0 || validation_.challenge_due(); }
+    // True if anything was written: then the datagram is to be padded, to show that the path carries 1200 bytes (RFC 9000 8.2.1).
+    bool write_frames(frame_writer& out, random_source& random) {
         std::size_t done = 0;
         while (done < responses_ && out.write(path_response_frame{queue_[done]})) ++done;
         std::shift_left(queue_.begin(), queue_.end(), static_cast<std::ptrdiff_t>(done));
         responses_ -= done;
+        return validation_.write_challenge(out, random) || done > 0;
     }
     std::size_t responses_owed() const { return responses_; }
+
+    path_validation& validation() { return validation_; }
+    const path_validation& validation() const { return validation_; }
 
 private:
     ip_path addresses_;
@@ -87,6 +99,7 @@ private:
     ecn_validation ecn_;
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
+    path_validation validation_;
     std::array<std::array<std::uint8_t, 8>, max_path_responses> queue_{};
     std::size_t responses_ = 0;
 };

@@ -49,6 +49,24 @@ bool peer_connection_ids::retire_below(std::uint64_t limit) {
     return bounded;
 }
 
+const connection_id* peer_connection_ids::spare() const {
+    const entry* next = nullptr;
+    for (const auto& e : ids_) {
+        if (e.sequence > ids_[current_].sequence && (next == nullptr || e.sequence < next->sequence)) next = &e;
+    }
+    return next == nullptr ? nullptr : &next->id;
+}
+
+bool peer_connection_ids::advance() {
+    const auto* next = spare();
+    if (next == nullptr || !retire(ids_[current_].sequence)) return false;
+    const auto id = *next;
+    ids_.erase(ids_.begin() + static_cast<std::ptrdiff_t>(current_));
+    const auto it = std::find_if(ids_.begin(), ids_.end(), [&](const entry& e) { return e.id == id; });
+    current_ = static_cast<std::size_t>(it - ids_.begin());
+    return true;
+}
+
 std::optional<connection_error> peer_connection_ids::on_new(const new_connection_id_frame& f) {
     if (current().empty()) return violation("a new connection ID from a peer that uses none");
     for (const auto& e : ids_) {

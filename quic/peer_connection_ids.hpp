@@ -21,6 +21,11 @@ public:
 
     const connection_id& current() const { return ids_[current_].id; }
 
+    // Another one that was not used yet, for another path (RFC 9000 9.5); null if the peer gave none. advance() will use it.
+    const connection_id* spare() const;
+    // Retires the one in use and goes on to the spare one; false if there is none.
+    bool advance();
+
     // Client, during the handshake: the server (or its Retry) chose another (RFC 9000 7.2).
     void replace_first(const connection_id& id) { ids_[0].id = id; }
     // From the transport parameters: belongs to the ID of the handshake.

@@ -68,6 +68,8 @@ public:
     void revive(std::uint64_t number, sender&);
     void forget(std::uint64_t number, sender&);
     void forget_all(sender&);                            // the space's keys are gone: RFC 9002 6.4
+    // Another path is used from now on: what was sent on this one is still acknowledged or lost, but counts for neither (RFC 9000 9.4).
+    void leave_path(sender& old);
 
     std::optional<time_point> loss_time() const { return loss_time_; }  // when detect_lost is to be called next (RFC 9002 A.3)
     std::optional<std::uint64_t> largest_acknowledged() const { return largest_acknowledged_; }

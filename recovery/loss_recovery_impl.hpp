@@ -55,7 +55,7 @@ delivered<Contents> loss_recovery<Contents>::on_ack(std::span<const range> range
     // RFC 9002 5.1: the largest named must be newly acknowledged, and an ack-eliciting one be among them.
     if (rtt.explicit_sample) {
         sum.rtt_sample = rtt.explicit_sample;
-    } else if (rtt.take_from_largest && out.any_ack_eliciting && out.largest->number + 1 == largest_named) {
+    } else if (rtt.take_from_largest && out.any_ack_eliciting && out.largest->number + 1 == largest_named && !out.largest->left_path) {
         sum.rtt_sample = now - out.largest->sent;
     }
     if (s.losses_disproved(disproved)) {
@@ -207,6 +207,16 @@ template <class Contents>
 void loss_recovery<Contents>::forget_all(sender& s) {
     for (auto n = oldest_; n < log_.next(); ++n) forget(n, s);
     loss_time_.reset();
+}
+
+template <class Contents>
+void loss_recovery<Contents>::leave_path(sender& old) {
+    for (auto n = log_.first(); n < log_.next(); ++n) {
+        entry& t = log_[n];
+        if (t.state == fate::outstanding && t.in_flight) old.forget(t.bytes);
+        t.in_flight = false;
+        t.left_path = true;
+    }
 }
 
 template <class Contents>

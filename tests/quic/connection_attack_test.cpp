@@ -313,12 +313,37 @@ TEST_F(ConnectionAttack, DuplicatesAreDropped) {
     EXPECT_EQ(victim()->statistics().dropped[drop_reason::duplicate], 1u);
 }
 
-TEST_F(ConnectionAttack, OtherAddressIsIgnored) {
-    ASSERT_TRUE(client.handshake());
+TEST_F(ConnectionAttack, OtherAddressIsIgnoredDuringTheHandshake) {
+    client.send_client_hello();
+    client.receive_all();
     client.path.remote.port = 1;
-    client.send(one_rtt, [](frame_writer& out) { out.write(connection_close_frame{}); });
-    EXPECT_EQ(victim()->state(), connection_state::established);
+    client.send(initial, [](frame_writer& out) { out.write(ping_frame{}); });
     EXPECT_EQ(victim()->statistics().dropped[drop_reason::unknown_path], 1u);
+}
+
+// RFC 9000 9.1: probing alone moves nothing; the answer goes where the question came from, and no more than three times as much.
+TEST_F(ConnectionAttack, ProbesFromElsewhereAreAnsweredThere) {
+    ASSERT_TRUE(client.handshake());
+    client.receive_all();
+    const auto here = victim()->path().remote;
+    client.path.remote.port = 1;
+    for (int i = 0; i < 20'000; ++i) {
+        client.send(one_rtt, [](frame_writer& out) { out.write(path_challenge_frame{}); });
+    }
+    EXPECT_EQ(victim()->path().remote, here);
+    std::vector<std::uint8_t> buffer(65536);
+    train out;
+    out.buffer = buffer;
+    std::size_t elsewhere = 0, datagrams = 0;
+    while (server.transmit(client.now, out)) {
+        if (out.path.remote.port != 1) continue;
+        elsewhere += out.size;
+        ++datagrams;
+        out.buffer = buffer;
+    }
+    EXPECT_GE(datagrams, 1u);
+    EXPECT_LE(datagrams, 8u);
+    EXPECT_LE(elsewhere, 8 * 3 * 60u);
 }
 
 TEST_F(ConnectionAttack, OneRttBeforeTheHandshakeIsOverIsKeptOnlyWithinACap) {

@@ -25,6 +25,57 @@ using namespace std::chrono_literals;
 constexpr auto application = packet_space_id::application;
 constexpr time_point start{1h};
 
+// RFC 9000 8.2
+TEST(PathValidation, ChallengesUntilOneIsAnsweredOrTheTimeIsOver) {
+    random_source random(1);
+    std::array<std::uint8_t, 100> buffer{};
+    const auto challenge = [&](path_validation& v) {
+        frame_writer out(buffer);
+        EXPECT_TRUE(v.write_challenge(out, random));
+        path_response_frame f;
+        std::copy_n(buffer.begin() + 1, 8, f.data.begin());
+        return f;
+    };
+    path_validation v;
+    EXPECT_FALSE(v.challenge_due());
+    EXPECT_FALSE(v.timer());
+    v.begin(start, 100ms, start + 1s);
+    const auto first = challenge(v);
+    EXPECT_FALSE(v.challenge_due());
+    EXPECT_EQ(v.timer(), start + 100ms);
+    EXPECT_TRUE(v.on_timeout(start + 100ms));
+    const auto second = challenge(v);
+    EXPECT_NE(first.data, second.data);
+    EXPECT_EQ(v.timer(), start + 300ms);
+    EXPECT_FALSE(v.on_response({}));
+    EXPECT_TRUE(v.under_way());
+    EXPECT_TRUE(v.on_response(first));  // an answer to any of them will do
+    EXPECT_FALSE(v.under_way());
+    EXPECT_FALSE(v.on_response(second));
+
+    v.begin(start, 100ms, start + 1s);
+    EXPECT_TRUE(v.on_timeout(start + 999ms));
+    EXPECT_FALSE(v.on_timeout(start + 1s));
+    EXPECT_FALSE(v.timer());
+}
+
+TEST(PeerConnectionIds, AdvanceGoesOnToOneThatWasNotUsedYet) {
+    const std::array<std::uint8_t, 8> a{1}, b{2}, c{3};
+    peer_connection_ids ids(connection_id(a), 4);
+    EXPECT_EQ(ids.spare(), nullptr);
+    EXPECT_FALSE(ids.advance());
+    EXPECT_FALSE(ids.on_new({.sequence = 2, .id = connection_id(c), .reset_token = {2}}));
+    EXPECT_FALSE(ids.on_new({.sequence = 1, .id = connection_id(b), .reset_token = {1}}));
+    EXPECT_EQ(*ids.spare(), connection_id(b));
+    EXPECT_TRUE(ids.advance());
+    EXPECT_EQ(ids.current(), connection_id(b));
+    EXPECT_EQ(ids.pending_retirements(), 1u);
+    EXPECT_TRUE(ids.wants_to_send());
+    EXPECT_TRUE(ids.advance());
+    EXPECT_EQ(ids.current(), connection_id(c));
+    EXPECT_FALSE(ids.advance());
+}
+
 TEST(IdleTimer, LesserOfBothAndNeverLessThanThreePtos) {
     idle_timer t(30s, {}, start);
     EXPECT_EQ(t.deadline(1s), start + 30s);

@@ -302,5 +302,24 @@ TEST(Endpoint, ConnectSaysWhatIsWrong) {
     EXPECT_EQ(p.client.statistics().connections, 0u);
 }
 
+// A token that was damaged on the way must not end the handshake: the client sends it again, whole.
+TEST(Endpoint, DamagedRetryTokenIsNotAnswered) {
+    auto o = pipe::defaults();
+    o.server.retry = retry_policy::always;
+    pipe p(o);
+    int damaged = 0;
+    p.on_wire = [&](flying& f) {
+        const auto parsed = parse_packet(f.bytes, 8);
+        if (f.to_server && parsed && !parsed.header.token.empty() && damaged == 0) {
+            const auto at = static_cast<std::size_t>(parsed.header.token.data() - f.bytes.data());
+            f.bytes[at + 5] ^= 1;
+            ++damaged;
+        }
+        return true;
+    };
+    EXPECT_TRUE(p.handshake());
+    EXPECT_EQ(damaged, 1);
+}
+
 }  // namespace
 }  // namespace tandem::quic::test

@@ -145,6 +145,8 @@ void pipe::poll_events() {
     }
     while (auto e = server.poll_event()) {
         if (std::holds_alternative<handshake_started>(e->event)) server_handle = e->connection;
+        // After the handshake it is for PATH_RESPONSE to prove an address.
+        if (const auto* moved = std::get_if<path_changed>(&e->event); moved && moved->validated) accounts_[moved->path.remote].validated = true;
         server_events.push_back(*e);
         if (on_server_event) on_server_event(*e);
     }

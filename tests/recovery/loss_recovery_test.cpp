@@ -57,6 +57,25 @@ TEST(loss_recovery, takes_the_rtt_from_the_largest_if_it_is_newly_acknowledged) 
     EXPECT_EQ(w.path.rtt().latest(), 70ms);
 }
 
+// RFC 9000 9.4: what went over another path says nothing about this one, but is still acknowledged or lost.
+TEST(loss_recovery, what_was_sent_on_a_path_that_was_left_counts_for_none) {
+    world w;
+    w.send_range(0, 6, t0);
+    w.log.leave_path(w.path);
+    EXPECT_EQ(w.path.bytes_in_flight(), 0u);
+    EXPECT_EQ(w.log.ack_eliciting_outstanding(), 6u);
+    const auto window = w.path.congestion_window();
+    const auto d = w.ack({{5, 6}}, t0 + 100ms);
+    EXPECT_THAT(world::numbers(d.newly), ElementsAre(5));
+    EXPECT_FALSE(w.path.rtt().has_sample());
+    w.send(6, t0 + 110ms);
+    w.ack({{5, 7}}, t0 + 150ms);
+    EXPECT_EQ(w.path.rtt().latest(), 40ms);
+    EXPECT_THAT(w.detect(t0 + 150ms), ElementsAre(0, 1, 2, 3));
+    EXPECT_EQ(w.path.bytes_in_flight(), 0u);
+    EXPECT_GE(w.path.congestion_window(), window);  // no congestion on this path
+}
+
 TEST(loss_recovery, takes_no_rtt_when_nothing_was_ack_eliciting) {
     world w;
     w.send(0, t0, 50, false);

@@ -1,0 +1,142 @@
+// From which address to which: the peer moves, we move, and nobody is believed before he has answered (RFC 9000 8.2, 9).
+#include <algorithm>
+#include <utility>
+
+#include <tandem/quic/connection.hpp>
+
+namespace tandem::quic {
+namespace {
+
+// RFC 9000 8.2.4: three times the probe timeout of a path of which nothing is known, or of this one if that is longer.
+constexpr duration unknown_path_timeout = std::chrono::milliseconds(999);
+
+}  // namespace
+
+// RFC 9000 8.2.2: the answer goes back on the path that the challenge came on.
+void connection::answer_challenge(const path_challenge_frame& f) {
+    if (arrival_.remote == path_.addresses().remote) return path_.on_challenge(f);
+    send_off_path({arrival_, f.data, true, static_cast<std::size_t>(path::amplification_factor) * arrival_size_});
+}
+
+void connection::send_off_path(const off_path_frame& f) {
+    if (off_path_count_ < max_off_path) off_path_[off_path_count_++] = f;
+}
+
+std::optional<connection_error> connection::on_path_response(const path_response_frame& f) {
+    if (path_.validation().on_response(f)) {
+        path_.validate();
+        fallback_.reset();
+        add_event(path_changed{path_.addresses(), true});
+        return std::nullopt;
+    }
+    if (challenged_) return std::nullopt;  // late, or to a challenge on a path that was left
+    return connection_error::transport(transport_error::protocol_violation, frame_type::path_response, "PATH_RESPONSE without PATH_CHALLENGE");
+}
+
+// RFC 9000 9.3: the newest packet that does more than probe came from another address.
+void connection::follow_peer(const connection_id& destination, time_point now) {
+    const bool came_back = fallback_ && fallback_->addresses().remote == arrival_.remote;
+    const auto left = path_.addresses();
+    const bool left_was_good = path_.validated();
+    if (came_back) {
+        auto back = std::move(*fallback_);
+        fallback_.reset();
+        use_path(std::move(back), now);
+    } else {
+        quic::path next(arrival_, false, start_.settings);
+        if (const auto* peer = handshake_.peer_parameters()) next.limit_datagram_size(peer->max_udp_payload_size);
+        next.on_received(arrival_size_);
+        use_path(std::move(next), now);
+        // RFC 9000 9.3.3: was it really the peer who moved? If it did not, it answers from where it is, and is followed back.
+        off_path_frame old{left, {}, false, min_initial_datagram_size};
+        host_->hidden.fill(old.data);
+        if (left_was_good) send_off_path(old);
+        begin_validation(now);
+    }
+    // RFC 9000 9.5: a peer that changed its connection ID does not want the two paths to be linked.
+    if (destination != peer_uses_) peer_ids_.advance();
+    add_event(path_changed{path_.addresses(), path_.validated()});
+}
+
+void connection::use_path(quic::path next, time_point now) {
+    const bool port_only = next.addresses().remote.address == path_.addresses().remote.address &&
+                           next.addresses().local.address == path_.addresses().local.address;
+    if (port_only) {
+        next.take_sender(path_);
+    } else {
+        for (auto& s : spaces_) s.sent.leave_path(path_.sender());
+    }
+    if (path_.validated() && !next.validated() && !port_only) fallback_ = std::make_unique<quic::path>(std::move(path_));
+    if (path_.validated() && !next.validated() && port_only) {
+        fallback_ = std::make_unique<quic::path>(path_.addresses(), true, start_.settings);
+        fallback_->limit_datagram_size(next.max_datagram_size());
+    }
+    path_ = std::move(next);
+    pacer_release_.reset();
+    probe_count_ = 0;
+    last_activity_ = now;
+}
+
+void connection::begin_validation(time_point now) {
+    const auto timeout = std::max(unknown_path_timeout, probe_timeout(packet_space_id::application));
+    path_.validation().begin(now, std::max<duration>(timeout / 3, std::chrono::milliseconds(1)), now + 3 * timeout);
+    challenged_ = true;
+}
+
+// RFC 9000 9.3.2: back to the path that worked; without one the connection is over.
+void connection::on_path_failed(time_point now) {
+    if (!fallback_) return close_silently({.reason = "the peer does not answer at its new address"}, close_cause::idle_timeout);
+    auto back = std::move(*fallback_);
+    fallback_.reset();
+    use_path(std::move(back), now);
+    ping_owed_ = true;
+    add_event(path_changed{path_.addresses(), true});
+}
+
+bool connection::migrate(const ip_endpoint& local, time_point now) {
+    const auto* peer = handshake_.peer_parameters();
+    if (is_server() || !confirmed_ || !active() || peer == nullptr || peer->disable_active_migration) return false;
+    if (peer_ids_.spare() == nullptr) return false;
+    quic::path next({local, path_.addresses().remote}, true, start_.settings);
+    next.limit_datagram_size(peer->max_udp_payload_size);
+    auto left = std::make_unique<quic::path>(path_.addresses(), true, start_.settings);
+    left->limit_datagram_size(path_.max_datagram_size());
+    for (auto& s : spaces_) s.sent.leave_path(path_.sender());
+    path_ = std::move(next);
+    fallback_ = std::move(left);
+    pacer_release_.reset();
+    probe_count_ = 0;
+    peer_ids_.advance();
+    begin_validation(now);
+    ping_owed_ = true;  // RFC 9000 9.2: a packet that does more than probe
+    mark_ready();
+    return true;
+}
+
+// One frame, in a datagram of its own, to where it belongs.
+bool connection::transmit_off_path(train& out, time_point now) {
+    while (off_path_count_ > 0) {
+        const auto f = off_path_[0];
+        std::shift_left(off_path_.begin(), off_path_.end(), 1);
+        --off_path_count_;
+        const auto room = out.buffer.first(std::min({out.buffer.size(), path_.max_datagram_size(), f.limit}));
+        auto start = next_packet(packet_space_id::application);
+        // RFC 9000 9.5: not the ID that is used on the present path, if the peer gave us a choice.
+        if (const auto* spare = peer_ids_.spare(); spare != nullptr && f.response) start.destination = *spare;
+        auto packet = packet_builder::begin(room, start);
+        if (!packet) continue;
+        const bool written = f.response ? packet->frames().write(path_response_frame{f.data}) : packet->frames().write(path_challenge_frame{f.data});
+        if (!written) continue;
+        packet->pad_to(std::min(room.size(), min_initial_datagram_size));
+        out.mark = path_.ecn().mark();
+        finish(*packet, now);
+        out.path = f.addresses;
+        out.size = out.segment_size = packet->size();
+        ++statistics_.datagrams_sent;
+        statistics_.bytes_sent += out.size;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace tandem::quic
