@@ -124,6 +124,8 @@ std::vector<counter> counters(const net::tcp_snapshot& s) {
             {"TcpExtTCPKeepAlive", t.keepalives},
             {"TcpExtTCPChallengeACK", t.challenge_acks_sent},
             {"TcpExtPAWSEstab", t.paws_rejected},
+            {"IcmpOutEchoReps", e.echoes_answered},
+            {"TandemNotForUs", e.not_for_us},
             {"TandemSpuriousLosses", t.spurious_losses},
             {"TandemNoFreePort", s.no_port_failures},
             {"TandemResetsSuppressed", e.resets_suppressed},

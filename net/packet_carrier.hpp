@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include <boost/system/error_code.hpp>
 
@@ -47,6 +48,8 @@ public:
 
     // Bytes of the largest IP packet, as tcp::config::mtu counts them, that goes through whole.
     virtual std::uint16_t mtu(bool v6) const = 0;
+    // tcp::endpoint_config::addresses.
+    virtual std::vector<ip_address> addresses() const { return {}; }
     // tcp::endpoint_config::checksum_offload.
     virtual bool completes_checksums() const = 0;
 

@@ -11,7 +11,7 @@
 namespace tandem::net {
 
 struct tcp_stack_options {
-    tcp::endpoint_config endpoint;  // checksum_offload is the carrier's to say
+    tcp::endpoint_config endpoint;  // checksum_offload and addresses are the carrier's to say
     tcp::config connection;         // of all connections; mtu is at most the carrier's
 };
 

@@ -60,6 +60,7 @@ public:
     std::size_t receive(tcp::endpoint& to, time_point now) override;
     send_result send(const train& t, std::size_t& progress) override;
     std::uint16_t mtu(bool) const override { return mtu_; }
+    std::vector<ip_address> addresses() const override { return addresses_; }
     bool completes_checksums() const override { return offloads_.checksum; }
     boost::system::error_code open_local(const ip_endpoint& remote, ip_endpoint& local) override;
     boost::system::error_code open_listener(ip_endpoint& local) override;

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
+#include <tandem/bytes/address.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/recovery/congestion_controller.hpp>
 #include <tandem/recovery/reordering.hpp>
@@ -64,6 +66,9 @@ struct endpoint_config {
     std::uint16_t last_ephemeral_port = 65535;
     std::size_t max_connections = 65536;  // in any state; a SYN beyond it is dropped
     unsigned resets_per_second = 200;     // RSTs in answer to segments of no connection; the rest is ignored
+    // This host's addresses: packets to others are dropped, and echo requests (ping) to these are answered. None: whatever comes is
+    // for us, and echo requests are not answered.
+    std::vector<ip_address> addresses;
     // The carrier completes TCP's checksums of what is sent (a TUN device with offloads), or something else protects the
     // segments (UDP's checksum): only the pseudo header is summed. For all connections, whatever their own config says.
     bool checksum_offload = false;

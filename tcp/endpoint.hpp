@@ -33,6 +33,8 @@ struct endpoint_statistics {
     std::uint64_t bad_checksums = 0;
     std::uint64_t resets_sent = 0;  // in answer to segments of no connection
     std::uint64_t resets_suppressed = 0;
+    std::uint64_t echoes_answered = 0;       // pings
+    std::uint64_t not_for_us = 0;            // packets to addresses that are not this host's
     std::uint64_t half_open_overflows = 0;  // SYNs dropped
     std::uint64_t backlog_overflows = 0;
 };
@@ -40,6 +42,7 @@ struct endpoint_statistics {
 class endpoint final : private connection_owner {
 public:
     static constexpr std::size_t max_queued_resets = 64;  // more at once is an attack or a scan: they may go unanswered
+    static constexpr std::size_t max_queued_echoes = 16;  // answers to ping, each as long as its request; more are not answered
 
     // All secrets (initial sequence numbers, timestamp offsets, ports) are drawn from `random`, whose output nobody else sees.
     endpoint(const endpoint_config& c, const random_source& random);
@@ -119,6 +122,8 @@ private:
     bool accept(const packet& in, const ip_path& path, time_point now);
     void send_reset(const packet& in, time_point now);
     bool transmit_reset(train& out);
+    bool transmit_echo(train& out);
+    bool is_ours(const ip_address& destination) const;
     std::uint32_t add(std::unique_ptr<connection> object, const ip_path& path);
     config own(config c) const;
     connection_seed make_seed(const ip_path& path, time_point now);
@@ -138,6 +143,7 @@ private:
     front_vector<std::uint32_t> ready_;
     front_vector<std::uint32_t> eventful_;
     timer_heap timers_;
+    front_vector<std::vector<std::uint8_t>> echoes_;  // whole packets
     front_vector<packet> resets_;  // RSTs to strangers, without payload
     time_point resets_since_;
     unsigned resets_counted_ = 0;

@@ -39,6 +39,10 @@ void endpoint::receive(received_datagram& in, time_point now, offload how) {
 
 void endpoint::receive(const packet& in, time_point now, unsigned segment_count) {
     ++stats_.packets_received;
+    if (!is_ours(in.destination)) {
+        ++stats_.not_for_us;
+        return;
+    }
     const ip_path path{{in.destination, in.tcp.destination_port}, {in.source, in.tcp.source_port}};
     const auto it = by_path_.find(path);
     if (it == by_path_.end() || slots_[it->second].object->state() == state::closed) {
@@ -82,7 +86,20 @@ bool endpoint::accept(const packet& in, const ip_path& path, time_point now) {
     return true;
 }
 
+bool endpoint::is_ours(const ip_address& destination) const {
+    const auto& ours = config_.addresses;
+    return ours.empty() || std::find(ours.begin(), ours.end(), destination) != ours.end();
+}
+
 void endpoint::receive_icmp(std::span<const std::uint8_t> bytes, time_point now) {
+    ip_header ip;
+    if (!config_.addresses.empty() && echoes_.size() < max_queued_echoes && parse_ip(bytes, ip) == drop_reason::none &&
+        is_ours(ip.destination)) {
+        if (auto answer = answer_echo_request(bytes); !answer.empty()) {
+            echoes_.push_back(std::move(answer));
+            return;
+        }
+    }
     const auto error = parse_icmp_error(bytes);
     const auto it = error ? by_path_.find(error->path) : by_path_.end();
     if (it == by_path_.end()) {
@@ -149,8 +166,24 @@ bool endpoint::transmit_reset(train& out) {
     return out.size > 0;
 }
 
+bool endpoint::transmit_echo(train& out) {
+    const auto answer = std::move(echoes_.front());
+    echoes_.pop_front();
+    ip_header ip;
+    if (answer.size() > out.buffer.size() || parse_ip(answer, ip) != drop_reason::none) return false;
+    out.path = {{ip.source, 0}, {ip.destination, 0}};
+    out.mark = ecn::not_ect;
+    std::copy(answer.begin(), answer.end(), out.buffer.begin());
+    out.size = out.segment_size = answer.size();
+    ++stats_.echoes_answered;
+    return true;
+}
+
 // One train per call, each ready connection in its turn.
 bool endpoint::transmit(time_point now, train& out) {
+    while (!echoes_.empty()) {
+        if (transmit_echo(out)) return true;
+    }
     if (!resets_.empty()) return transmit_reset(out);
     while (!ready_.empty()) {
         const auto index = ready_.front();

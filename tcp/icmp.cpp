@@ -49,17 +49,23 @@ std::optional<icmp_error> classify_v6(const message& m) {
     return out;
 }
 
+// Of an ICMP message; ICMPv6's covers a pseudo header too (RFC 4443 2.3).
+checksum sum_of(const ip_header& ip, std::span<const std::uint8_t> message) {
+    checksum out;
+    if (ip.source.is_v6) out.add_pseudo_header(ip.source, ip.destination, protocol::icmp_v6, message.size());
+    out.add(message);
+    return out;
+}
+
+bool is_icmp(const ip_header& ip) { return ip.protocol == (ip.source.is_v6 ? protocol::icmp_v6 : protocol::icmp); }
+
 }  // namespace
 
 std::optional<icmp_error> parse_icmp_error(std::span<const std::uint8_t> packet) {
     ip_header ip;
     if (parse_ip(packet, ip) != drop_reason::none) return std::nullopt;
     const bool v6 = ip.source.is_v6;
-    if (ip.protocol != (v6 ? protocol::icmp_v6 : protocol::icmp)) return std::nullopt;
-    checksum sum;
-    if (v6) sum.add_pseudo_header(ip.source, ip.destination, protocol::icmp_v6, ip.payload.size());
-    sum.add(ip.payload);
-    if (!sum.verifies()) return std::nullopt;
+    if (!is_icmp(ip) || !sum_of(ip, ip.payload).verifies()) return std::nullopt;
 
     reader in(ip.payload);
     message m;
@@ -78,6 +84,29 @@ std::optional<icmp_error> parse_icmp_error(std::span<const std::uint8_t> packet)
     out->sequence = tcp.u32();
     if (!tcp.ok()) return std::nullopt;
     out->path = {{quoted.source, source}, {quoted.destination, destination}};
+    return out;
+}
+
+std::vector<std::uint8_t> answer_echo_request(std::span<const std::uint8_t> packet) {
+    constexpr std::uint8_t request_v4 = 8, reply_v4 = 0, request_v6 = 128, reply_v6 = 129;
+    constexpr std::size_t smallest = 8;  // type, code, checksum, identifier, sequence number
+    ip_header ip;
+    if (parse_ip(packet, ip) != drop_reason::none || !is_icmp(ip) || ip.payload.size() < smallest) return {};
+    const bool v6 = ip.source.is_v6;
+    if (ip.payload[0] != (v6 ? request_v6 : request_v4) || ip.payload[1] != 0 || !sum_of(ip, ip.payload).verifies()) return {};
+    ip_header answer;
+    answer.source = ip.destination;
+    answer.destination = ip.source;
+    answer.protocol = ip.protocol;
+    answer.dscp = ip.dscp;
+    const auto header = ip_header_size(v6);
+    std::vector<std::uint8_t> out(header + ip.payload.size());
+    write_ip_header(answer, ip.payload.size(), out.data());
+    const auto message = std::span(out).subspan(header);
+    std::copy(ip.payload.begin(), ip.payload.end(), message.begin());
+    message[0] = v6 ? reply_v6 : reply_v4;
+    message[2] = message[3] = 0;
+    sum_of(answer, message).store(message.data() + 2);
     return out;
 }
 

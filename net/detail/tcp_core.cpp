@@ -20,6 +20,7 @@ constexpr std::size_t train_bytes = 65536;
 
 tcp::endpoint_config endpoint_config_for(tcp::endpoint_config c, const packet_carrier& carrier) {
     c.checksum_offload = carrier.completes_checksums();
+    c.addresses = carrier.addresses();
     return c;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -176,7 +177,7 @@ asio::awaitable<bool> expect(tcp_stream& s, std::uint64_t key, std::uint64_t siz
     for (std::uint64_t received = 0;;) {
         error_code e;
         const auto n = co_await s.async_read_some(asio::buffer(buffer), redirect_error(use_awaitable, e));
-        if (e) co_return e == asio::error::eof && received == size;
+        if (e) co_return e == asio::error::eof&& received == size;
         if (!data().check(key, received, {buffer.data(), n})) co_return false;
         received += n;
     }
@@ -271,7 +272,8 @@ protected:
 
 std::uint64_t answer_size(std::uint64_t size) { return size / 3; }
 
-// The kernel connects and sends, ends its half, and reads an answer to the end. Which connection is which, its first eight bytes say.
+// The kernel connects and sends, ends its half, and reads an answer to the end. Which connection is which, its first eight bytes
+// say.
 void Kernel::from_the_kernel(const std::vector<std::uint64_t>& sizes, std::size_t at_once) {
     std::atomic<bool> listening = false;
     spawn([&]() -> asio::awaitable<void> {
@@ -285,7 +287,8 @@ void Kernel::from_the_kernel(const std::vector<std::uint64_t>& sizes, std::size_
                 error_code e;
                 std::size_t n = 0;
                 while (n < 8 && !e) {
-                    n += co_await s->async_read_some(asio::buffer(reinterpret_cast<char*>(&key) + n, 8 - n), redirect_error(use_awaitable, e));
+                    n += co_await s->async_read_some(asio::buffer(reinterpret_cast<char*>(&key) + n, 8 - n),
+                                                     redirect_error(use_awaitable, e));
                 }
                 if (e || key >= sizes.size()) co_return;
                 const bool all = co_await expect(*s, key, sizes[key]);
@@ -442,6 +445,22 @@ TEST_F(Kernel, NobodyListens) {
     expect_nothing_left();
 }
 
+TEST_F(Kernel, PingIsAnswered) {
+    open();
+    kernel_socket raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    std::memcpy(&to.sin_addr, ours.bytes.data(), 4);
+    // Echo request, identifier 0x1234, number 1; the sum is 0x0800 + 0x1234 + 0x0001, inverted.
+    const std::array<std::uint8_t, 8> request{8, 0, 0xe5, 0xca, 0x12, 0x34, 0, 1};
+    ASSERT_EQ(::sendto(raw.fd(), request.data(), request.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to), 8);
+    std::array<std::uint8_t, 100> reply{};
+    ASSERT_EQ(::recv(raw.fd(), reply.data(), reply.size(), 0), 28);
+    EXPECT_EQ(reply[20], 0);  // echo reply
+    EXPECT_EQ(reply[24], 0x12);
+    EXPECT_EQ(reply[27], 1);
+}
+
 TEST_F(Kernel, ReadersThatPauseCloseTheWindowAndOpenItAgain) {
     open();
     constexpr std::uint64_t size = 12'000'000;  // more than all buffers on the way
@@ -477,7 +496,8 @@ TEST_F(Kernel, ReadersThatPauseCloseTheWindowAndOpenItAgain) {
 
 namespace {
 
-// A namespace of our own with the loopback device up, where packets are forwarded (so that there is somebody to say "unreachable").
+// A namespace of our own with the loopback device up, where packets are forwarded (so that there is somebody to say
+// "unreachable").
 bool make_namespace() {
     if (::unshare(CLONE_NEWNET) != 0) {
         std::fprintf(stderr, "these tests need root, to make a network namespace: %s\n", std::strerror(errno));
