@@ -15,7 +15,7 @@ constexpr auto forgotten_after = std::chrono::seconds(10);
 constexpr double ports_nearly_gone = 0.8;
 
 // As ss writes them.
-const char* ss_name(tcp::state s) {
+std::string_view ss_name(tcp::state s) {
     using tcp::state;
     switch (s) {
         case state::closed:
@@ -51,7 +51,7 @@ std::string format(const char* pattern, auto... values) {
 }
 
 // What limits the sender now.
-const char* limit_of(const net::tcp_socket_info& s) {
+std::string_view limit_of(const net::tcp_socket_info& s) {
     const auto& c = s.congestion;
     if (s.unsent == 0) return "app_limited";
     return c.bytes_in_flight + s.mss > c.congestion_window ? "cwnd_limited" : "rwnd_limited";
@@ -87,15 +87,17 @@ std::string details(const net::tcp_socket_info& s) {
     count("dup_acks", n.duplicate_acks_received);
     count("notsent", s.unsent);
     if (n.peer_window_limited > duration::zero()) out += format(" rwnd_limited:%.0fms", milliseconds(n.peer_window_limited));
-    out += std::string(" ") + limit_of(s);
+    out += " ";
+    out += limit_of(s);
     if (!s.owned) out += " orphaned";
     return out + "\n";
 }
 
-std::string row(const char* state, std::uint64_t receive_queue, std::uint64_t send_queue, const std::string& local,
+std::string row(std::string_view state, std::uint64_t receive_queue, std::uint64_t send_queue, const std::string& local,
                 const std::string& peer) {
-    return format("%-10s %-8llu %-8llu %28s %28s\n", state, static_cast<unsigned long long>(receive_queue),
-                  static_cast<unsigned long long>(send_queue), local.c_str(), peer.c_str());
+    return format("%-10.*s %-8llu %-8llu %28s %28s\n", static_cast<int>(state.size()), state.data(),
+                  static_cast<unsigned long long>(receive_queue), static_cast<unsigned long long>(send_queue), local.c_str(),
+                  peer.c_str());
 }
 
 using counter = std::pair<const char*, std::uint64_t>;
