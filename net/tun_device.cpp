@@ -120,6 +120,10 @@ std::size_t tun_device::receive(tcp::endpoint& to, time_point now) {
         ++statistics_.receives;
         const auto n = ::read(waiter_->descriptor.native_handle(), buffer_.data(), buffer_.size());
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EBADFD) {  // somebody has deleted the device: it would be readable for ever
+            close();
+            break;
+        }
         if (n <= static_cast<ssize_t>(detail::virtio_header_size)) break;  // EAGAIN, or EIO from a device that is down
         const auto how = detail::read_virtio_header(buffer_);
         received_datagram in;

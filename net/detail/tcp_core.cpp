@@ -17,6 +17,7 @@ namespace error = boost::asio::error;
 namespace {
 
 constexpr std::size_t train_bytes = 65536;
+constexpr int max_last_turns = 2048;  // of sending resets when the stack ends: as many as there can be connections
 
 tcp::endpoint_config endpoint_config_for(tcp::endpoint_config c, const packet_carrier& carrier) {
     c.checksum_offload = carrier.completes_checksums();
@@ -90,7 +91,12 @@ void tcp_core::stop() {
     for (const auto h : all) {
         if (auto* c = endpoint_.find(h)) c->abort();
     }
-    flush(now());
+    const auto at = now();
+    for (int i = 0; i < max_last_turns; ++i) {
+        woken_ = false;
+        flush(at);
+        if (!woken_) break;  // nothing is left, or the carrier takes no more
+    }
     stopped_ = true;
     timer_.cancel();
     carrier_->close();
@@ -187,6 +193,8 @@ void tcp_core::arm() {
 }
 
 void tcp_core::close_unused_locals() {
+    // Looked at when connections have come or gone, not at every turn.
+    if (std::exchange(seen_connections_, endpoint_.connection_count()) == endpoint_.connection_count() && closed_listeners_.empty()) return;
     std::erase_if(locals_, [this](const local_in_use& l) {
         if (endpoint_.find(l.connection) != nullptr) return false;
         carrier_->close_local(l.local);

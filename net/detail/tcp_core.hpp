@@ -140,6 +140,7 @@ private:
     std::unordered_map<handle, connection_state, handle_hash> connections_;
     std::unordered_map<ip_endpoint, listener_state> listeners_;
     std::vector<local_in_use> locals_;
+    std::size_t seen_connections_ = 0;
     std::vector<ip_endpoint> closed_listeners_;  // that the carrier holds open still
     std::vector<std::uint8_t> buffer_;
     train pending_;  // being sent while progress_ < pending_.size
