@@ -329,6 +329,7 @@ private:
     challenge_budget challenges_;
     bool unreachable_ = false;            // ICMP said so; what a timeout is then called
     std::optional<reset_segment> reset_;  // to be sent
+    packet first_of_train_;               // in work; its payload may be gone
     std::uint32_t pending_events_ = 0;    // a bit per event
     mutable bool wants_writable_ = false;
     mutable bool wants_low_water_ = false;

@@ -234,7 +234,14 @@ packet connection::make_packet(std::uint64_t sequence, std::uint8_t flags, const
 
 // Every segment acknowledges all that was received.
 bool connection::add_to_train(const packet& p, train& out) {
-    const auto size = write_packet(p, out.buffer.subspan(out.size), {.checksum_pending = config_.checksum_offload});
+    const auto at = out.buffer.subspan(out.size);
+    std::size_t size = 0;
+    if (out.size > 0 && config_.checksum_offload && same_but_sequence(first_of_train_, p)) {
+        size = write_next_packet(out.buffer.first(out.segment_size), p, at);
+    } else {
+        size = write_packet(p, at, {.checksum_pending = config_.checksum_offload});
+        if (out.size == 0) first_of_train_ = p;
+    }
     if (size == 0) return false;
     if (out.segment_size == 0) out.segment_size = size;
     out.size += size;

@@ -184,4 +184,25 @@ std::size_t write_packet(const packet& p, std::span<std::uint8_t> out, offload h
     return ip_size + tcp_size;
 }
 
+bool same_but_sequence(const packet& first, const packet& next) {
+    const auto &a = first.tcp, &b = next.tcp;
+    return a.payload.size() == b.payload.size() && a.acknowledgment == b.acknowledgment && a.window == b.window &&
+           a.source_port == b.source_port && a.destination_port == b.destination_port && a.urgent_pointer == b.urgent_pointer &&
+           first.mark == next.mark && first.hop_limit == next.hop_limit && first.dscp == next.dscp &&
+           first.source == next.source && first.destination == next.destination && a.options == b.options;
+}
+
+// A pending checksum covers addresses and length only, so that it is the same, too.
+std::size_t write_next_packet(std::span<const std::uint8_t> written, const packet& next, std::span<std::uint8_t> out) {
+    if (written.size() > out.size()) return 0;
+    const auto header = written.size() - next.tcp.payload.size();
+    std::memcpy(out.data(), written.data(), header);
+    writer w(out.subspan(ip_header_size(next.source.is_v6) + 4, 4));
+    w.u32(next.tcp.sequence);
+    out[ip_header_size(next.source.is_v6) + 13] = next.tcp.flags;
+    const auto room = out.subspan(header, next.tcp.payload.size());
+    if (room.data() != next.tcp.payload.data() && !room.empty()) std::memmove(room.data(), next.tcp.payload.data(), room.size());
+    return written.size();
+}
+
 }  // namespace tandem::tcp

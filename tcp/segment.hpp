@@ -98,4 +98,9 @@ std::size_t packet_size(const packet& p);
 // A payload that already lies where it belongs in `out` is not copied.
 std::size_t write_packet(const packet& p, std::span<std::uint8_t> out, offload how = {});
 
+// Whether `next`, with its checksum pending, differs from `first` in nothing but sequence number, flags and the payload's bytes.
+bool same_but_sequence(const packet& first, const packet& next);
+// Then this is the cheap way to write it: `written` is what write_packet made of the first.
+std::size_t write_next_packet(std::span<const std::uint8_t> written, const packet& next, std::span<std::uint8_t> out);
+
 }  // namespace tandem::tcp

@@ -311,5 +311,52 @@ TEST(segment, parse_of_write_of_parse) {
     }
 }
 
+// The cheap way of writing further packets of a train makes the same bytes.
+TEST(segment, next_packet_of_a_train) {
+    for (const bool v6 : {false, true}) {
+        packet first;
+        first.source = v6 ? *ip_address::parse("2001:db8::1") : ip_address::v4(10, 0, 0, 1);
+        first.destination = v6 ? *ip_address::parse("2001:db8::2") : ip_address::v4(10, 0, 0, 2);
+        first.mark = ecn::ect0;
+        first.tcp.source_port = 1234;
+        first.tcp.destination_port = 80;
+        first.tcp.sequence = 0xfffffff0;
+        first.tcp.acknowledgment = 77;
+        first.tcp.window = 501;
+        first.tcp.flags = flag::ack;
+        first.tcp.options.timestamps = timestamp_option{5, 6};
+        const std::vector<std::uint8_t> a(100, 1), b(100, 2);
+        first.tcp.payload = a;
+        std::vector<std::uint8_t> written(500), cheap(500), full(500);
+        written.resize(write_packet(first, written, {.checksum_pending = true}));
+
+        auto next = first;
+        next.tcp.sequence = first.tcp.sequence + 100;
+        next.tcp.flags = flag::ack | flag::psh | flag::fin;
+        next.tcp.payload = b;
+        ASSERT_TRUE(same_but_sequence(first, next));
+        cheap.resize(write_next_packet(written, next, cheap));
+        full.resize(write_packet(next, full, {.checksum_pending = true}));
+        EXPECT_EQ(cheap, full);
+        EXPECT_EQ(write_next_packet(written, next, std::span(cheap).first(20)), 0U);
+
+        auto other = next;
+        other.tcp.acknowledgment++;
+        EXPECT_FALSE(same_but_sequence(first, other));
+        other = next;
+        other.tcp.window++;
+        EXPECT_FALSE(same_but_sequence(first, other));
+        other = next;
+        other.tcp.options.add_sack({1, 2});
+        EXPECT_FALSE(same_but_sequence(first, other));
+        other = next;
+        other.mark = ecn::not_ect;
+        EXPECT_FALSE(same_but_sequence(first, other));
+        other = next;
+        other.tcp.payload = other.tcp.payload.first(99);
+        EXPECT_FALSE(same_but_sequence(first, other));
+    }
+}
+
 }  // namespace
 }  // namespace tandem::tcp::test
