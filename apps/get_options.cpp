@@ -87,6 +87,8 @@ void add_connection_options(CLI::App& sub, get_options& o) {
         ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
     sub.add_option("--cc", o.congestion, "Congestion control of what is sent over QUIC: cubic, newreno")
         ->check(CLI::IsMember({"cubic", "newreno"}))->capture_default_str()->group(group);
+    sub.add_option("--quic-version", o.quic_version, "Version of QUIC to begin with: v1 or v2 (RFC 9369)")
+        ->check(CLI::IsMember({"v1", "v2"}))->capture_default_str()->group(group);
     sub.add_option("--max-datagram-size", o.max_datagram_size, "Largest UDP payload sent, in bytes")
         ->check(CLI::Range(1200, 65487))->capture_default_str()->group(group);
     add_tcp_options(sub, o.tcp, group);

@@ -39,6 +39,7 @@ struct get_options {
     std::string alt_svc;
     std::string congestion = "cubic";
     tcp_options tcp;
+    std::string quic_version = "v1";
     std::size_t max_datagram_size = 1200;
     std::vector<std::string> resolve;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <tandem/bytes/time.hpp>
+#include <tandem/quic/types.hpp>
 #include <tandem/recovery/congestion_controller.hpp>
 #include <tandem/recovery/reordering.hpp>
 
@@ -22,6 +23,9 @@ struct config {
     // Application protocols, most wanted first (TLS ALPN). A client offers them; a server takes the first of its own that the
     // client offers.
     std::vector<std::string> alpn = {"h3"};
+
+    // The version a client begins with: v1 (RFC 9000) or v2 (RFC 9369). Servers speak the one that the client begins with.
+    quic::version version = version::v1;
 
     duration max_idle_timeout = std::chrono::seconds(30);   // RFC 9000 10.1; zero: none from our side
     duration handshake_timeout = std::chrono::seconds(10);  // from the first packet until the handshake is complete

@@ -58,6 +58,7 @@ struct connection_host;
 struct connection_start {
     connection_handle handle = 0;
     perspective side = perspective::client;
+    quic::version version = version::v1;
     ip_path addresses;
     bool address_validated = false;  // server: the client showed a good token
     quic::config settings;
@@ -84,6 +85,7 @@ public:
     connection_state state() const { return connection_state_; }
     bool handshake_confirmed() const { return confirmed_; }      // RFC 9001 4.1.2
     std::string_view alpn() const { return handshake_.alpn(); }  // the selected application protocol; empty before it is known
+    quic::version version() const { return start_.version; }
     std::string_view server_name() const { return handshake_.server_name(); }  // server: what the client asked for
     const ip_path& path() const { return path_.addresses(); }
     bool path_validated() const { return path_.validated(); }  // RFC 9000 8: the peer was shown to receive at its address

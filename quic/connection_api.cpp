@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <tandem/quic/connection.hpp>
+#include <tandem/quic/version_negotiation.hpp>
 
 namespace tandem::quic {
 namespace {
@@ -23,6 +24,7 @@ std::vector<std::uint8_t> encode_parameters(const connection_start& start, const
     auto declared = declared_parameters(start.settings);
     quic::streams(streams).declare(declared);
     declared.initial_source_connection_id = start.local;
+    declared.versions = offered_versions(start.version, start.side, host.random);
     if (start.side == perspective::server) {
         declared.original_destination_connection_id = start.original_destination;
         declared.retry_source_connection_id = start.retry_source;
@@ -66,7 +68,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       last_activity_(now),
       started_(now) {
     // RFC 9001 5.2: of the client's first destination, or of the one that a Retry gave.
-    auto keys = initial_keys(version::v1, initial_destination(), start_.side);
+    auto keys = initial_keys(start_.version, initial_destination(), start_.side);
     space(packet_space_id::initial).read = std::move(keys.read);
     space(packet_space_id::initial).write = std::move(keys.write);
     if (is_server()) {

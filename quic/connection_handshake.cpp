@@ -34,7 +34,7 @@ bool connection::drain_handshake(time_point now) {
 void connection::install(const tls::installed_secret& secret, time_point now) {
     const auto level = to_encryption_level(secret.level);
     if (level == encryption_level::initial || level == encryption_level::zero_rtt) return;
-    packet_keys keys(version::v1, secret.suite, secret.secret());
+    packet_keys keys(start_.version, secret.suite, secret.secret());
     const bool read = secret.direction == tls::installed_secret::use::read;
     if (level == encryption_level::one_rtt) {
         if (read)
@@ -56,6 +56,12 @@ bool connection::apply_peer_parameters(time_point now) {
     }
     const auto* peer = handshake_.peer_parameters();
     if (known || peer == nullptr) return true;
+    // RFC 9368 4: nobody must have changed the version that the handshake began with.
+    if (peer->versions && peer->versions->chosen != static_cast<std::uint32_t>(start_.version)) {
+        close_with(connection_error::transport(transport_error::version_negotiation_error, 0, "the peer was told of another version"),
+                   close_cause::protocol_error, now);
+        return false;
+    }
     streams_.set_peer_parameters(*peer, now);
     idle_.set_peer_timeout(peer->max_idle_timeout);
     if (peer->reset_token) peer_ids_.set_first_token(*peer->reset_token);
@@ -112,7 +118,7 @@ void connection::discard(packet_space_id id) {
 // RFC 9000 17.2.5.2: one Retry, before anything else from the server, with a good tag.
 void connection::on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point) {
     if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active()) return drop(drop_reason::unexpected_packet);
-    if (!verify_retry(version::v1, start_.original_destination, packet)) return drop(drop_reason::integrity);
+    if (!verify_retry(start_.version, start_.original_destination, packet)) return drop(drop_reason::integrity);
     const bool unusable =
         header.token.empty() || header.token.size() > max_token_size || header.source == start_.original_destination;
     if (unusable) return drop(drop_reason::unexpected_packet);
@@ -121,7 +127,7 @@ void connection::on_retry(std::span<const std::uint8_t> packet, const packet_hea
     peer_ids_.replace_first(header.source);
     token_.assign(header.token.begin(), header.token.end());
     auto& s = space(packet_space_id::initial);
-    auto keys = initial_keys(version::v1, header.source, start_.side);
+    auto keys = initial_keys(start_.version, header.source, start_.side);
     s.read = std::move(keys.read);
     s.write = std::move(keys.write);
     // RFC 9000 17.2.5.3: the same handshake again, with higher packet numbers. RFC 9002 6.3: what was sent does not count.
@@ -133,10 +139,10 @@ void connection::on_retry(std::span<const std::uint8_t> packet, const packet_hea
 // RFC 9000 6.2
 void connection::on_version_negotiation(const packet_header& header, time_point) {
     if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active() || header.source != start_.original_destination ||
-        lists_version(header.versions, version::v1)) {
+        lists_version(header.versions, start_.version)) {
         return drop(drop_reason::unexpected_packet);
     }
-    close_silently({.reason = "the server does not speak QUIC version 1"}, close_cause::version);
+    close_silently({.reason = start_.version == version::v1 ? "the server does not speak QUIC version 1" : "the server does not speak QUIC version 2"}, close_cause::version);
 }
 
 }  // namespace tandem::quic

@@ -32,7 +32,10 @@ void connection::receive(received_datagram& datagram, time_point now) {
         // RFC 9000 12.2: what is coalesced is for the same connection.
         if (destination && parsed.header.destination != *destination) return drop(drop_reason::wrong_connection_id);
         destination = parsed.header.destination;
-        if (is_server() && parsed.header.type == packet_type::initial && datagram.payload.size() < min_initial_datagram_size) {
+        const bool short_header = parsed.header.type == packet_type::one_rtt;
+        if (!short_header && parsed.header.type != packet_type::version_negotiation && parsed.header.version != start_.version) {
+            drop(drop_reason::unexpected_version);
+        } else if (is_server() && parsed.header.type == packet_type::initial && datagram.payload.size() < min_initial_datagram_size) {
             drop(drop_reason::too_small);  // RFC 9000 14.1
         } else {
             receive_packet(rest.first(parsed.header.size), parsed.header, datagram.mark, now);

@@ -92,7 +92,7 @@ packet_start connection::next_packet(packet_space_id id) const {
                        : id == packet_space_id::handshake ? encryption_level::handshake
                                                           : encryption_level::one_rtt;
     return {.level = level,
-            .version = version::v1,
+            .version = start_.version,
             .destination = peer_ids_.current(),
             .source = start_.local,
             .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token_) : std::span<const std::uint8_t>(),

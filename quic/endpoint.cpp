@@ -32,6 +32,7 @@ std::optional<connection_handle> endpoint::state::connect(const connect_options&
     connection_start start;
     start.handle = last_handle_ + 1;
     start.side = perspective::client;
+    start.version = options.config.version;
     start.addresses = {options.local, options.remote};
     start.settings = options.config;
     start.local = host_.ids.make();

@@ -53,6 +53,7 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     connection_start start;
     start.handle = last_handle_ + 1;
     start.side = perspective::server;
+    start.version = header.version;
     start.addresses = datagram.path;
     start.address_validated = token.has_value();
     start.settings = config_.accepted;
@@ -77,7 +78,7 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
 
 // Whether the Initial that the datagram begins with can be opened. It is destroyed.
 bool endpoint::state::is_authentic(received_datagram& datagram, const packet_header& header) {
-    auto keys = initial_keys(version::v1, header.destination, perspective::server);
+    auto keys = initial_keys(header.version, header.destination, perspective::server);
     opened_packet opened;
     return keys.read.open(datagram.payload.first(header.size), header.number_offset, std::nullopt, opened) == open_error::none;
 }
@@ -86,7 +87,7 @@ void endpoint::state::send_retry(const received_datagram& datagram, const packet
     const auto source = host_.ids.make();
     const auto token = token_keys_.seal_retry({header.destination, source, now}, datagram.path.remote, host_.random);
     writer out(answers_.room());
-    if (!write_retry(out, version::v1, header.destination, header.source, source, token.span(),
+    if (!write_retry(out, header.version, header.destination, header.source, source, token.span(),
                      static_cast<std::uint8_t>(host_.random()))) {
         return;
     }
@@ -98,10 +99,10 @@ void endpoint::state::send_retry(const received_datagram& datagram, const packet
 void endpoint::state::refuse(const received_datagram& datagram, const packet_header& header, transport_error code) {
     drop(drop_reason::refused);
     auto packet = packet_builder::begin(
-        answers_.room(), {.level = encryption_level::initial, .destination = header.source, .source = header.destination});
+        answers_.room(), {.level = encryption_level::initial, .version = header.version, .destination = header.source, .source = header.destination});
     if (!packet) return;
     packet->frames().write(connection_close_frame{.error_code = static_cast<std::uint64_t>(code)});
-    auto keys = initial_keys(version::v1, header.destination, perspective::server);
+    auto keys = initial_keys(header.version, header.destination, perspective::server);
     packet->seal(keys.write);
     answers_.queue(datagram.path, packet->size());
 }

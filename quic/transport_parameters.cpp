@@ -28,7 +28,8 @@ constexpr std::uint64_t preferred_address = 0x0d;
 constexpr std::uint64_t active_connection_id_limit = 0x0e;
 constexpr std::uint64_t initial_source_connection_id = 0x0f;
 constexpr std::uint64_t retry_source_connection_id = 0x10;
-constexpr std::uint64_t last = retry_source_connection_id;
+constexpr std::uint64_t version_information = 0x11;  // RFC 9368 3
+constexpr std::uint64_t last = version_information;
 constexpr std::uint64_t max_record_size = 0x0571c59429cd0845;  // QMux
 }  // namespace id
 
@@ -92,6 +93,8 @@ private:
             }
             case id::preferred_address:
                 return preferred(value);
+            case id::version_information:
+                return versions(value);
             case id::disable_active_migration:
                 out_.disable_active_migration = true;
                 return value.empty() ? nullptr : "disable_active_migration has a value";
@@ -111,6 +114,23 @@ private:
     static const char* identifier(std::span<const std::uint8_t> value, std::optional<connection_id>& to) {
         if (value.size() > connection_id::max_size) return "connection ID in transport parameter is too long";
         to = connection_id{value};
+        return nullptr;
+    }
+
+    // RFC 9368 4: a zero anywhere, or a client that does not offer what it has chosen, is malformed.
+    const char* versions(std::span<const std::uint8_t> value) {
+        if (value.size() < 4 || value.size() % 4 != 0) return "version_information is malformed";
+        reader in(value);
+        version_information v{.chosen = in.u32()};
+        bool zero = v.chosen == 0, offered = false;
+        while (!in.empty()) {
+            const auto each = in.u32();
+            zero = zero || each == 0;
+            offered = offered || each == v.chosen;
+            if (v.available.size() < max_available_versions) v.available.push_back(each);
+        }
+        if (zero || (sender_ == perspective::client && !offered)) return "version_information is malformed";
+        out_.versions = std::move(v);
         return nullptr;
     }
 
@@ -217,6 +237,13 @@ void put_preferred(writer& out, const preferred_address& a) {
     out.bytes(a.reset_token);
 }
 
+void put_versions(writer& out, const version_information& v) {
+    out.varint(id::version_information);
+    out.varint(4 + 4 * v.available.size());
+    out.u32(v.chosen);
+    for (const auto each : v.available) out.u32(each);
+}
+
 void emit_quic_only(const transport_parameters& p, writer& out) {
     const transport_parameters defaults;
     put(out, id::original_destination_connection_id, p.original_destination_connection_id);
@@ -224,6 +251,7 @@ void emit_quic_only(const transport_parameters& p, writer& out) {
     put(out, id::retry_source_connection_id, p.retry_source_connection_id);
     if (p.reset_token) put(out, id::stateless_reset_token, *p.reset_token);
     if (p.preferred) put_preferred(out, *p.preferred);
+    if (p.versions) put_versions(out, *p.versions);
     put(out, id::max_udp_payload_size, p.max_udp_payload_size, defaults.max_udp_payload_size);
     put(out, id::ack_delay_exponent, p.ack_delay_exponent, defaults.ack_delay_exponent);
     put(out, id::max_ack_delay, static_cast<std::uint64_t>(p.max_ack_delay.count()),

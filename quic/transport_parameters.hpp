@@ -24,6 +24,14 @@ struct preferred_address {
     friend bool operator==(const preferred_address&, const preferred_address&) = default;
 };
 
+// RFC 9368 3: which version the handshake is in, and which others could be used; numbers that are not spoken here among them.
+struct version_information {
+    std::uint32_t chosen = 0;
+    std::vector<std::uint32_t> available;  // most wanted first; of a client: with `chosen`
+    friend bool operator==(const version_information&, const version_information&) = default;
+};
+constexpr std::size_t max_available_versions = 64;  // kept of what a peer lists; the rest is not looked at
+
 // Which protocol the parameters are for: QMux permits only some of QUIC's and adds max_record_size.
 enum class parameter_profile : std::uint8_t { quic, qmux };
 
@@ -36,6 +44,7 @@ struct transport_parameters {
     std::optional<connection_id> retry_source_connection_id;  // server only
     std::optional<stateless_reset_token> reset_token;         // server only
     std::optional<preferred_address> preferred;               // server only
+    std::optional<version_information> versions;
     std::chrono::milliseconds max_idle_timeout{0};            // 0: none
     std::uint64_t max_udp_payload_size = 65527;               // bytes, at least 1200
     std::uint64_t initial_max_data = 0;

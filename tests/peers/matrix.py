@@ -207,6 +207,11 @@ def get_from_gtlsserver_with_retry(world):
         fetch_all(world, port, "--http3-only")
 
 
+def get_from_gtlsserver_over_version_2(world):
+    with world.gtlsserver() as port:
+        fetch_all(world, port, "--http3-only", "--quic-version", "v2")
+
+
 def get_from_gtlsserver_with_loss(world):
     with world.gtlsserver("-t", "0.05", "-r", "0.05") as port:
         fetch_all(world, port, "--http3-only")
@@ -295,6 +300,14 @@ def serve_to_gtlsclient_of_an_unknown_version(world):
     gtlsclient_fetches(world, client_options=("-v", "0x1a2a3a4a", "--preferred-versions=v1"))
 
 
+def serve_to_gtlsclient_over_version_2(world):
+    gtlsclient_fetches(world, client_options=("-v", "v2"))
+
+
+def serve_to_gtlsclient_that_migrates(world):
+    gtlsclient_fetches(world, client_options=("--change-local-addr=5ms",))
+
+
 def curl_fetches(world, curl, version, *options):
     with world.tandem_server() as port:
         out = world.out()
@@ -374,10 +387,11 @@ def wireshark_decrypts_the_simulation(world):
         check(not result.stdout.strip(), f"{cell}: {result.stdout[:300]}")
 
 
-CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_with_loss, get_from_caddy, get_from_caddy_over_http1, get_from_caddy_over_http2,
+CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_over_version_2, get_from_gtlsserver_with_loss, get_from_caddy, get_from_caddy_over_http1, get_from_caddy_over_http2,
          get_from_nginx_with_retry, get_from_nginx_over_http1, get_from_nginx_over_http2, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
          get_refuses_an_unknown_authority, serve_to_gtlsclient, serve_with_retry_to_gtlsclient, serve_to_gtlsclient_with_loss,
-         serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl,
+         serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_gtlsclient_over_version_2, serve_to_gtlsclient_that_migrates,
+         serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl,
          serve_to_curl_over_http1, serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic, wireshark_decrypts_the_simulation]
 
 

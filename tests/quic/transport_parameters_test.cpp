@@ -55,6 +55,26 @@ transport_parameters everything() {
     return p;
 }
 
+TEST(TransportParameters, VersionInformation) {  // RFC 9368 3
+    transport_parameters p;
+    p.versions = version_information{1, {1, 0x6b3343cf}};
+    const auto bytes = emit(p);
+    EXPECT_EQ(bytes, (std::vector<std::uint8_t>{0x11, 12, 0, 0, 0, 1, 0, 0, 0, 1, 0x6b, 0x33, 0x43, 0xcf}));
+    transport_parameters again;
+    EXPECT_FALSE(parse(bytes, perspective::client, parameter_profile::quic, again));
+    EXPECT_EQ(again, p);
+    for (std::vector<std::uint8_t> wrong : {std::vector<std::uint8_t>{0x11, 0}, {0x11, 3, 0, 0, 1}, {0x11, 4, 0, 0, 0, 0}, {0x11, 8, 0, 0, 0, 1, 0, 0, 0, 0}}) {
+        transport_parameters out;
+        EXPECT_TRUE(parse(wrong, perspective::server, parameter_profile::quic, out));
+    }
+    // Chosen but not offered: nonsense from a client.
+    const std::vector<std::uint8_t> other{0x11, 8, 0, 0, 0, 1, 0, 0, 0, 2};
+    transport_parameters out;
+    EXPECT_TRUE(parse(other, perspective::client, parameter_profile::quic, out));
+    out = {};
+    EXPECT_FALSE(parse(other, perspective::server, parameter_profile::quic, out));
+}
+
 TEST(transport_parameters, literal) {
     transport_parameters p;
     const octets wire{0x01, 0x02, 0x67, 0x10,              // max_idle_timeout 10000
