@@ -84,6 +84,10 @@ std::string details(const net::tcp_socket_info& s) {
     count("tlp", n.tail_loss_probes);
     count("window_probes", n.window_probes);
     count("dsack_dups", n.dsacks_received);
+    if (s.reordering != recovery::reordering_tolerance::initial_packets) {
+        out += s.reordering ? " reordering:" + std::to_string(*s.reordering)
+                            : format(" reordering:%.3fms", milliseconds(s.reordering_time));
+    }
     count("dup_acks", n.duplicate_acks_received);
     count("notsent", s.unsent);
     if (n.peer_window_limited > duration::zero()) out += format(" rwnd_limited:%.0fms", milliseconds(n.peer_window_limited));
@@ -169,6 +173,13 @@ void write_socket(compare::json_writer& out, const net::tcp_socket_info& s) {
         out.key("rtt_variation_ms").number(format("%.3f", milliseconds(s.rtt_variation)));
         out.key("minimum_rtt_ms").number(format("%.3f", milliseconds(s.min_rtt)));
     }
+    out.key("reordering_packets");
+    if (s.reordering) {
+        out.value(*s.reordering);
+    } else {
+        out.null();
+    }
+    out.key("reordering_time_ms").number(format("%.3f", milliseconds(s.reordering_time)));
     out.key("limited_by").value(limit_of(s)).key("orphaned").value(!s.owned);
     number("memory", s.memory);
     number("bytes_sent", n.bytes_sent);

@@ -25,6 +25,8 @@ struct tcp_socket_info {
     duration rtt_variation{};
     duration min_rtt{};
     bool has_rtt = false;
+    std::optional<std::uint64_t> reordering;  // packets that may overtake another before it counts as lost; none: only time counts
+    duration reordering_time{};               // the same as time
     std::string controller;                   // its name
     std::uint64_t pacing_rate = 0;            // bytes per second, of controllers that set one
     std::size_t memory = 0;                   // bytes of heap held for data

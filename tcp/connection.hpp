@@ -150,6 +150,7 @@ public:
     congestion_sample congestion(time_point now) const;
     const recovery::congestion_controller& controller() const;
     const recovery::rtt_estimator& rtt() const;
+    const recovery::reordering_tolerance& reordering() const { return tolerance_; }
     std::size_t memory() const;        // bytes of heap held for data
     void set_trace(trace_sink* sink);  // may be null; outlives the connection
     void set_owner(connection_owner* owner, std::uint32_t tag);

@@ -183,6 +183,9 @@ tcp_snapshot tcp_core::snapshot(time_point now) const {
         i.congestion = c.congestion(now);
         i.has_rtt = c.rtt().has_sample();
         i.rtt_variation = c.rtt().variation();
+        const auto packets = c.reordering().packets();
+        if (packets != recovery::reordering_tolerance::time_only) i.reordering = packets;
+        i.reordering_time = c.reordering().time(c.rtt());
         i.min_rtt = c.rtt().minimum();
         i.controller = std::string(c.controller().name());
         i.pacing_rate = c.controller().pacing_rate().value_or(0);

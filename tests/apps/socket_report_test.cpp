@@ -14,6 +14,7 @@ net::tcp_socket_info connection(tcp::state state, std::uint16_t local_port = 443
     out.mss = 1448;
     out.controller = "cubic";
     out.has_rtt = true;
+    out.reordering = 3;
     out.owned = true;
     out.congestion.congestion_window = 14480;
     out.congestion.ssthresh = UINT64_MAX;
@@ -84,6 +85,18 @@ TEST(SocketReport, NamesPortsThatRunOut) {
     EXPECT_NE(socket_warnings(s)[0].find("8 of 10 ports towards 10.7.0.1:50000 are in TIME-WAIT"), std::string::npos);
     s.no_port_failures = 3;
     EXPECT_EQ(socket_warnings(s)[1], "3 connections could not be made because no port was free");
+}
+
+TEST(SocketReport, ShowsHowMuchReorderingIsNormal) {  // as ss does: only where it is not 3
+    auto s = snapshot();
+    s.sockets.push_back(connection(tcp::state::established));
+    EXPECT_EQ(socket_text(s).find("reordering"), std::string::npos);
+    s.sockets[0].reordering = 17;
+    EXPECT_NE(socket_text(s).find(" reordering:17 "), std::string::npos) << socket_text(s);
+    s.sockets[0].reordering.reset();
+    s.sockets[0].reordering_time = milliseconds(14);
+    EXPECT_NE(socket_text(s).find(" reordering:14.000ms "), std::string::npos) << socket_text(s);
+    EXPECT_NE(socket_json(s).find("\"reordering_packets\": null"), std::string::npos);
 }
 
 TEST(SocketReport, NamesAFullQueue) {
