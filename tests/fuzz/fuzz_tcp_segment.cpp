@@ -26,6 +26,9 @@ void check_same(const segment& a, const segment& b) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::span bytes(data, size);
     parse_icmp_error(bytes);
+    if (const auto answer = answer_echo_request(bytes); !answer.empty()) {
+        FUZZ_CHECK(answer.size() <= size && answer_echo_request(answer).empty());  // no echo of an echo
+    }
     if (const auto s = parse_segment(bytes)) {
         FUZZ_CHECK(s->payload.size() <= size && s->options.sack_count <= max_sack_blocks);
     }
