@@ -279,6 +279,7 @@ int run_get(const get_options& o) {
     auto& quic = options.connection.quic;
     quic.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
     quic.max_datagram_size = o.max_datagram_size;
+    quic.mtu_discovery = o.mtu_discovery;
     quic.version = o.quic_version == "v2" ? quic::version::v2 : quic::version::v1;
     options.protocols = protocols(o);
     known_origins known;

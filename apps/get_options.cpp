@@ -89,7 +89,8 @@ void add_connection_options(CLI::App& sub, get_options& o) {
         ->check(CLI::IsMember({"cubic", "newreno"}))->capture_default_str()->group(group);
     sub.add_option("--quic-version", o.quic_version, "Version of QUIC to begin with: v1 or v2 (RFC 9369)")
         ->check(CLI::IsMember({"v1", "v2"}))->capture_default_str()->group(group);
-    sub.add_option("--max-datagram-size", o.max_datagram_size, "Largest UDP payload sent, in bytes")
+    sub.add_flag("--mtu-discovery,!--no-mtu-discovery", o.mtu_discovery, "Try larger datagrams, up to 1452 bytes (on unless switched off)")->group(group);
+    sub.add_option("--max-datagram-size", o.max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))->capture_default_str()->group(group);
     add_tcp_options(sub, o.tcp, group);
 }

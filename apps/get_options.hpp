@@ -41,6 +41,7 @@ struct get_options {
     tcp_options tcp;
     std::string quic_version = "v1";
     std::size_t max_datagram_size = 1200;
+    bool mtu_discovery = true;
     std::vector<std::string> resolve;
 
     bool parallel = false;

@@ -127,6 +127,7 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     auto& quic = out.quic_config;
     quic.accepted.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
     quic.accepted.max_datagram_size = o.max_datagram_size;
+    quic.accepted.mtu_discovery = o.mtu_discovery;
     quic.accepted.max_idle_timeout = seconds(o.idle_timeout);
     quic.retry = o.retry ? quic::retry_policy::always : quic::retry_policy::when_busy;
     out.requests.idle_timeout = seconds(o.idle_timeout);

@@ -43,7 +43,8 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_option("--cc", o->congestion, "Congestion control of QUIC: cubic, newreno")
         ->check(CLI::IsMember({"cubic", "newreno"}))
         ->capture_default_str();
-    sub->add_option("--max-datagram-size", o->max_datagram_size, "Largest UDP payload sent, in bytes")
+    sub->add_flag("--mtu-discovery,!--no-mtu-discovery", o->mtu_discovery, "Try larger datagrams, up to 1452 bytes (on unless switched off)");
+    sub->add_option("--max-datagram-size", o->max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))
         ->capture_default_str();
     sub->add_flag("--retry", o->retry, "Have every QUIC client prove its address first (Retry packets)");

@@ -19,6 +19,7 @@ struct serve_options {
     std::string save_cert;
     std::string congestion = "cubic";
     std::size_t max_datagram_size = 1200;
+    bool mtu_discovery = true;
     bool retry = false;
     bool no_quic = false;
     bool no_tcp = false;

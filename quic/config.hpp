@@ -40,8 +40,12 @@ struct config {
     std::uint64_t max_unidirectional_streams = 100;
     std::size_t stream_send_buffer = 256 * 1024;  // a stream accepts writes while it holds less than this unacknowledged
 
-    // The largest UDP payload sent, 1200 to 65527. The handshake is known to fit, so the path must carry it.
+    // The UDP payload that is sent without having been tried, 1200 to 65527: the path must carry it.
     std::size_t max_datagram_size = 1200;
+    // Larger ones are tried up to max_probed_size, and used where the path carries them (RFC 8899, RFC 9000 14.3). 1452: what Ethernet's
+    // 1500 bytes leave to UDP over IPv6.
+    bool mtu_discovery = true;
+    std::size_t max_probed_size = 1452;
     duration max_ack_delay = std::chrono::milliseconds(25);  // below 2^14 ms
     std::uint64_t active_connection_id_limit = 4;            // 2 to 8; IDs of the peer held at one time
 

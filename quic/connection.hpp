@@ -225,7 +225,9 @@ private:
     packet_start next_packet(packet_space_id id) const;
     void write_frames(packet_space& s, packet_builder& packet, bool may_send_data, time_point now);
     void write_application_frames(packet_builder& packet, time_point now);
-    std::size_t finish(packet_builder& packet, time_point now);
+    // `counts`: against the congestion window, if it is a packet that does.
+    std::size_t finish(packet_builder& packet, time_point now, bool counts = true);
+    bool transmit_mtu_probe(train& out, time_point now);
     void care_for_keys(time_point now);
     void note_transmission_end(bool had_room, time_point now);
     bool transmit_close(train& out, time_point now);

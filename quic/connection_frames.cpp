@@ -125,6 +125,8 @@ void connection::on_acknowledged(packet_space& s, const sent_frames& contents, t
             s.crypto.acknowledged(*crypto);
         else if (const auto* retired = std::get_if<retire_connection_id_token>(&token))
             peer_ids_.acknowledged(*retired);
+        else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
+            path_.on_mtu_probe_acknowledged(probe->size, now);
     }
     if (s.id == packet_space_id::application) {
         application_keys_.on_acknowledged(contents.key_generation, now + 3 * probe_timeout(s.id));
@@ -143,6 +145,8 @@ void connection::on_lost(packet_space& s, const sent_frames& contents, time_poin
             peer_ids_.lost(*retired);
         else if (std::holds_alternative<handshake_done_token>(token))
             handshake_done_owed_ = true;
+        else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
+            path_.mtu().on_probe_lost(probe->size, now);
     }
 }
 

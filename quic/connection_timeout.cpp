@@ -99,6 +99,7 @@ void connection::on_timeout(time_point now) {
 
 void connection::on_probe_timeout(packet_space_id id, time_point now) {
     ++probe_count_;
+    if (complete_) path_.on_probe_timeouts(probe_count_, now);
     // A path that swallows two flights of the handshake may not carry datagrams of this size; every path carries 1200 bytes.
     if (!complete_ && probe_count_ >= 2) path_.limit_datagram_size(min_initial_datagram_size);
     for (auto& s : spaces_) {

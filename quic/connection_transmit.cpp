@@ -26,6 +26,7 @@ bool connection::transmit(time_point now, train& out) {
     if (!active()) return false;
     if (off_path_count_ > 0 && transmit_off_path(out, now)) return true;
     out.path = path_.addresses();
+    if (transmit_mtu_probe(out, now)) return true;
 
     // The pacer lets go bursts: what it allows at the begin holds for the whole train.
     auto budget = path_.sender().allowance(now);
@@ -49,6 +50,27 @@ bool connection::transmit(time_point now, train& out) {
     if (out.size != 0) last_activity_ = now;
     if (built.size == 0) note_transmission_end(budget >= path_.max_datagram_size(), now);
     return out.size != 0;
+}
+
+// RFC 9000 14.4: PING and padding in a datagram larger than is known to pass. Its loss says nothing of congestion, so it does not count
+// against the window; it goes only while there is other traffic that tells whether it was lost.
+bool connection::transmit_mtu_probe(train& out, time_point now) {
+    if (!confirmed_ || !path_.validated() || path_.validation().under_way() || path_.sender().bytes_in_flight() == 0) return false;
+    const auto size = path_.mtu().probe_due(now);
+    if (!size || *size > out.buffer.size()) return false;
+    auto packet = packet_builder::begin(out.buffer.first(*size), next_packet(packet_space_id::application));
+    if (!packet) return false;
+    packet->frames().write(ping_frame{});
+    packet->pad_to(*size);
+    packet->contents().control.push_back(mtu_probe_token{static_cast<std::uint32_t>(*size)});
+    out.mark = path_.ecn().mark();
+    finish(*packet, now, false);
+    path_.mtu().on_probe_sent(*size);
+    path_.on_sent(*size);
+    out.size = out.segment_size = *size;
+    ++statistics_.datagrams_sent;
+    statistics_.bytes_sent += out.size;
+    return true;
 }
 
 // RFC 9001 6.1, 6.6. CONNECTION_CLOSE itself goes one packet over the limit, which is chosen with more room than that.
@@ -177,7 +199,7 @@ void connection::write_application_frames(packet_builder& packet, time_point now
 }
 
 // Seals a packet and remembers it. Returns the bytes that count against the window.
-std::size_t connection::finish(packet_builder& packet, time_point now) {
+std::size_t connection::finish(packet_builder& packet, time_point now, bool counts) {
     const auto id = space_of(packet.level());
     auto& s = space(id);
     packet.seal(id == packet_space_id::application ? application_keys_.write() : s.write);
@@ -195,7 +217,7 @@ std::size_t connection::finish(packet_builder& packet, time_point now) {
     if (eliciting) idle_.on_sent_ack_eliciting(now);
     ++statistics_.packets_sent;
     const auto size = packet.size();
-    const bool in_flight = packet.in_flight();
+    const bool in_flight = counts && packet.in_flight();
     if (trace_ != nullptr) trace_packet(packet, now);
     s.sent.on_sent({.number = packet.number(),
                     .sent = now,

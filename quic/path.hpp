@@ -15,6 +15,7 @@
 #include <tandem/quic/frame.hpp>
 #include <tandem/quic/frame_writer.hpp>
 #include <tandem/quic/path_validation.hpp>
+#include <tandem/recovery/mtu_discovery.hpp>
 #include <tandem/recovery/sender.hpp>
 
 namespace tandem::quic {
@@ -38,7 +39,8 @@ public:
                                   .hystart = settings.hystart},
                    .initial_rtt = settings.initial_rtt,
                    .pacing = settings.pacing}),
-          ecn_(settings.ecn) {}
+          ecn_(settings.ecn),
+          mtu_(max_datagram_size_, settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_) {}
 
     const ip_path& addresses() const { return addresses_; }
     recovery::sender& sender() { return sender_; }
@@ -48,7 +50,16 @@ public:
 
     // The largest UDP payload sent.
     std::size_t max_datagram_size() const { return max_datagram_size_; }
+    recovery::mtu_discovery& mtu() { return mtu_; }
+    void on_mtu_probe_acknowledged(std::size_t size, time_point now) {
+        if (mtu_.on_probe_acknowledged(size, now)) set_datagram_size(mtu_.size());
+    }
+    // RFC 9000 14.3: what is sent does not arrive; perhaps since it is too large now.
+    void on_probe_timeouts(unsigned count, time_point now) {
+        if (mtu_.on_timeouts(count, now)) set_datagram_size(mtu_.size());
+    }
     void limit_datagram_size(std::uint64_t bytes) {
+        mtu_.lower_limit(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 65527)));
         if (bytes >= max_datagram_size_) return;
         max_datagram_size_ = std::max<std::size_t>(bytes, min_initial_datagram_size);
         sender_.set_max_datagram_size(max_datagram_size_);
@@ -61,6 +72,7 @@ public:
     // The sender of the path before goes on: only the peer's port is new (RFC 9000 9.4).
     void take_sender(path& other) {
         sender_ = std::move(other.sender_);
+        mtu_ = other.mtu_;
         max_datagram_size_ = other.max_datagram_size_;
     }
     bool validated() const { return validated_; }
@@ -92,11 +104,17 @@ public:
     const path_validation& validation() const { return validation_; }
 
 private:
+    void set_datagram_size(std::size_t bytes) {
+        max_datagram_size_ = bytes;
+        sender_.set_max_datagram_size(bytes);
+    }
+
     ip_path addresses_;
     bool validated_;
     std::size_t max_datagram_size_;
     recovery::sender sender_;
     ecn_validation ecn_;
+    recovery::mtu_discovery mtu_;
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     path_validation validation_;

@@ -18,10 +18,13 @@ struct new_connection_id_token {
 struct retire_connection_id_token {
     std::uint64_t sequence = 0;
 };
+struct mtu_probe_token {  // the datagram was as large as this to see if the path carries it (RFC 9000 14.4)
+    std::uint32_t size = 0;
+};
 
 // PING, PATH_CHALLENGE and PATH_RESPONSE leave no token: they are not repeated as they are.
 using control_token =
-    std::variant<ack_token, crypto_token, handshake_done_token, new_connection_id_token, retire_connection_id_token>;
+    std::variant<ack_token, crypto_token, handshake_done_token, new_connection_id_token, retire_connection_id_token, mtu_probe_token>;
 
 // The contents of a recovery::transmission. Most packets carry data of one stream and perhaps an ACK, so nothing is allocated for
 // them.

@@ -1,0 +1,51 @@
+// Datagram Packetization Layer Path MTU Discovery (RFC 8899): which size of datagram a path carries, found by probing. Sizes only; what a
+// probe is made of, and whether it arrived, is the protocol's business.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <tandem/bytes/time.hpp>
+
+namespace tandem::recovery {
+
+class mtu_discovery {
+public:
+    static constexpr unsigned max_probes = 3;                              // RFC 8899 5.1.2: losses of one size before it is taken as too large
+    static constexpr duration raise_timer = std::chrono::seconds(600);     // RFC 8899 5.1.1: then a larger size is tried again
+    static constexpr duration black_hole_pause = std::chrono::seconds(60); // before searching again after one
+    static constexpr unsigned black_hole_timeouts = 3;                     // probe timeouts in a row without any acknowledgment
+    static constexpr std::size_t precision = 16;                           // bytes; not worth a further probe
+
+    // `base` is carried by every path of this protocol, `limit` is never exceeded. Equal: nothing is searched.
+    mtu_discovery(std::size_t base, std::size_t limit);
+
+    std::size_t size() const { return size_; }  // carried, as far as is known
+    // The peer or the local interface takes no more than this. May make size() smaller.
+    void lower_limit(std::size_t limit);
+
+    // The size to probe with now, if it is time. Call on_probe_sent when it has left.
+    std::optional<std::size_t> probe_due(time_point now) const;
+    void on_probe_sent(std::size_t size);
+    // True if size() grew.
+    bool on_probe_acknowledged(std::size_t size, time_point now);
+    void on_probe_lost(std::size_t size, time_point now);
+
+    // So many timeouts have passed without a sign that anything arrives. True if that is taken as the path having become narrower: then
+    // size() is `base` again.
+    bool on_timeouts(unsigned count, time_point now);
+
+private:
+    std::size_t next_size() const;
+
+    std::size_t base_;
+    std::size_t limit_;
+    std::size_t size_;
+    std::size_t too_large_;  // the smallest size known not to be carried; limit + 1 if none is
+    unsigned losses_ = 0;    // of probes of next_size()
+    bool probing_ = false;
+    std::optional<time_point> not_before_;
+};
+
+}  // namespace tandem::recovery
