@@ -48,6 +48,7 @@ private:
 
     void try_address(const ip_endpoint& remote);
     void abandon();
+    void end_attempt();
     void application(time_point at);
     void on_event(const quic::connection_event& event, time_point at);
     void fail(http_error why);
@@ -122,7 +123,16 @@ std::uint64_t quic_connection_client::bytes_received() const {
     return transport ? transport->statistics().bytes_received : 0;
 }
 
-void quic_connection_client::abandon() { attempt_.reset(); }
+void quic_connection_client::abandon() { end_attempt(); }
+
+// Tells the server, which would wait for the rest of the handshake otherwise.
+void quic_connection_client::end_attempt() {
+    if (!attempt_) return;
+    const auto at = now();
+    attempt_->endpoint->close(static_cast<std::uint64_t>(http::h3_error::no_error), "", at);
+    attempt_->io->send_and_stop(at);
+    attempt_.reset();
+}
 
 void quic_connection_client::application(time_point at) {
     if (stopped_ || !attempt_) return;
@@ -167,7 +177,7 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
 
 // The attempt under way failed.
 void quic_connection_client::fail(http_error why) {
-    attempt_.reset();
+    end_attempt();
     auto walk = walk_;
     walk->failed(std::move(why));
 }
@@ -183,12 +193,7 @@ void quic_connection_client::over(http_error why) {
 void quic_connection_client::stop() {
     stopped_ = muted_ = true;
     if (walk_) walk_->stop();
-    if (attempt_ && ready_) {
-        auto at = now();
-        attempt_->endpoint->close(static_cast<std::uint64_t>(http::h3_error::no_error), "", at);
-        attempt_->io->send_and_stop(at);
-    }
-    attempt_.reset();
+    end_attempt();
 }
 
 }  // namespace

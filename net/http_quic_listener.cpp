@@ -124,8 +124,12 @@ void quic_listener::sweep(time_point now) {
     bool any = false;
     for (auto& [handle, c] : connections_) {
         auto* transport = endpoint_.find(handle);
-        if (transport == nullptr || transport->state() != quic::connection_state::established) continue;
-        if (c.requests.overdue(&c.http.session(), now)) {
+        const bool gone = transport == nullptr || transport->state() > quic::connection_state::established;
+        const bool handshaking = !gone && transport->state() == quic::connection_state::handshaking;
+        if (gone || (handshaking && !draining_)) continue;
+        if (handshaking) {
+            transport->close(static_cast<std::uint64_t>(http::h3_error::no_error), "going away", now);
+        } else if (c.requests.overdue(&c.http.session(), now)) {
             transport->close(static_cast<std::uint64_t>(http::h3_error::no_error), "nothing came in time", now);
         } else if (draining_ || c.requests.idle_for_long(c.http.session(), now)) {
             c.http.session().close(now);

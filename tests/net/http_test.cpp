@@ -266,6 +266,25 @@ INSTANTIATE_TEST_SUITE_P(Over, EveryProtocol, testing::Values(http_protocol::htt
                              return test.param == http_protocol::http1 ? "Http1" : test.param == http_protocol::http2 ? "Http2" : test.param == http_protocol::http3 ? "Http3" : "Qmux";
                          });
 
+// The client says that it gives up: the server does not wait for the rest of that handshake.
+TEST_F(Http, AHandshakeThatFailedDoesNotHoldUpDraining) {
+    serve();
+    tls::client_options strangers;
+    tls::error why;
+    auto other = tls::self_signed({}, why);
+    strangers.ca_pem = other->chain_pem;
+    client_options.connection.tls = tls::client_context::create(strangers, why);
+    use({http_protocol::http3});
+    auto o = fetch(request("/f"));
+    ASSERT_TRUE(o->error);
+    EXPECT_EQ(o->error->kind, failure_class::certificate);
+    const auto begun = std::chrono::steady_clock::now();
+    bool stopped = false;
+    server->stop(std::chrono::seconds(20), [&] { stopped = true; });
+    run_until([&] { return stopped; });
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+}
+
 TEST_F(Http, FallsBackToTcpWhereQuicIsRefused) {
     root.write("f", "text");
     server_options.quic = false;
