@@ -168,6 +168,10 @@ bool session::receive_frame(const quic::frame& f, record& in, time_point now) {
         end({close->error_code, close->frame_type, std::string(close->reason.begin(), close->reason.end()), close->application});
         return false;
     }
+    if (std::holds_alternative<quic::datagram_frame>(f)) {
+        fail(quic::transport_error::protocol_violation, quic::frame_type::datagram, "DATAGRAM was not offered");
+        return false;
+    }
     if (auto error = streams_.receive(f, now)) {
         fail(std::move(*error));
         return false;

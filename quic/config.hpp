@@ -49,6 +49,10 @@ struct config {
     duration max_ack_delay = std::chrono::milliseconds(25);  // below 2^14 ms
     std::uint64_t active_connection_id_limit = 4;            // 2 to 8; IDs of the peer held at one time
 
+    // Unreliable datagrams (RFC 9221): the largest frame that the peer may send, 0 to take none; and bytes held each way.
+    std::uint64_t max_datagram_frame_size = 0;
+    std::size_t datagram_buffer = 256 * 1024;
+
     recovery::controller_kind controller = recovery::controller_kind::cubic;
     std::uint64_t initial_window = 0;  // bytes; 0: RFC 9002 7.2
     std::uint64_t fixed_window = 0;    // bytes; for controller_kind::fixed_window

@@ -20,6 +20,7 @@
 #include <tandem/quic/application_keys.hpp>
 #include <tandem/quic/close.hpp>
 #include <tandem/quic/config.hpp>
+#include <tandem/quic/datagrams.hpp>
 #include <tandem/quic/event.hpp>
 #include <tandem/quic/frame_reader.hpp>
 #include <tandem/quic/handshake.hpp>
@@ -106,6 +107,12 @@ public:
     // What the bytes of all streams waited for, by cause.
     const wait_ledger& ledger() const { return streams_.ledger(); }
 
+    // Unreliable datagrams (RFC 9221). The largest that can be sent now, in bytes: 0 before the handshake is complete, and if the peer takes
+    // none. It grows as the path is found to carry more, and may shrink.
+    std::size_t max_datagram_payload() const;
+    datagram_result send_datagram(std::span<const std::uint8_t> data);
+    std::optional<std::vector<std::uint8_t>> receive_datagram() { return datagrams_.poll(); }  // the oldest, if there is one
+
     // Ends the connection with a code of the application protocol. Streams are not flushed.
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
     // Client: goes on from another local address (RFC 9000 9.2), with a connection ID that nobody saw yet; the driver must send from
@@ -163,6 +170,8 @@ private:
     void mark_ready();
     void add_event(connection_event event);
     void drop(drop_reason reason) { ++statistics_.dropped.by_reason[static_cast<std::size_t>(reason)]; }
+
+    std::size_t frame_room() const;
 
     // connection_receive.cpp
     void receive_packet(std::span<std::uint8_t> packet, const packet_header& header, ecn mark, time_point now);
@@ -268,6 +277,7 @@ private:
     bool pad_datagram_ = false;       // what is being built probes the path
     recovery::reordering_tolerance tolerance_;
     quic::streams streams_;
+    quic::datagrams datagrams_;
     idle_timer idle_;
     close_process close_;
     undecryptable_packets undecryptable_;

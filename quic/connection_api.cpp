@@ -63,6 +63,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       path_(start_.addresses, start_.side == perspective::client || start_.address_validated, start_.settings),
       tolerance_(start_.settings.reordering),
       streams_(streams),
+      datagrams_(start_.settings.max_datagram_frame_size, start_.settings.datagram_buffer),
       idle_(start_.settings.max_idle_timeout, start_.settings.keep_alive, now),
       token_(start_.token.size() <= max_token_size ? std::move(start_.token) : std::vector<std::uint8_t>()),
       last_activity_(now),
@@ -98,6 +99,22 @@ std::optional<stream_id> connection::open(direction kind) {
     if (connection_state_ != connection_state::established) return std::nullopt;
     mark_ready();  // STREAMS_BLOCKED may be due
     return streams_.open(kind);
+}
+
+// What a 1-RTT packet has for frames on this path: RFC 9000 17.3.1, with the longest packet number.
+std::size_t connection::frame_room() const {
+    return path_.max_datagram_size() - (1 + peer_ids_.current().size() + 4 + tls::aead_tag_size);
+}
+
+std::size_t connection::max_datagram_payload() const {
+    if (connection_state_ != connection_state::established) return 0;
+    return datagrams_.max_payload(frame_room());
+}
+
+datagram_result connection::send_datagram(std::span<const std::uint8_t> data) {
+    if (connection_state_ != connection_state::established) return datagram_result::unsupported;
+    mark_ready();
+    return datagrams_.send(data, frame_room());
 }
 
 bool connection::can_open(direction kind) const {

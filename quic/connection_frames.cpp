@@ -34,6 +34,11 @@ std::optional<connection_error> connection::on_frame(const frame& f, encryption_
             } else if constexpr (one_of<type, new_token_frame, new_connection_id_frame, retire_connection_id_frame,
                                         path_challenge_frame, path_response_frame, handshake_done_frame>) {
                 return on_control_frame(f, destination, now);
+            } else if constexpr (std::is_same_v<type, datagram_frame>) {
+                bool first = false;
+                auto error = datagrams_.receive(each, first);
+                if (first) add_event(datagrams_available{});
+                return error;
             } else {
                 return streams_.receive(each, now);
             }

@@ -63,6 +63,7 @@ bool connection::apply_peer_parameters(time_point now) {
         return false;
     }
     streams_.set_peer_parameters(*peer, now);
+    datagrams_.set_peer_limit(peer->max_datagram_frame_size);
     idle_.set_peer_timeout(peer->max_idle_timeout);
     if (peer->reset_token) peer_ids_.set_first_token(*peer->reset_token);
     path_.limit_datagram_size(peer->max_udp_payload_size);

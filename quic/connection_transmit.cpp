@@ -101,7 +101,7 @@ bool connection::has_data(const packet_space& s) const {
     if (s.crypto.wants_to_send()) return true;
     if (s.id != packet_space_id::application || !complete_) return false;
     return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() ||
-           peer_ids_.wants_to_send() || streams_.wants_to_send();
+           peer_ids_.wants_to_send() || datagrams_.wants_to_send() || streams_.wants_to_send();
 }
 
 bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {
@@ -195,6 +195,7 @@ void connection::write_application_frames(packet_builder& packet, time_point now
     local_ids_.write_frames(out, contents);
     peer_ids_.write_frames(out, contents);
     if (ping_owed_ && out.write(ping_frame{})) ping_owed_ = false;
+    datagrams_.write_frames(out);
     streams_.write_frames(out, contents.streams, now);
 }
 

@@ -58,7 +58,11 @@ struct path_changed {
     bool validated = false;
 };
 
+// Datagrams (RFC 9221) wait to be taken: connection::receive_datagram until there is none.
+struct datagrams_available {};
+
 using connection_event = std::variant<handshake_started, handshake_completed, handshake_confirmed, token_received,
-                                      ticket_received, stream_event, path_changed, connection_closed>;
+                                      ticket_received, stream_event, path_changed,
+                                      datagrams_available, connection_closed>;
 
 }  // namespace tandem::quic

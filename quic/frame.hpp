@@ -39,6 +39,8 @@ constexpr std::uint64_t path_response = 0x1b;
 constexpr std::uint64_t connection_close = 0x1c;
 constexpr std::uint64_t connection_close_application = 0x1d;
 constexpr std::uint64_t handshake_done = 0x1e;
+constexpr std::uint64_t datagram = 0x30;  // RFC 9221 4: to the end of the packet
+constexpr std::uint64_t datagram_with_length = 0x31;
 }  // namespace frame_type
 
 constexpr std::uint64_t max_stream_count = std::uint64_t{1} << 60;  // RFC 9000 4.6
@@ -143,11 +145,15 @@ struct handshake_done_frame {
     friend bool operator==(const handshake_done_frame&, const handshake_done_frame&) = default;
 };
 
+struct datagram_frame {
+    std::span<const std::uint8_t> data;
+};
+
 using frame =
     std::variant<padding_frame, ping_frame, ack_frame, reset_stream_frame, stop_sending_frame, crypto_frame, new_token_frame,
                  stream_frame, max_data_frame, max_stream_data_frame, max_streams_frame, data_blocked_frame,
                  stream_data_blocked_frame, streams_blocked_frame, new_connection_id_frame, retire_connection_id_frame,
-                 path_challenge_frame, path_response_frame, connection_close_frame, handshake_done_frame>;
+                 path_challenge_frame, path_response_frame, connection_close_frame, handshake_done_frame, datagram_frame>;
 
 // RFC 9000 12.4 Table 3, column Pkts. Unknown types are permitted nowhere.
 bool frame_permitted(std::uint64_t type, encryption_level level);

@@ -8,7 +8,8 @@ namespace tandem::quic {
 
 bool frame_permitted(std::uint64_t type, encryption_level level) {
     namespace t = frame_type;
-    if (type > t::handshake_done) return false;
+    const bool datagram = type == t::datagram || type == t::datagram_with_length;
+    if (type > t::handshake_done && !datagram) return false;
     switch (level) {
         case encryption_level::initial:
         case encryption_level::handshake:
@@ -45,7 +46,8 @@ bool frame_reader::read_type() {
     // RFC 9000 12.4
     if (varint_size(type_) != in_.offset() - before)
         return fail(transport_error::protocol_violation, "frame type is not in its shortest encoding");
-    if (type_ > frame_type::handshake_done) return fail(transport_error::frame_encoding_error, "unknown frame type");
+    const bool datagram = type_ == frame_type::datagram || type_ == frame_type::datagram_with_length;
+    if (type_ > frame_type::handshake_done && !datagram) return fail(transport_error::frame_encoding_error, "unknown frame type");
     if (!frame_permitted(type_, level_))
         return fail(transport_error::protocol_violation, "frame is not permitted in this packet type");
     return true;
@@ -231,6 +233,12 @@ bool frame_reader::parse_connection(frame& out) {
         case frame_type::handshake_done:
             out = handshake_done_frame{};
             return true;
+        case frame_type::datagram:
+            out = datagram_frame{in_.bytes(in_.remaining())};
+            return true;
+        case frame_type::datagram_with_length:
+            out = datagram_frame{in_.bytes(in_.varint())};
+            return in_.ok();
         default: {
             connection_close_frame f;
             f.application = type_ == frame_type::connection_close_application;

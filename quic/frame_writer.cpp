@@ -176,6 +176,13 @@ bool frame_writer::write(const handshake_done_frame&) {
     return whole(frame_type::handshake_done, [] {});
 }
 
+bool frame_writer::write(const datagram_frame& f) {
+    return whole(frame_type::datagram_with_length, [&] {
+        out_.varint(f.data.size());
+        out_.bytes(f.data);
+    });
+}
+
 frame_writer::data_room frame_writer::stream(stream_id id, std::uint64_t offset, std::size_t length, bool fin) {
     data_room room;
     const auto type = frame_type::stream | 0x02U | (offset ? 0x04U : 0U) | (fin ? 0x01U : 0U);

@@ -30,6 +30,7 @@ transport_parameters declared_parameters(const config& settings) {
     transport_parameters p;
     p.max_idle_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(settings.max_idle_timeout);
     p.max_ack_delay = std::chrono::duration_cast<std::chrono::milliseconds>(settings.max_ack_delay);
+    p.max_datagram_frame_size = settings.max_datagram_frame_size;
     p.active_connection_id_limit = std::clamp<std::uint64_t>(settings.active_connection_id_limit, 2, 8);
     return p;
 }

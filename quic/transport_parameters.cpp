@@ -30,10 +30,13 @@ constexpr std::uint64_t initial_source_connection_id = 0x0f;
 constexpr std::uint64_t retry_source_connection_id = 0x10;
 constexpr std::uint64_t version_information = 0x11;  // RFC 9368 3
 constexpr std::uint64_t last = version_information;
+constexpr std::uint64_t max_datagram_frame_size = 0x20;  // RFC 9221 3
 constexpr std::uint64_t max_record_size = 0x0571c59429cd0845;  // QMux
 }  // namespace id
 
-constexpr std::size_t record_size_slot = id::last + 1;  // bit of max_record_size among the duplicates
+// Bits of those with larger numbers among the duplicates.
+constexpr std::size_t record_size_slot = id::last + 1;
+constexpr std::size_t datagram_size_slot = id::last + 2;
 
 // Unknown parameters are compared for duplicates up to this many, which is more than anybody sends; past it they are just
 // ignored.
@@ -69,12 +72,13 @@ public:
 private:
     const char* one(std::uint64_t parameter, std::span<const std::uint8_t> value) {
         const bool record_size = profile_ == parameter_profile::qmux && parameter == id::max_record_size;
-        if (parameter > id::last && !record_size) return unknown(parameter);
+        const bool datagram_size = profile_ == parameter_profile::quic && parameter == id::max_datagram_frame_size;
+        if (parameter > id::last && !record_size && !datagram_size) return unknown(parameter);
         if (profile_ == parameter_profile::qmux && !record_size && !permitted_in_qmux(parameter)) {
             return "transport parameter is forbidden in QMux";
         }
         if (sender_ == perspective::client && server_only(parameter)) return "client sent a server's transport parameter";
-        const auto slot = record_size ? record_size_slot : static_cast<std::size_t>(parameter);
+        const auto slot = record_size ? record_size_slot : datagram_size ? datagram_size_slot : static_cast<std::size_t>(parameter);
         if (seen_.test(slot)) return "duplicate transport parameter";
         seen_.set(slot);
         switch (parameter) {
@@ -188,6 +192,9 @@ private:
                 if (n >= 1U << 14) return "max_ack_delay is 2^14 or more";
                 out_.max_ack_delay = std::chrono::milliseconds(static_cast<std::int64_t>(n));
                 break;
+            case id::max_datagram_frame_size:
+                out_.max_datagram_frame_size = n;
+                break;
             case id::active_connection_id_limit:
                 if (n < 2) return "active_connection_id_limit is below 2";
                 out_.active_connection_id_limit = n;
@@ -203,7 +210,7 @@ private:
     perspective sender_;
     parameter_profile profile_;
     transport_parameters& out_;
-    std::bitset<record_size_slot + 1> seen_;
+    std::bitset<datagram_size_slot + 1> seen_;
     std::array<std::uint64_t, max_unknown> unknown_{};
     std::size_t unknown_count_ = 0;
 };
@@ -256,6 +263,7 @@ void emit_quic_only(const transport_parameters& p, writer& out) {
     put(out, id::ack_delay_exponent, p.ack_delay_exponent, defaults.ack_delay_exponent);
     put(out, id::max_ack_delay, static_cast<std::uint64_t>(p.max_ack_delay.count()),
         static_cast<std::uint64_t>(defaults.max_ack_delay.count()));
+    put(out, id::max_datagram_frame_size, p.max_datagram_frame_size, 0);
     if (p.disable_active_migration) put(out, id::disable_active_migration, std::span<const std::uint8_t>{});
     put(out, id::active_connection_id_limit, p.active_connection_id_limit, defaults.active_connection_id_limit);
 }

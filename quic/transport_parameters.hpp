@@ -56,6 +56,7 @@ struct transport_parameters {
     std::uint64_t ack_delay_exponent = 3;         // at most 20
     std::chrono::milliseconds max_ack_delay{25};  // below 2^14
     bool disable_active_migration = false;
+    std::uint64_t max_datagram_frame_size = 0;  // RFC 9221 3: the whole frame, type and length included; 0: none are taken
     std::uint64_t active_connection_id_limit = 2;             // at least 2
     std::uint64_t max_record_size = default_max_record_size;  // QMux only; at least the default
 
