@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/async_result.hpp>
 
@@ -52,6 +54,34 @@ public:
                                       detail::quic_core::stream_operation op) {
             core.accept_stream(number, handle, std::move(op));
         });
+    }
+
+    // Unreliable datagrams (RFC 9221); quic::config::max_datagram_frame_size permits the peer to send them.
+    // void(error_code, std::vector<std::uint8_t>): the next one that comes. One such operation at a time (error::already_started).
+    template <class CompletionToken>
+    auto async_receive_datagram(CompletionToken&& token) {
+        return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::vector<std::uint8_t>)>(
+            [core = core_, handle = handle_](auto handler) {
+                auto number = core->next_operation();
+                auto cancel = [weak = std::weak_ptr<detail::quic_core>(core), handle, number] {
+                    if (auto c = weak.lock()) c->cancel_receive_datagram(handle, number);
+                };
+                core->receive_datagram(number, handle, {core->executor(), std::move(handler), std::move(cancel)});
+            },
+            token);
+    }
+    // Says at once whether it will be sent; never waits.
+    quic::datagram_result send_datagram(std::span<const std::uint8_t> data) {
+        auto* c = core_->find(handle_);
+        if (c == nullptr) return quic::datagram_result::unsupported;
+        auto result = c->send_datagram(data);
+        core_->wake();
+        return result;
+    }
+    // The largest that can be sent now, in bytes; 0 if the peer takes none.
+    std::size_t max_datagram_payload() const {
+        auto* c = core_->find(handle_);
+        return c ? c->max_datagram_payload() : 0;
     }
 
     // Ends the connection with a code of the application's protocol. Streams are not flushed.

@@ -179,6 +179,23 @@ void quic_core::cancel_stream_operation(quic::connection_handle handle, std::uin
     }
 }
 
+void quic_core::receive_datagram(std::uint64_t operation, quic::connection_handle handle, datagram_operation op) {
+    auto it = connections_.find(handle);
+    if (stopped_ || it == connections_.end()) return op.complete(error::operation_aborted, {});
+    auto& c = it->second;
+    if (c.receiving.op) return op.complete(error::already_started, {});
+    auto* transport = endpoint_.find(handle);
+    if (auto datagram = transport ? transport->receive_datagram() : std::nullopt) return op.complete({}, std::move(*datagram));
+    if (c.closed) return op.complete(closed_error(c), {});
+    c.receiving = {operation, std::move(op)};
+}
+
+void quic_core::cancel_receive_datagram(quic::connection_handle handle, std::uint64_t operation) {
+    auto it = connections_.find(handle);
+    if (it == connections_.end() || !it->second.receiving.op || it->second.receiving.number != operation) return;
+    it->second.receiving.op.complete(error::operation_aborted, {});
+}
+
 void quic_core::application(time_point at) {
     while (auto event = endpoint_.poll_event()) on_event(event->connection, event->event, at);
 }
@@ -195,6 +212,10 @@ void quic_core::on_event(quic::connection_handle handle, const quic::connection_
         on_established(handle, c);
     } else if (const auto* stream_happened = std::get_if<quic::stream_event>(&event)) {
         on_stream_event(handle, c, *stream_happened, at);
+    } else if (std::holds_alternative<quic::datagrams_available>(event)) {
+        auto* transport = endpoint_.find(handle);
+        if (!c.receiving.op || transport == nullptr) return;  // kept until somebody asks
+        if (auto datagram = transport->receive_datagram()) c.receiving.op.complete({}, std::move(*datagram));
     } else if (const auto* why = std::get_if<quic::connection_closed>(&event)) {
         on_closed(handle, c, *why);
     }
@@ -231,6 +252,7 @@ void quic_core::on_closed(quic::connection_handle handle, connection_state& c, c
 
 void quic_core::fail_all(connection_state& c, error_code failure) {
     if (c.connecting.op) c.connecting.op.complete(failure, 0);
+    if (c.receiving.op) c.receiving.op.complete(failure, {});
     for (auto& w : c.accepting) w.op.complete(failure, std::nullopt);
     for (auto& w : c.opening_streams) w.op.complete(failure, std::nullopt);
     c.accepting.clear();

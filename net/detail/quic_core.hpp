@@ -31,6 +31,7 @@ public:
     using plain_operation = pending<error_code>;
     using handle_operation = pending<error_code, quic::connection_handle>;
     using stream_operation = pending<error_code, std::optional<quic::stream_id>>;
+    using datagram_operation = pending<error_code, std::vector<std::uint8_t>>;
 
     // Connections and streams that nobody accepts; more are refused.
     static constexpr std::size_t max_unaccepted_connections = 256;
@@ -58,6 +59,8 @@ public:
     void open_stream(std::uint64_t operation, quic::connection_handle handle, quic::direction kind, stream_operation op);
     void accept_stream(std::uint64_t operation, quic::connection_handle handle, stream_operation op);
     void cancel_stream_operation(quic::connection_handle handle, std::uint64_t operation);
+    void receive_datagram(std::uint64_t operation, quic::connection_handle handle, datagram_operation op);
+    void cancel_receive_datagram(quic::connection_handle handle, std::uint64_t operation);
 
     void add_stream(quic::connection_handle handle, quic::stream_id id);
     void release_stream(quic::connection_handle handle, quic::stream_id id);
@@ -103,6 +106,7 @@ private:
         std::deque<quic::stream_id> unaccepted;
         std::list<waiting<stream_operation>> accepting;
         std::list<opening> opening_streams;
+        waiting<datagram_operation> receiving;
         waiting<handle_operation> connecting;
         std::optional<quic::connection_closed> closed;
     };

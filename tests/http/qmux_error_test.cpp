@@ -31,9 +31,13 @@ TEST(qmux_error, prohibited_frames) {
                                      from_hex("1b0001020304050607"),  // PATH_CHALLENGE, PATH_RESPONSE
                                      from_hex("1e"),                  // HANDSHAKE_DONE
                                      from_hex("1f"),
-                                     from_hex("30"),
                                      from_hex("4100")};  // unknown
     for (const auto& f : frames) lone_server().refuses(f, transport_error::frame_encoding_error);
+}
+
+TEST(qmux_error, datagram_that_was_not_offered) {  // RFC 9221 section 3
+    lone_server().refuses(from_hex("30"), transport_error::protocol_violation);
+    lone_server().refuses(from_hex("310161"), transport_error::protocol_violation);
 }
 
 TEST(qmux_error, truncated_frames_and_records) {

@@ -39,6 +39,7 @@ protected:
         quic::endpoint_config config;
         config.server = test::server_context();
         config.accepted.alpn = {"echo"};
+        config.accepted.max_datagram_frame_size = 65535;
         server = std::make_unique<quic_endpoint>(io.get_executor(), config);
         EXPECT_FALSE(server->open({loopback, 0}));
         EXPECT_FALSE(client.open({loopback, 0}));
@@ -50,6 +51,7 @@ protected:
         o.server_name = "localhost";
         o.tls = test::client_context();
         o.config.alpn = {"echo"};
+        o.config.max_datagram_frame_size = 65535;
         return o;
     }
 
@@ -95,6 +97,33 @@ protected:
     quic_connection near, far;
     quic_stream a, b;
 };
+
+TEST_F(QuicStream, DatagramsGoBothWays) {
+    connect();
+    const std::vector<std::uint8_t> ping{'p', 'i', 'n', 'g'}, pong{'p', 'o', 'n', 'g'};
+    auto waiting = far.async_receive_datagram(asio::use_future);
+    error_code second;
+    far.async_receive_datagram([&](error_code e, std::vector<std::uint8_t>) { second = e; });
+    EXPECT_GT(near.max_datagram_payload(), 1000u);
+    EXPECT_EQ(near.send_datagram(ping), quic::datagram_result::queued);
+    EXPECT_EQ(get(std::move(waiting)), ping);
+    EXPECT_EQ(second, asio::error::already_started);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(far.send_datagram(pong), quic::datagram_result::queued);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(get(near.async_receive_datagram(asio::use_future)), pong);
+
+    asio::cancellation_signal stop;
+    error_code cancelled;
+    near.async_receive_datagram(asio::bind_cancellation_slot(stop.slot(), [&](error_code e, std::vector<std::uint8_t>) { cancelled = e; }));
+    stop.emit(asio::cancellation_type::total);
+    run_until([&] { return cancelled.failed(); });
+    EXPECT_EQ(cancelled, asio::error::operation_aborted);
+
+    error_code closed;
+    near.async_receive_datagram([&](error_code e, std::vector<std::uint8_t>) { closed = e; });
+    far.close(7);
+    run_until([&] { return closed.failed(); });
+    EXPECT_EQ(far.send_datagram(ping), quic::datagram_result::unsupported);
+}
 
 TEST_F(QuicStream, BytesGoBothWaysAndEnd) {
     connect();
