@@ -8,7 +8,7 @@ namespace tandem::net {
 // Shared by all listeners of a server, which outlives them.
 struct http_listener_context {
     const http_server_options& options;
-    const request_handler& handler;
+    const server_handlers& handlers;
     http_server::counters counters;
     http::fields tcp_fields;   // added to responses over TCP: Date, Server, Alt-Svc
     http::fields quic_fields;  // the same over QUIC, without Alt-Svc

@@ -32,9 +32,9 @@ public:
 
 private:
     struct connection {
-        connection(http_listener_context& c, quic::connection& transport, time_point now)
+        connection(http_listener_context& c, quic::connection& transport, boost::asio::any_io_executor executor, time_point now)
             : http(transport, c.options.limits),
-              requests(c.handler, c.options.access, c.options.requests, {transport.path().remote, "HTTP/3"}, now),
+              requests(c.handlers, c.options.access, c.options.requests, {transport.path().remote, "HTTP/3"}, std::move(executor), now),
               remote(transport.path().remote) {}
         http::quic_server http;
         request_loop requests;
@@ -45,17 +45,21 @@ private:
     void application(time_point now);
     void on_event(const quic::endpoint_event& event, time_point now);
     void closed(quic::connection_handle handle, const quic::connection_closed& why);
+    void touch(quic::connection_handle handle);
 
     http_listener_context& context_;
+    boost::asio::any_io_executor executor_;
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
     std::map<quic::connection_handle, connection> connections_;
-    std::vector<quic::connection_handle> touched_;  // had events in this turn
+    std::vector<quic::connection_handle> touched_;  // had events, or were given work by a handler
+    std::vector<quic::connection_handle> turn_;     // whose turn it is
     bool draining_ = false;
 };
 
 boost::system::error_code quic_listener::open(boost::asio::any_io_executor executor, const ip_endpoint& local,
                                               std::vector<std::string>& warnings) {
+    executor_ = executor;
     udp_socket socket(std::move(executor));
     if (auto error = socket.open(local, context_.options.udp)) return error;
     for (const auto& shortfall : socket.shortfalls()) warnings.push_back(shortfall.to_string());
@@ -66,9 +70,10 @@ boost::system::error_code quic_listener::open(boost::asio::any_io_executor execu
 }
 
 void quic_listener::application(time_point now) {
-    touched_.clear();
     while (auto event = endpoint_.poll_event()) on_event(*event, now);
-    for (auto handle : touched_) {
+    turn_.clear();
+    std::swap(turn_, touched_);
+    for (auto handle : turn_) {
         auto it = connections_.find(handle);
         if (it == connections_.end()) continue;
         auto& c = it->second;
@@ -88,8 +93,12 @@ void quic_listener::on_event(const quic::endpoint_event& event, time_point now) 
         if (transport == nullptr || std::holds_alternative<quic::connection_closed>(event.event)) return;
         ++context_.counters.quic_connections;
         if (draining_) return transport->close(static_cast<std::uint64_t>(http::h3_error::no_error), "going away", now);
-        it = connections_.try_emplace(event.connection, context_, *transport, now).first;
+        it = connections_.try_emplace(event.connection, context_, *transport, executor_, now).first;
         it->second.requests.set_common_fields(&context_.quic_fields);
+        it->second.requests.on_wake([this, handle = event.connection] {
+            touch(handle);
+            driver_->wake();
+        });
     }
     it->second.http.on_event(event.event, now);
     if (auto* why = std::get_if<quic::connection_closed>(&event.event)) {
@@ -100,7 +109,12 @@ void quic_listener::on_event(const quic::endpoint_event& event, time_point now) 
     bool of_request = stream != nullptr && stream->kind == quic::stream_event_kind::readable &&
                       stream->id.kind() == quic::direction::bidirectional;
     it->second.requests.progress(now, of_request);
-    if (!std::exchange(it->second.touched, true)) touched_.push_back(event.connection);
+    touch(event.connection);
+}
+
+void quic_listener::touch(quic::connection_handle handle) {
+    auto it = connections_.find(handle);
+    if (it != connections_.end() && !std::exchange(it->second.touched, true)) touched_.push_back(handle);
 }
 
 void quic_listener::closed(quic::connection_handle handle, const quic::connection_closed& why) {

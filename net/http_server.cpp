@@ -24,11 +24,11 @@ std::int64_t wall_clock() {
 
 class http_server::impl : public std::enable_shared_from_this<impl> {
 public:
-    impl(boost::asio::any_io_executor executor, http_server_options options, request_handler handler)
+    impl(boost::asio::any_io_executor executor, http_server_options options, server_handlers handlers)
         : executor_(std::move(executor)),
           options_(std::move(options)),
-          handler_(std::move(handler)),
-          context_{options_, handler_, {}, {}, {}},
+          handlers_(std::move(handlers)),
+          context_{options_, handlers_, {}, {}, {}},
           timer_(executor_) {}
 
     listen_error start();
@@ -47,7 +47,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     http_server_options options_;
-    request_handler handler_;
+    server_handlers handlers_;
     http_listener_context context_;
     boost::asio::steady_timer timer_;
     std::vector<std::unique_ptr<http_listener>> listeners_;
@@ -147,7 +147,9 @@ void http_server::impl::shut_down() {
 }
 
 http_server::http_server(boost::asio::any_io_executor executor, http_server_options options, request_handler handler)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), std::move(handler))) {}
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), server_handlers{std::move(handler), {}})) {}
+http_server::http_server(boost::asio::any_io_executor executor, http_server_options options, http_handler handler)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), server_handlers{{}, std::move(handler)})) {}
 http_server::~http_server() { impl_->shut_down(); }
 
 listen_error http_server::start() { return impl_->start(); }

@@ -50,7 +50,10 @@ struct listen_error {
 
 class http_server {
 public:
+    // Requests are answered at once from their header sections; bodies are thrown away.
     http_server(boost::asio::any_io_executor executor, http_server_options options, request_handler handler);
+    // Requests are answered in the handler's own time (http_exchange, http_router, http_coroutine).
+    http_server(boost::asio::any_io_executor executor, http_server_options options, http_handler handler);
     ~http_server();
     http_server(const http_server&) = delete;
     http_server& operator=(const http_server&) = delete;

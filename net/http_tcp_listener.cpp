@@ -39,8 +39,8 @@ private:
     using pump = byte_stream_pump<http::byte_stream_server, typename Transport::socket>;
 
     struct connection {
-        connection(http_listener_context& c, const ip_endpoint& from, time_point now)
-            : requests(c.handler, c.options.access, c.options.requests, {from, "HTTP/1.1"}, now), remote(from) {}
+        connection(http_listener_context& c, const ip_endpoint& from, boost::asio::any_io_executor executor, time_point now)
+            : requests(c.handlers, c.options.access, c.options.requests, {from, "HTTP/1.1"}, std::move(executor), now), remote(from) {}
         request_loop requests;
         ip_endpoint remote;
         std::shared_ptr<pump> stream;
@@ -103,12 +103,13 @@ void tcp_listener<Transport>::add(typename Transport::socket socket) {
     if (error) return;  // gone already
     ++context_.counters.tcp_connections;
     auto at = now();
-    auto c = connections_.emplace(connections_.end(), context_, remote, at);
+    auto c = connections_.emplace(connections_.end(), context_, remote, socket.get_executor(), at);
     http::byte_stream_server engine(context_.options.tls, engine_config(context_.options), at);
     c->requests.set_common_fields(&context_.tcp_fields);
     c->stream = std::make_shared<pump>(std::move(socket), std::move(engine),
                                        pump_hooks{[this, c](time_point t) { run(*c, t); },
                                                   [this, c](boost::system::error_code e) { ended(c, e); }});
+    c->requests.on_wake([stream = c->stream.get()] { stream->wake(); });
     c->stream->start();
 }
 

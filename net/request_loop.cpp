@@ -1,57 +1,78 @@
 #include <tandem/net/request_loop.hpp>
 
-#include <array>
 #include <utility>
 #include <variant>
 
 namespace tandem::net {
 
+request_loop::~request_loop() {
+    for (auto& [id, e] : std::exchange(exchanges_, {})) e->ended();
+}
+
 void request_loop::run(http::server_session& session, time_point now) {
-    while (auto event = session.poll_event()) {
-        if (auto* request = std::get_if<http::server_events::request>(&*event)) {
-            answer(session, *request, now);
-        } else if (auto* body = std::get_if<http::server_events::body>(&*event)) {
-            discard_body(session, body->id, now);
-        } else if (auto* finished = std::get_if<http::server_events::finished>(&*event)) {
-            over(finished->id, true, now);
-        } else if (auto* failed = std::get_if<http::server_events::failed>(&*event)) {
-            over(failed->id, false, now);
-        }
+    session_ = &session;
+    running_ = true;
+    while (auto event = session.poll_event()) on_event(*event, now);
+    running_ = false;
+}
+
+void request_loop::on_event(http::server_event& event, time_point now) {
+    using namespace http::server_events;
+    if (auto* asked = std::get_if<request>(&event)) {
+        answer(*asked, now);
+    } else if (auto* available = std::get_if<body>(&event)) {
+        if (auto e = find(available->id)) e->body_available(now, limits_.request_body);
+    } else if (auto* last = std::get_if<http::server_events::trailers>(&event)) {
+        if (auto e = find(last->id)) e->set_trailers(std::move(last->fields));
+    } else if (auto* whole = std::get_if<received>(&event)) {
+        if (auto e = find(whole->id)) e->received();
+    } else if (auto* done = std::get_if<finished>(&event)) {
+        over(done->id, true, now);
+    } else if (auto* gone = std::get_if<failed>(&event)) {
+        over(gone->id, false, now);
     }
 }
 
-void request_loop::answer(http::server_session& session, http::server_events::request& event, time_point now) {
+std::shared_ptr<detail::exchange> request_loop::find(http::request_id id) const {
+    auto it = exchanges_.find(id);
+    return it == exchanges_.end() ? nullptr : it->second;
+}
+
+void request_loop::answer(http::server_events::request& event, time_point now) {
     header_begun_.reset();
     ++requests_;
-    auto answer = handler_(event.message, source_);
-    if (common_ != nullptr) {
-        for (const auto& f : *common_) answer.head.fields.append(f.name, f.value);
+    const auto id = event.id;
+    detail::exchange_host& host = *this;
+    auto e = std::make_shared<detail::exchange>(host, event, source_, executor_, now);
+    exchanges_.emplace(id, e);
+    if (handlers_.answer) {
+        auto answer = handlers_.answer(e->request(), source_);
+        e->respond(std::move(answer.head), std::move(answer.body));
+    } else {
+        handlers_.exchange(std::make_shared<http_exchange>(std::move(e)));
     }
-    exchange e{std::move(event.message), now, answer.head.status, {}, 0};
-    if (answer.body) e.bytes = answer.body->content_length();
-    exchanges_.emplace(event.id, std::move(e));
-    session.respond(event.id, std::move(answer.head), std::move(answer.body), now);
-    if (requests_ >= limits_.requests_per_connection && !std::exchange(closing_, true)) session.close(now);
+    if (requests_ >= limits_.requests_per_connection && !std::exchange(closing_, true)) session_->close(now);
 }
 
-void request_loop::discard_body(http::server_session& session, http::request_id id, time_point now) {
-    static thread_local std::array<std::uint8_t, 16 * 1024> sink;
-    auto it = exchanges_.find(id);
-    while (auto n = session.read_body(id, sink, now)) {
-        if (it == exchanges_.end()) continue;
-        it->second.discarded += n;
-        if (it->second.discarded > limits_.request_body) return session.refuse_body(id, now);
+void request_loop::wake() {
+    if (!running_ && wake_) wake_();
+}
+
+void request_loop::decorate(http::fields& fields) {
+    if (common_ == nullptr) return;
+    for (const auto& f : *common_) {
+        if (!fields.contains(f.name)) fields.append(f.name, f.value);
     }
 }
 
 void request_loop::over(http::request_id id, bool complete, time_point now) {
     quiet_since_ = now;
     header_begun_.reset();
-    auto it = exchanges_.find(id);
-    if (it == exchanges_.end()) return;
-    const auto& e = it->second;
-    if (log_) log_({source_, e.request, e.status, e.bytes, now - e.begun, complete});
-    exchanges_.erase(it);
+    auto node = exchanges_.extract(id);
+    if (node.empty()) return;
+    auto& e = *node.mapped();
+    e.ended();
+    if (log_) log_({source_, e.request(), e.status(), e.bytes(), now - e.begun(), complete});
 }
 
 void request_loop::progress(time_point now, bool received) {

@@ -11,18 +11,19 @@
 #include <tandem/bytes/address.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/http/server_session.hpp>
+#include <tandem/net/http_exchange.hpp>
 #include <tandem/net/static_files.hpp>
 
 namespace tandem::net {
 
-// Who asks.
-struct request_source {
-    ip_endpoint remote;
-    std::string_view protocol;  // "HTTP/1.1", "HTTP/3", "HTTP/3 over QMux"
-};
-
 // Answers one request from its header section; a request body is read and thrown away.
 using request_handler = std::function<http_answer(const http::request&, const request_source&)>;
+
+// One of them answers all requests of a server.
+struct server_handlers {
+    request_handler answer;  // at once
+    http_handler exchange;   // in its own time; used where `answer` is empty
+};
 
 // One line of an access log, when the exchange is over.
 struct access_record {
@@ -44,16 +45,23 @@ struct request_limits {
     std::uint64_t request_body = 1 << 20;                   // bytes thrown away; a longer body ends the exchange
 };
 
-class request_loop {
+class request_loop final : private detail::exchange_host {
 public:
-    request_loop(const request_handler& handler, const access_log& log, const request_limits& limits, request_source source, time_point now)
-        : handler_(handler), log_(log), limits_(limits), source_(source), opened_(now), quiet_since_(now) {}
+    // `executor`: where handlers and their operations complete.
+    request_loop(const server_handlers& handlers, const access_log& log, const request_limits& limits, request_source source,
+                 boost::asio::any_io_executor executor, time_point now)
+        : handlers_(handlers), log_(log), limits_(limits), source_(source), executor_(std::move(executor)), opened_(now), quiet_since_(now) {}
+    ~request_loop() override;
+    request_loop(const request_loop&) = delete;
+    request_loop& operator=(const request_loop&) = delete;
 
     // Fields that every response gets: Date, Server, Alt-Svc. Kept by the owner.
     void set_common_fields(const http::fields* fields) { common_ = fields; }
     void set_protocol(std::string_view protocol) { source_.protocol = protocol; }
+    // Called when a handler gave the session work outside of run(); must not call back at once.
+    void on_wake(std::function<void()> wake) { wake_ = std::move(wake); }
 
-    // Takes the session's events. Call after bytes moved either way.
+    // Takes the session's events; the session must stay where it is as long as this object. Call after bytes moved either way.
     void run(http::server_session& session, time_point now);
     // The connection should be dropped: no handshake, no whole header section or no progress in time.
     bool overdue(const http::server_session* session, time_point now) const;
@@ -64,28 +72,29 @@ public:
     std::uint64_t requests() const { return requests_; }
 
 private:
-    struct exchange {
-        http::request request;
-        time_point begun;
-        int status = 0;
-        std::optional<std::uint64_t> bytes;
-        std::uint64_t discarded = 0;
-    };
-
-    void answer(http::server_session& session, http::server_events::request& event, time_point now);
-    void discard_body(http::server_session& session, http::request_id id, time_point now);
+    void on_event(http::server_event& event, time_point now);
+    void answer(http::server_events::request& event, time_point now);
     void over(http::request_id id, bool complete, time_point now);
+    std::shared_ptr<detail::exchange> find(http::request_id id) const;
 
-    const request_handler& handler_;
+    http::server_session& session() override { return *session_; }
+    void wake() override;
+    void decorate(http::fields& fields) override;
+
+    const server_handlers& handlers_;
     const access_log& log_;
     const request_limits& limits_;
     request_source source_;
+    boost::asio::any_io_executor executor_;
+    std::function<void()> wake_;
+    http::server_session* session_ = nullptr;
     const http::fields* common_ = nullptr;
-    std::unordered_map<http::request_id, exchange> exchanges_;
+    std::unordered_map<http::request_id, std::shared_ptr<detail::exchange>> exchanges_;
     std::uint64_t requests_ = 0;
     time_point opened_;
     time_point quiet_since_;                     // the last byte, or the end of the last exchange
     std::optional<time_point> header_begun_;     // first byte since the last exchange
+    bool running_ = false;
     bool closing_ = false;
 };
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+
 #include <deque>
 #include <vector>
 
@@ -60,13 +62,14 @@ protected:
     static time_point at(duration d) { return time_point(1000s + d); }
 
     request_limits limits;
-    request_handler handler = [](const http::request&, const request_source&) { return status_page(404); };
+    boost::asio::io_context io{1};
+    server_handlers handlers{[](const http::request&, const request_source&) { return status_page(404); }, {}};
     std::vector<std::string> lines;
     access_log log = [this](const access_record& r) {
         lines.push_back(r.request.path + " " + std::to_string(r.status) + (r.complete ? "" : " incomplete"));
     };
     fake_session session;
-    request_loop loop{handler, log, limits, {{}, "HTTP/3"}, at(0s)};
+    request_loop loop{handlers, log, limits, {{}, "HTTP/3"}, io.get_executor(), at(0s)};
 };
 
 TEST_F(RequestLoop, AnswersAndLogs) {
