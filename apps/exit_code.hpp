@@ -17,6 +17,8 @@ constexpr int write = 23;
 constexpr int read = 26;
 constexpr int timed_out = 28;
 constexpr int tls = 35;
+constexpr int redirects = 47;
+constexpr int coding = 61;
 constexpr int protocol = 56;     // or the connection was lost
 constexpr int own_certificate = 58;
 constexpr int certificate = 60;
@@ -33,8 +35,9 @@ constexpr const char* get_exit_codes =
     "  0 all transfers complete      2 wrong usage                3 bad URL\n"
     "  6 host not found              7 connection refused        22 HTTP error (with --fail)\n"
     " 23 cannot write a file        26 cannot read a file        28 timed out\n"
-    " 35 TLS handshake failed       56 protocol error or connection lost\n"
-    " 60 certificate not accepted   77 --cacert not usable      101 network unreachable\n"
+    " 35 TLS handshake failed       47 too many redirections    56 protocol error or connection lost\n"
+    " 58 --cert or --key not usable 60 certificate not accepted 61 content coding broken\n"
+    " 77 --cacert not usable       101 network unreachable\n"
     "With several transfers it is the code of the first that failed.";
 constexpr const char* serve_exit_codes =
     "Exit codes:\n"
@@ -50,6 +53,8 @@ constexpr int exit_code_of(net::failure_class kind) {
         case net::failure_class::timed_out: return exit_code::timed_out;
         case net::failure_class::tls: return exit_code::tls;
         case net::failure_class::certificate: return exit_code::certificate;
+        case net::failure_class::redirects: return exit_code::redirects;
+        case net::failure_class::coding: return exit_code::coding;
         default: return exit_code::protocol;
     }
 }

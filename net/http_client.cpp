@@ -4,6 +4,7 @@
 
 #include <tandem/net/clock.hpp>
 #include <tandem/net/http_origin.hpp>
+#include <tandem/net/http_sinks.hpp>
 
 namespace tandem::net {
 
@@ -13,6 +14,8 @@ public:
         : executor_(std::move(executor)), options_(std::move(options)) {}
 
     request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
+    void start(request_handle handle, http_request request, std::shared_ptr<transfer_sink> sink);
+    void resume(request_handle handle);
     void cancel(request_handle handle, const http_error& why);
     void close_idle() {
         for (auto& [name, origin] : origins_) origin->close_idle();
@@ -30,13 +33,26 @@ private:
 };
 
 http_client::request_handle http_client::impl::submit(http_request request, std::shared_ptr<transfer_sink> sink) {
+    const auto handle = next_++;
+    if (request.decode) sink = decode_body(request, std::move(sink));
+    if (request.max_redirects > 0) {
+        sink = follow_redirects(request, std::move(sink), [weak = weak_from_this(), handle](http_request next, std::shared_ptr<transfer_sink> s) {
+            if (auto self = weak.lock()) self->start(handle, std::move(next), std::move(s));
+        });
+    }
+    start(handle, std::move(request), std::move(sink));
+    return handle;
+}
+
+void http_client::impl::start(request_handle handle, http_request request, std::shared_ptr<transfer_sink> sink) {
     auto& origin = origins_[request.url.origin()];
     if (!origin) {
         origin = std::make_shared<http_origin>(executor_, options_,
                                                http_target{request.url.scheme == "https", request.url.host, request.url.port});
     }
     auto transfer = std::make_unique<pending_transfer>();
-    transfer->handle = next_++;
+    transfer->handle = handle;
+    transfer->info.url = request.url;
     transfer->sink = std::move(sink);
     transfer->info.queued = now();
     if (request.timeout > duration::zero()) {
@@ -47,9 +63,13 @@ http_client::request_handle http_client::impl::submit(http_request request, std:
         });
     }
     transfer->request = std::move(request);
-    auto handle = transfer->handle;
     origin->submit(std::move(transfer));
-    return handle;
+}
+
+void http_client::impl::resume(request_handle handle) {
+    for (auto& [name, origin] : origins_) {
+        if (origin->resume(handle)) return;
+    }
 }
 
 void http_client::impl::cancel(request_handle handle, const http_error& why) {
@@ -66,6 +86,7 @@ http_client::request_handle http_client::submit(http_request request, std::share
     return impl_->submit(std::move(request), std::move(sink));
 }
 void http_client::cancel(request_handle handle) { impl_->cancel(handle, {failure_class::cancelled, "cancelled", false}); }
+void http_client::resume(request_handle handle) { impl_->resume(handle); }
 void http_client::close_idle() { impl_->close_idle(); }
 
 }  // namespace tandem::net

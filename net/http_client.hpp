@@ -13,6 +13,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <tandem/http/alt_svc.hpp>
+#include <tandem/http/body.hpp>
 #include <tandem/http/message.hpp>
 #include <tandem/http/url.hpp>
 #include <tandem/net/http_connection.hpp>
@@ -43,6 +44,8 @@ struct transfer_info {
     std::optional<time_point> finished;
     std::uint64_t body_bytes = 0;          // received
     unsigned attempts = 0;
+    http::url url;               // asked last
+    unsigned redirects = 0;      // followed before it
 };
 
 // Where a response goes. Called on the client's executor. Nothing is called after on_end.
@@ -52,6 +55,10 @@ public:
     virtual void on_response(const http::response&, const transfer_info&) = 0;
     // False: no more is wanted; the request ends with failure_class::cancelled.
     virtual bool on_body(std::span<const std::uint8_t>) = 0;
+    // A redirection is being followed; the answer that comes is that of `to`.
+    virtual void on_redirect(const http::response&, const http::url& to) { static_cast<void>(to); }
+    // False: on_body() is not called until http_client::resume(); the server is held back.
+    virtual bool wants_body() { return true; }
     virtual void on_end(const std::optional<http_error>&, const transfer_info&) = 0;
 };
 
@@ -61,7 +68,15 @@ struct http_request {
     http::fields fields;  // without Host
     std::string body;     // sent if not empty, or if `has_body`
     bool has_body = false;
-    duration timeout{};   // for all of it, in the queue too; zero: none
+    // Instead of `body`: makes the source of the body, anew for each attempt. Null from a later call: it cannot be sent again.
+    std::function<std::unique_ptr<http::body_source>()> source;
+    // Zero: none. When one has passed the request fails with failure_class::timed_out.
+    duration timeout{};             // for all of it, the queue and redirections included
+    duration first_byte_timeout{};  // from sending the request to the response's header section
+    duration stall_timeout{};       // with a response under way, but no byte of it coming
+    unsigned max_redirects = 0;     // followed; 0: a redirection is a response like others
+    // Offer the content codings there are decoders for, and give the sink decoded bytes. A Content-Encoding that has no decoder is passed through.
+    bool decode = false;
 };
 
 // Everything happens on the executor, which must be a strand or be run by one thread.
@@ -76,6 +91,8 @@ public:
 
     request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
     void cancel(request_handle handle);
+    // The sink wants its body again (transfer_sink::wants_body), or the source of the request's body has more.
+    void resume(request_handle handle);
     // Ends connections that have nothing to do; the io_context can then run out of work.
     void close_idle();
 

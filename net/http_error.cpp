@@ -32,6 +32,8 @@ std::string_view to_string(failure_class kind) {
         case failure_class::certificate: return "certificate";
         case failure_class::protocol: return "protocol";
         case failure_class::lost: return "lost";
+        case failure_class::redirects: return "redirects";
+        case failure_class::coding: return "content coding";
         case failure_class::cancelled: return "cancelled";
     }
     return "";

@@ -20,6 +20,8 @@ enum class failure_class : std::uint8_t {
     certificate,  // the server's certificate is not accepted
     protocol,     // the peer broke a rule of its protocol, or speaks none of ours
     lost,         // the connection ended, or the request was reset, before the answer was complete
+    redirects,    // there was no end to the redirections
+    coding,       // the content coding of the body is broken
     cancelled,    // this side gave up: the sink did not want more, or the client was destroyed
 };
 

@@ -21,6 +21,7 @@ constexpr duration silence_check = std::chrono::milliseconds(20);
 // trip and 25 ms, whatever the server has to think about.
 constexpr duration shortest_silence = std::chrono::milliseconds(200);
 constexpr duration longest_silence = std::chrono::seconds(2);
+constexpr duration sweep_interval = std::chrono::milliseconds(100);  // how exact the timeouts of a request are
 constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
 
 std::int64_t wall_seconds() {
@@ -48,7 +49,8 @@ http_origin::http_origin(boost::asio::any_io_executor executor, const http_clien
       target_(std::move(target)),
       name_((target_.secure ? "https://" : "http://") + target_.host + ":" + std::to_string(target_.port)),
       protocols_(options.protocols),
-      watch_(executor_) {
+      watch_(executor_),
+      sweep_timer_(executor_) {
     if (!target_.secure) protocols_ = {http_protocol::http1};
     shape_ = protocols_.size() == 1 ? protocols_.front() : http_protocol::http2;
 }
@@ -111,6 +113,7 @@ bool http_origin::submit_to(link& l) {
     info.submitted = at;
     ++info.attempts;
     transfer->heard = l.connection->bytes_received();
+    transfer->moved = at;
     const auto& wanted = transfer->request;
     http::request request;
     request.method = wanted.method;
@@ -119,11 +122,17 @@ bool http_origin::submit_to(link& l) {
     request.path = wanted.url.path;
     request.fields = wanted.fields;
     std::unique_ptr<http::body_source> body;
-    if (wanted.has_body || !wanted.body.empty()) body = std::make_unique<http::memory_body>(wanted.body);
+    if (wanted.source) {
+        body = wanted.source();
+        if (!body) return end(std::move(transfer), http_error{failure_class::lost, "the request's body cannot be sent a second time", false}), true;
+    } else if (wanted.has_body || !wanted.body.empty()) {
+        body = std::make_unique<http::memory_body>(wanted.body);
+    }
     auto id = session->submit(std::move(request), std::move(body), at);
     l.active.emplace(id, std::move(transfer));
     ++active_;
     watch();
+    sweep();
     return true;
 }
 
@@ -182,7 +191,7 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
     if (auto* response = std::get_if<http::client_events::response>(&event)) {
         auto it = l.active.find(response->id);
         if (it == l.active.end()) return;
-        it->second->info.first_byte = at;
+        it->second->info.first_byte = it->second->moved = at;
         it->second->answered = true;
         learn(response->message);
         it->second->sink->on_response(response->message, it->second->info);
@@ -205,9 +214,12 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
 void http_origin::read_body(link& l, http::request_id id, time_point at) {
     static thread_local std::vector<std::uint8_t> buffer(256 * 1024);
     auto* session = l.connection->session();
-    while (auto n = session->read_body(id, buffer, at)) {
+    for (;;) {
         auto it = l.active.find(id);  // looked up each time: the sink may have cancelled it
-        if (it == l.active.end()) continue;
+        if (it == l.active.end() || !it->second->sink->wants_body()) return;
+        auto n = session->read_body(id, buffer, at);
+        if (n == 0) return;
+        it->second->moved = at;
         it->second->info.body_bytes += n;
         if (it->second->sink->on_body({buffer.data(), n})) continue;
         auto node = l.active.extract(it);
@@ -311,6 +323,59 @@ void http_origin::end(std::unique_ptr<pending_transfer> transfer, const std::opt
     transfer->sink->on_end(why, transfer->info);
 }
 
+bool http_origin::resume(std::uint64_t handle) {
+    for (auto& l : links_) {
+        for (auto& [id, transfer] : l.active) {
+            if (transfer->handle != handle) continue;
+            auto* session = l.connection->session();
+            if (session == nullptr) return true;
+            session->resume_body(id);
+            const auto found = id;  // the sink may end the transfer
+            read_body(l, found, now());
+            l.connection->wake();
+            return true;
+        }
+    }
+    return false;
+}
+
+// Timeouts of requests under way.
+
+void http_origin::sweep() {
+    const bool any = std::any_of(links_.begin(), links_.end(), [](const link& l) {
+        return std::any_of(l.active.begin(), l.active.end(), [](const auto& active) {
+            const auto& r = active.second->request;
+            return r.first_byte_timeout > duration::zero() || r.stall_timeout > duration::zero();
+        });
+    });
+    if (!any || std::exchange(sweeping_, true)) return;
+    sweep_timer_.expires_after(sweep_interval);
+    sweep_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        auto self = weak.lock();
+        if (!self || self->stopped_ || error) return;
+        self->sweeping_ = false;
+        std::vector<std::pair<std::uint64_t, http_error>> late;
+        for (const auto& l : self->links_) {
+            for (const auto& [id, transfer] : l.active) {
+                if (auto why = self->overdue(*transfer, now())) late.emplace_back(transfer->handle, std::move(*why));
+            }
+        }
+        for (const auto& [handle, why] : late) self->cancel(handle, why);
+        self->sweep();
+    });
+}
+
+std::optional<http_error> http_origin::overdue(const pending_transfer& t, time_point at) const {
+    const auto& r = t.request;
+    if (!t.answered && r.first_byte_timeout > duration::zero() && at - t.moved >= r.first_byte_timeout) {
+        return http_error{failure_class::timed_out, "no response within " + seconds_text(r.first_byte_timeout), false};
+    }
+    if (t.answered && r.stall_timeout > duration::zero() && at - t.moved >= r.stall_timeout && t.sink->wants_body()) {
+        return http_error{failure_class::timed_out, "not a byte of the response for " + seconds_text(r.stall_timeout), false};
+    }
+    return std::nullopt;
+}
+
 bool http_origin::cancel(std::uint64_t handle, const http_error& why) {
     auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const auto& t) { return t->handle == handle; });
     if (queued != queue_.end()) {
@@ -346,6 +411,7 @@ void http_origin::close_idle() {
 void http_origin::stop() {
     stopped_ = true;
     watch_.cancel();
+    sweep_timer_.cancel();
     for (auto& l : links_) l.connection->stop();
     links_.clear();
     queue_.clear();

@@ -20,6 +20,7 @@ struct pending_transfer {
     transfer_info info;
     std::unique_ptr<boost::asio::steady_timer> timer;
     bool answered = false;  // on_response was called: a second answer could not be told from it
+    time_point moved;      // the last byte of the response came, or it was submitted
     std::uint64_t heard = 0;  // bytes received on its connection when it was submitted
 };
 
@@ -28,6 +29,7 @@ public:
     http_origin(boost::asio::any_io_executor executor, const http_client_options& options, http_target target);
 
     void submit(std::unique_ptr<pending_transfer> transfer);
+    bool resume(std::uint64_t handle);  // false: not ours
     bool cancel(std::uint64_t handle, const http_error& why);  // false: not ours
     void close_idle();
     void stop();
@@ -61,6 +63,8 @@ private:
     void learn(const http::response& message);
     void watch();
     void look_for_silence();
+    void sweep();
+    std::optional<http_error> overdue(const pending_transfer& transfer, time_point at) const;
     bool silent(const link& l, time_point at) const;
     void leave(link& l, time_point at);
 
@@ -72,6 +76,8 @@ private:
     http_protocol shape_;           // what connections turned out to be: decides how many are of use
     bool quic_silent_ = false;      // it stopped to carry anything
     boost::asio::steady_timer watch_;
+    boost::asio::steady_timer sweep_timer_;
+    bool sweeping_ = false;
     bool watching_ = false;
     std::deque<std::unique_ptr<pending_transfer>> queue_;
     links links_;

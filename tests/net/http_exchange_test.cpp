@@ -187,14 +187,7 @@ TEST_P(Exchange, OutlivesTheServer) {
 
 INSTANTIATE_TEST_SUITE_P(All, Exchange,
                          testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3, http_protocol::http3_qmux),
-                         [](const auto& p) {
-                             switch (p.param) {
-                                 case http_protocol::http1: return "http1";
-                                 case http_protocol::http2: return "http2";
-                                 case http_protocol::http3: return "http3";
-                                 default: return "qmux";
-                             }
-                         });
+                         [](const auto& p) { return protocol_name(p.param); });
 
 }  // namespace
 }  // namespace tandem::net

@@ -42,6 +42,16 @@ struct outcome final : transfer_sink {
     bool done = false;
 };
 
+// For the names of tests.
+inline std::string protocol_name(http_protocol p) {
+    switch (p) {
+        case http_protocol::http1: return "http1";
+        case http_protocol::http2: return "http2";
+        case http_protocol::http3: return "http3";
+        default: return "qmux";
+    }
+}
+
 class Http : public testing::Test {
 protected:
     Http() {
