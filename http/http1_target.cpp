@@ -1,5 +1,7 @@
 #include <tandem/http/http1_target.hpp>
 
+#include <algorithm>
+
 #include <string>
 #include <utility>
 
@@ -38,6 +40,19 @@ bool take_target(const http1_head& head, request& out) {
     return is_path(out.path);
 }
 
+// RFC 9110 7.6.1: what Connection names belongs to this connection; nobody further on must see it.
+void erase_connection_options(fields& list) {
+    const auto options = list.joined("connection");
+    for (std::string_view rest = options; !rest.empty();) {
+        const auto end = std::min(rest.find(','), rest.size());
+        auto name = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        const auto begin = name.find_first_not_of(" \t");
+        if (begin == std::string_view::npos) continue;
+        list.erase(to_lower(name.substr(begin, name.find_last_not_of(" \t") - begin + 1)));
+    }
+}
+
 }  // namespace
 
 std::optional<request> http1_request_of(const http1_head& head, std::string_view scheme, http1_error& problem) {
@@ -64,6 +79,7 @@ std::optional<request> http1_request_of(const http1_head& head, std::string_view
     }
     if (out.authority.empty()) out.authority = host;  // the target's own comes first (RFC 9112 3.2.2)
     out.fields = head.fields;
+    erase_connection_options(out.fields);
     for (auto name : {"host", "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "http2-settings"}) {
         out.fields.erase(name);
     }

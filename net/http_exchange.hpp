@@ -39,6 +39,8 @@ public:
     bool has_body() const { return state_->has_body(); }
     // The exchange ended: the response was taken whole, the client gave up, or the connection went.
     bool over() const { return state_->over(); }
+    // Calls `done` when it ends, once, from the server's executor; not if it is over already.
+    void on_over(std::function<void()> done) { state_->on_over(std::move(done)); }
 
     // void(error_code, std::size_t): bytes of the request's body; boost::asio::error::eof after the last one. One read at a time
     // (error::already_started). A client that waits for "100 Continue" gets it unless the answer is there first.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include <tandem/net/clock.hpp>
 
@@ -116,6 +117,7 @@ void exchange::ended() {
     host_ = nullptr;
     reading_.complete(boost::system::error_code(error::connection_reset), 0);
     if (outgoing_) outgoing_->writing.complete(error::connection_reset, 0);
+    if (auto done = std::exchange(on_over_, {})) boost::asio::post(executor_, std::move(done));
 }
 
 void exchange::respond(http::response head, std::unique_ptr<http::body_source> body) {

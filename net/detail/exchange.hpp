@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -51,6 +52,7 @@ public:
     const http::fields& trailers() const { return trailers_; }
     bool has_body() const { return has_body_; }
     bool over() const { return host_ == nullptr; }
+    void on_over(std::function<void()> done) { on_over_ = std::move(done); }
     void read(std::span<std::uint8_t> out, operation op);
     void cancel_read();
     void respond(http::response head, std::unique_ptr<http::body_source> body);
@@ -83,6 +85,7 @@ private:
     boost::asio::any_io_executor executor_;
     time_point begun_;
     http::fields trailers_;
+    std::function<void()> on_over_;
     int status_ = 0;                       // 0: not answered
     std::optional<std::uint64_t> bytes_;   // of the response's body, if known
     std::shared_ptr<outgoing> outgoing_;   // of a response in pieces
