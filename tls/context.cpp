@@ -1,5 +1,6 @@
 #include <tandem/tls/context.hpp>
 
+#include <ctime>
 #include <iterator>
 
 #include <openssl/err.h>
@@ -28,11 +29,13 @@ constexpr std::uint16_t verify_algorithms[] = {
 
 constexpr std::size_t max_tickets = 16;  // BoringSSL's own limit
 
-std::unique_ptr<context_state> new_state(const key_log& log, std::optional<std::int64_t> wall_clock, error& why) {
+template <class Options>
+std::unique_ptr<context_state> new_state(const Options& options, error& why) {
     auto state = std::make_unique<context_state>();
     state->ctx.reset(SSL_CTX_new(TLS_method()));
-    state->key_log = log;
-    state->wall_clock = wall_clock;
+    state->key_log = options.key_log;
+    state->wall_clock = options.wall_clock;
+    state->clock = options.clock;
     auto* ctx = state->ctx.get();
     // TLS 1.2 only with forward secrecy and authenticated encryption (RFC 9325 4.2).
     if (ctx == nullptr || !detail::attach(*state) || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
@@ -87,6 +90,11 @@ bool use_certificate(SSL_CTX* ctx, const certificate& given, error& why) {
 
 }  // namespace
 
+std::int64_t context_state::now() const {
+    if (clock) return clock();
+    return wall_clock ? *wall_clock : static_cast<std::int64_t>(std::time(nullptr));
+}
+
 client_context::client_context(std::unique_ptr<context_state> state) : state_(std::move(state)) {}
 client_context::~client_context() = default;
 bool client_context::verifies() const { return state_->verifies; }
@@ -94,7 +102,7 @@ ssl_ctx_st* client_context::native() const { return state_->ctx.get(); }
 
 std::shared_ptr<const client_context> client_context::create(const client_options& options, error& why) {
     why = {};
-    auto state = new_state(options.key_log, options.wall_clock, why);
+    auto state = new_state(options, why);
     if (!state) return nullptr;
     auto* ctx = state->ctx.get();
     state->verifies = options.verify;
@@ -119,7 +127,7 @@ std::shared_ptr<const server_context> server_context::create(const server_option
         why = {error_code::option, "more than 16 tickets"};
         return nullptr;
     }
-    auto state = new_state(options.key_log, options.wall_clock, why);
+    auto state = new_state(options, why);
     if (!state) return nullptr;
     auto* ctx = state->ctx.get();
     if (!use_certificate(ctx, options.certificate, why)) return nullptr;
@@ -129,7 +137,8 @@ std::shared_ptr<const server_context> server_context::create(const server_option
     } else {
         SSL_CTX_set_num_tickets(ctx, options.tickets);
     }
-    if (options.ticket_keys) SSL_CTX_set_tlsext_ticket_keys(ctx, options.ticket_keys->data(), options.ticket_keys->size());
+    state->tickets = std::make_unique<detail::ticket_keys>(options.ticket_keys);
+    detail::install_tickets(ctx);
     return std::shared_ptr<const server_context>(new server_context(std::move(state)));
 }
 

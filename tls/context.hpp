@@ -28,15 +28,19 @@ struct client_options {
     std::string ca_pem;   // PEM text of trusted roots instead of a file
     // Seconds since 1970 that certificates and tickets are judged at; nothing: the system's clock. The simulator gives it.
     std::optional<std::int64_t> wall_clock;
+    std::function<std::int64_t()> clock;  // the same where time must move on; goes before wall_clock
     tls::key_log key_log;
 };
 
 struct server_options {
     tls::certificate certificate;
     // Key material for session tickets, shared by the servers that accept each other's; nothing: random, renewed every two days.
+    // Each context remembers by itself which tickets brought early data, so servers that share keys accept a copy of early data
+    // once each (RFC 8446 8): let only one of them accept it at all, or only what may be repeated.
     std::optional<std::array<std::uint8_t, 48>> ticket_keys;
     std::size_t tickets = 2;  // sent after a full handshake; 0: none. At most 16
     std::optional<std::int64_t> wall_clock;
+    std::function<std::int64_t()> clock;  // see client_options
     tls::key_log key_log;
 };
 

@@ -23,6 +23,7 @@ public:
     std::deque<installed_secret> secrets;
     bool complete = false;
     bool failed = false;
+    early_data_state early = early_data_state::none;
 
     static state* of(SSL* ssl) { return static_cast<state*>(detail::session_of(ssl)); }
     static const SSL_QUIC_METHOD method;
@@ -83,13 +84,24 @@ bool quic_handshake::state::fail(std::uint8_t default_alert) {
 }
 
 bool quic_handshake::state::advance() {
-    if (!complete) {
-        int result = SSL_do_handshake(ssl.get());
-        if (result != 1) {
-            return SSL_get_error(ssl.get(), result) == SSL_ERROR_WANT_READ || fail(SSL_AD_INTERNAL_ERROR);
+    auto* s = ssl.get();
+    const detail::time_scope time(s);
+    while (!complete) {
+        const int result = SSL_do_handshake(s);
+        if (result == 1) {
+            // It also returns at the point from which early data can flow, to be called again.
+            if (SSL_in_early_data(s) == 1) early = SSL_is_server(s) == 1 ? early_data_state::accepted : early_data_state::offered;
+            complete = SSL_in_init(s) == 0;
+            continue;
         }
-        complete = true;
+        const int why = SSL_get_error(s, result);
+        if (why == SSL_ERROR_WANT_READ) return true;
+        if (why != SSL_ERROR_EARLY_DATA_REJECTED) return fail(SSL_AD_INTERNAL_ERROR);
+        early = early_data_state::rejected;
+        SSL_reset_early_data_reject(s);
     }
+    if (early_data_offered && early == early_data_state::none) early = early_data_state::rejected;
+    if (early == early_data_state::offered) early = early_data_state::accepted;
     return SSL_process_quic_post_handshake(ssl.get()) == 1 || fail(SSL_AD_INTERNAL_ERROR);
 }
 
@@ -108,6 +120,7 @@ std::unique_ptr<quic_handshake> quic_handshake::client(std::shared_ptr<const cli
         return nullptr;
     }
     if (!s->prepare(transport_parameters, why)) return nullptr;
+    SSL_set_early_data_enabled(s->ssl.get(), options.early_data ? 1 : 0);
     if (!s->advance()) {
         why = s->failure;
         return nullptr;
@@ -127,6 +140,13 @@ std::unique_ptr<quic_handshake> quic_handshake::server(std::shared_ptr<const ser
         return nullptr;
     }
     if (!s->prepare(transport_parameters, why)) return nullptr;
+    if (const auto& accepts = options.early_data_context; !accepts.empty()) {
+        SSL_set_early_data_enabled(s->ssl.get(), 1);
+        if (SSL_set_quic_early_data_context(s->ssl.get(), accepts.data(), accepts.size()) != 1) {
+            why = {error_code::internal, "cannot make a QUIC handshake: " + detail::take_error_text()};
+            return nullptr;
+        }
+    }
     return std::unique_ptr<quic_handshake>(new quic_handshake(std::move(s)));
 }
 
@@ -155,6 +175,7 @@ std::optional<installed_secret> quic_handshake::poll_secret() {
 
 bool quic_handshake::complete() const { return state_->complete; }
 bool quic_handshake::resumed() const { return SSL_session_reused(state_->ssl.get()) == 1; }
+early_data_state quic_handshake::early_data() const { return state_->early; }
 bool quic_handshake::failed() const { return state_->failed; }
 std::optional<std::uint8_t> quic_handshake::alert() const { return state_->alert; }
 const error& quic_handshake::failure() const { return state_->failure; }

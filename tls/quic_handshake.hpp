@@ -17,9 +17,17 @@
 
 namespace tandem::tls {
 
-// RFC 9001 2.1. Initial secrets are not TLS's; 0-RTT (early_data) is not offered or accepted.
+// RFC 9001 2.1. Initial secrets are not TLS's. Early data has no CRYPTO bytes, only a secret.
 enum class level : std::uint8_t { initial, early_data, handshake, application };
 constexpr std::size_t level_count = 4;
+
+// What becomes of early data (0-RTT, RFC 9001 4.6).
+enum class early_data_state : std::uint8_t {
+    none,      // not offered
+    offered,   // client: it can be sent; whether the server takes it is not known yet
+    accepted,  // server: before the handshake is complete; client: known by then at the latest
+    rejected,  // nothing of what was sent early was looked at; the handshake goes on
+};
 
 // A secret that became available: from now on packets of this level can be read, or written.
 struct installed_secret {
@@ -60,6 +68,7 @@ public:
 
     bool complete() const;  // RFC 9001 4.1.1: the peer's Finished was verified and ours sent
     bool resumed() const;   // with a ticket, thus without certificates
+    early_data_state early_data() const;
     bool failed() const;
     // The TLS alert that the failure is; the QUIC error code is 0x0100 + alert (RFC 9001 4.8).
     std::optional<std::uint8_t> alert() const;

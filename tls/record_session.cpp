@@ -142,6 +142,7 @@ bool record_session::state::fail() {
 bool record_session::state::advance() {
     if (failed || complete) return !failed;
     ERR_clear_error();
+    const detail::time_scope time(ssl.get());
     int result = SSL_do_handshake(ssl.get());
     if (result != 1) return SSL_get_error(ssl.get(), result) == SSL_ERROR_WANT_READ || fail();
     complete = true;
@@ -154,6 +155,7 @@ bool record_session::state::open_record() {
     if (SSL_pending(ssl.get()) > 0) return true;
     if (idle) return false;
     ERR_clear_error();
+    const detail::time_scope time(ssl.get());  // tickets come among the data
     std::uint8_t byte = 0;
     int result = SSL_peek(ssl.get(), &byte, 1);
     if (result > 0) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ctime>
 #include <span>
+#include <utility>
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -61,6 +63,46 @@ session_ticket ticket_prefix(const session_state& session) {
     prefix.insert(prefix.end(), session.server_name.begin(), session.server_name.end());
     return prefix;
 }
+
+thread_local const context_state* judging = nullptr;
+
+// BoringSSL does not say for which session it asks.
+void on_time(const SSL*, timeval* out) {
+    *out = {};
+    out->tv_sec = static_cast<decltype(out->tv_sec)>(judging != nullptr ? judging->now() : std::time(nullptr));
+}
+
+ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
+    const std::uint8_t* data = nullptr;
+    std::size_t size = 0;
+    session_of(hello->ssl)->early_data_offered =
+        SSL_early_callback_ctx_extension_get(hello, TLSEXT_TYPE_early_data, &data, &size) == 1;
+    return ssl_select_cert_success;
+}
+
+std::size_t ticket_overhead(SSL*) { return ticket_keys::overhead; }
+
+int seal_ticket(SSL* ssl, std::uint8_t* out, std::size_t* out_size, std::size_t room, const std::uint8_t* in, std::size_t size) {
+    auto* context = context_of(SSL_get_SSL_CTX(ssl));
+    *out_size = size + ticket_keys::overhead;
+    return room >= *out_size && context->tickets->seal({in, size}, {out, *out_size}, context->now()) ? 1 : 0;
+}
+
+ssl_ticket_aead_result_t open_ticket(SSL* ssl, std::uint8_t* out, std::size_t* out_size, std::size_t room, const std::uint8_t* in,
+                                     std::size_t size) {
+    auto* context = context_of(SSL_get_SSL_CTX(ssl));
+    const auto now = context->now();
+    if (size < ticket_keys::overhead || room < size - ticket_keys::overhead) return ssl_ticket_aead_ignore_ticket;
+    *out_size = size - ticket_keys::overhead;
+    if (!context->tickets->open({in, size}, {out, *out_size}, now)) return ssl_ticket_aead_ignore_ticket;
+    // This is the last moment before BoringSSL decides whether it accepts early data. Resumption alone is safe (RFC 8446 8).
+    if (session_of(ssl)->early_data_offered && !context->tickets->first_early_data({in, size}, now)) {
+        SSL_set_early_data_enabled(ssl, 0);
+    }
+    return ssl_ticket_aead_success;
+}
+
+constexpr SSL_TICKET_AEAD_METHOD ticket_method = {ticket_overhead, seal_ticket, open_ticket};
 
 int on_new_session(SSL* ssl, SSL_SESSION* received) {
     auto* session = session_of(ssl);
@@ -139,7 +181,16 @@ bool attach(context_state& state) {
     if (state.key_log) SSL_CTX_set_keylog_callback(ctx, on_key_log);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
     SSL_CTX_set_alpn_select_cb(ctx, on_select_protocol, nullptr);
+    if (state.clock || state.wall_clock) SSL_CTX_set_current_time_cb(ctx, on_time);
     return true;
+}
+
+time_scope::time_scope(const SSL* ssl) : before_(std::exchange(judging, context_of(SSL_get_SSL_CTX(ssl)))) {}
+time_scope::~time_scope() { judging = before_; }
+
+void install_tickets(SSL_CTX* ctx) {
+    SSL_CTX_set_select_certificate_cb(ctx, on_client_hello);
+    SSL_CTX_set_ticket_aead_method(ctx, &ticket_method);
 }
 
 context_state* context_of(const SSL_CTX* ctx) { return static_cast<context_state*>(SSL_CTX_get_ex_data(ctx, context_index())); }
@@ -171,6 +222,11 @@ bssl::UniquePtr<SSL> new_server(const server_context& context, const server_sess
                                 error& why) {
     auto ssl = new_session(context.native(), session, why);
     if (!ssl || !encode_protocols(options.alpn, session.protocols, why)) return nullptr;
+    const auto* id = reinterpret_cast<const std::uint8_t*>(options.session_context.data());
+    if (SSL_set_session_id_context(ssl.get(), id, options.session_context.size()) != 1) {
+        why = {error_code::option, "a session context has at most 32 bytes"};
+        return nullptr;
+    }
     SSL_set_accept_state(ssl.get());
     return ssl;
 }

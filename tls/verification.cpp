@@ -92,9 +92,7 @@ int verify(X509_STORE_CTX* store, void*) {
     auto* session = session_of(ssl);
     if (!session->verifies) return 1;
     const auto* context = context_of(SSL_get_SSL_CTX(ssl));
-    if (context->wall_clock) {
-        X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), static_cast<time_t>(*context->wall_clock));
-    }
+    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), static_cast<time_t>(context->now()));
     if (X509_verify_cert(store) == 1) return 1;
     auto* certificate = X509_STORE_CTX_get_current_cert(store);
     if (certificate == nullptr) certificate = X509_STORE_CTX_get0_cert(store);

@@ -17,12 +17,6 @@ protected:
     std::shared_ptr<const client_context> client = make_client(cert.chain_pem);
 };
 
-std::vector<installed_secret> secrets_of(quic_handshake& h) {
-    std::vector<installed_secret> all;
-    while (auto s = h.poll_secret()) all.push_back(*s);
-    return all;
-}
-
 TEST_F(quic_handshake_test, completes_and_agrees) {
     auto [c, s] = make_quic(client, server);
     EXPECT_FALSE(c->output(level::initial).empty());

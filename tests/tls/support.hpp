@@ -56,6 +56,12 @@ inline bool carry(quic_handshake& from, quic_handshake& to, std::size_t piece = 
     return moved;
 }
 
+inline std::vector<installed_secret> secrets_of(quic_handshake& h) {
+    std::vector<installed_secret> all;
+    while (auto s = h.poll_secret()) all.push_back(*s);
+    return all;
+}
+
 inline void run(quic_handshake& client, quic_handshake& server, std::size_t piece = 100000) {
     bool moved = true;
     while (moved) {

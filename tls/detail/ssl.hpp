@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 #include <openssl/ssl.h>
 
 #include <tandem/tls/context.hpp>
+#include <tandem/tls/detail/ticket_keys.hpp>
 #include <tandem/tls/error.hpp>
 #include <tandem/tls/session.hpp>
 
@@ -22,6 +25,10 @@ public:
     tls::key_log key_log;
     bool verifies = false;
     std::optional<std::int64_t> wall_clock;
+    std::function<std::int64_t()> clock;
+    std::unique_ptr<detail::ticket_keys> tickets;  // server
+
+    std::int64_t now() const;  // seconds since 1970
 };
 
 namespace detail {
@@ -38,13 +45,28 @@ struct session_state {
     std::optional<std::uint8_t> alert;
     bool alert_received = false;
     std::deque<session_ticket> tickets;
+    bool early_data_offered = false;  // server: the ClientHello says that early data follows
 };
 
 // Connect an SSL_CTX with its context_state, and make the callbacks known that find a session_state by its SSL.
 bool attach(context_state& state);
 void install_verification(SSL_CTX* ctx);
+void install_tickets(SSL_CTX* ctx);  // server
 context_state* context_of(const SSL_CTX* ctx);
 session_state* session_of(const SSL* ssl);
+
+// While one of these lives, BoringSSL takes the time from the session's context, if that has a clock of its own: around all that
+// may judge the age of a ticket.
+class time_scope {
+public:
+    explicit time_scope(const SSL* ssl);
+    ~time_scope();
+    time_scope(const time_scope&) = delete;
+    time_scope& operator=(const time_scope&) = delete;
+
+private:
+    const context_state* before_;
+};
 
 // An SSL object for one session, its callbacks bound to `session`, which must outlive it. Null on error.
 bssl::UniquePtr<SSL> new_client(const client_context& context, const client_session_options& options, session_state& session,
