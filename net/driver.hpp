@@ -1,7 +1,8 @@
-// Runs one network_node on a UDP socket and a timer: reads a batch, hands it in, lets the application act, sends trains
-// until there is nothing to send, and sleeps until the next datagram or deadline.
+// Runs one network_node on a UDP socket (more than one while connections migrate) and a timer: reads a batch, hands it in, lets the
+// application act, sends trains until there is nothing to send, and sleeps until the next datagram or deadline.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -36,8 +37,23 @@ public:
     ~driver() { stop(); }
 
     void start() {
-        core_->wait_readable();
+        core_->wait_readable(core_->channels.front());
         wake();
+    }
+    // One more socket: what the node sends from its address and port, or at least from its port, leaves there. False if there are
+    // max_sockets of which `used` says for each but the first that it is needed; else the oldest that is not gives way.
+    template <class Used>
+    bool add_socket(udp_socket socket, Used&& used) {
+        auto& channels = core_->channels;
+        if (channels.size() == max_sockets) {
+            auto idle = std::find_if(channels.begin() + 1, channels.end(), [&](const auto& c) { return !used(c->socket.local_endpoint()); });
+            if (idle == channels.end()) return false;
+            (*idle)->socket.close();
+            channels.erase(idle);
+        }
+        channels.push_back(std::make_shared<channel>(std::move(socket)));
+        core_->wait_readable(channels.back());
+        return true;
     }
     // The application changed something outside of a hook: run a turn soon. Cheap to call often.
     void wake() { core_->wake(); }
@@ -49,24 +65,38 @@ public:
     // Closes the socket; the node and the hooks are not used any more.
     void stop() { core_->stop(); }
 
-    const udp_socket& socket() const { return core_->socket; }
+    // The first socket.
+    const udp_socket& socket() const { return core_->channels.front()->socket; }
+
+    // Of one driver: the ones that connections use or have just left.
+    static constexpr std::size_t max_sockets = 8;
 
 private:
+    struct channel {
+        explicit channel(udp_socket s) : socket(std::move(s)) {}
+        udp_socket socket;
+        bool waiting_writable = false;
+    };
+
     struct core : std::enable_shared_from_this<core> {
         core(udp_socket s, Node& n, driver_hooks h)
-            : socket(std::move(s)), node(&n), hooks(std::move(h)), timer(socket.get_executor()), buffer(udp_socket::max_train_bytes) {}
+            : executor(s.get_executor()), node(&n), hooks(std::move(h)), timer(executor), buffer(udp_socket::max_train_bytes) {
+            channels.push_back(std::make_shared<channel>(std::move(s)));
+        }
 
         void stop();
         void wake();
-        void wait_readable();
-        void wait_writable();
-        void read();
+        void wait_readable(const std::shared_ptr<channel>& on);
+        void wait_writable(const std::shared_ptr<channel>& on);
+        void read(channel& from);
+        const std::shared_ptr<channel>& channel_for(const ip_endpoint& local) const;
         void turn(time_point at);
         void flush(time_point at);
         void arm();
         void report_errors(time_point at);
 
-        udp_socket socket;
+        boost::asio::any_io_executor executor;
+        std::vector<std::shared_ptr<channel>> channels;  // never empty
         Node* node;
         driver_hooks hooks;
         lazy_timer timer;
@@ -74,7 +104,6 @@ private:
         train pending;                 // being sent when progress < pending.size
         std::size_t progress = 0;
         bool woken = false;
-        bool waiting_writable = false;
         bool stopped = false;
     };
 
@@ -89,48 +118,62 @@ template <network_node Node>
 void driver<Node>::core::stop() {
     stopped = true;
     timer.cancel();
-    socket.close();
+    for (auto& c : channels) c->socket.close();
 }
 
 template <network_node Node>
 void driver<Node>::core::wake() {
     if (woken || stopped) return;
     woken = true;
-    boost::asio::post(socket.get_executor(), [self = this->shared_from_this()] {
+    boost::asio::post(executor, [self = this->shared_from_this()] {
         self->woken = false;
         if (!self->stopped) self->turn(now());
     });
 }
 
 template <network_node Node>
-void driver<Node>::core::wait_readable() {
-    socket.native().async_wait(boost::asio::socket_base::wait_read,
-                               [self = this->shared_from_this()](const boost::system::error_code& error) {
-                                   if (error || self->stopped) return;
-                                   self->read();
-                                   if (!self->stopped) self->wait_readable();
-                               });
+void driver<Node>::core::wait_readable(const std::shared_ptr<channel>& on) {
+    on->socket.native().async_wait(boost::asio::socket_base::wait_read,
+                                   [self = this->shared_from_this(), on](const boost::system::error_code& error) {
+                                       if (error || self->stopped || !on->socket.is_open()) return;
+                                       self->read(*on);
+                                       if (!self->stopped && on->socket.is_open()) self->wait_readable(on);
+                                   });
 }
 
 template <network_node Node>
-void driver<Node>::core::wait_writable() {
-    if (std::exchange(waiting_writable, true)) return;
-    socket.native().async_wait(boost::asio::socket_base::wait_write,
-                               [self = this->shared_from_this()](const boost::system::error_code& error) {
-                                   self->waiting_writable = false;
-                                   if (!error && !self->stopped) self->turn(now());
-                               });
+void driver<Node>::core::wait_writable(const std::shared_ptr<channel>& on) {
+    if (std::exchange(on->waiting_writable, true)) return;
+    on->socket.native().async_wait(boost::asio::socket_base::wait_write,
+                                   [self = this->shared_from_this(), on](const boost::system::error_code& error) {
+                                       on->waiting_writable = false;
+                                       if (error && on->socket.is_open()) return;
+                                       if (!self->stopped) self->turn(now());
+                                   });
 }
 
 template <network_node Node>
-void driver<Node>::core::read() {
+void driver<Node>::core::read(channel& from) {
     auto at = now();  // one reading for all of the batch: it arrived while we were elsewhere
     for (int i = 0; i < max_reads; ++i) {
-        auto messages = socket.receive([&](received_datagram& d) { node->receive(d, at); });
+        auto messages = from.socket.receive([&](received_datagram& d) { node->receive(d, at); });
         if (messages == 0) break;
     }
     report_errors(at);
     if (!stopped) turn(at);
+}
+
+// A node that was not told its address sends from the first.
+template <network_node Node>
+auto driver<Node>::core::channel_for(const ip_endpoint& local) const -> const std::shared_ptr<channel>& {
+    if (channels.size() == 1) return channels.front();
+    const std::shared_ptr<channel>* same_port = nullptr;
+    for (const auto& c : channels) {
+        const auto bound = c->socket.local_endpoint();
+        if (bound == local) return c;
+        if (bound.port == local.port && same_port == nullptr) same_port = &c;
+    }
+    return same_port ? *same_port : channels.front();
 }
 
 template <network_node Node>
@@ -155,7 +198,8 @@ void driver<Node>::core::flush(time_point at) {
                 return;
             }
         }
-        if (socket.send(pending, progress) == udp_socket::send_result::would_block) return wait_writable();
+        const auto& to = channel_for(pending.path.local);
+        if (to->socket.send(pending, progress) == udp_socket::send_result::would_block) return wait_writable(to);
     }
     wake();
 }
@@ -169,9 +213,11 @@ void driver<Node>::core::arm() {
 
 template <network_node Node>
 void driver<Node>::core::report_errors(time_point at) {
-    while (auto error = socket.poll_error()) {
-        if (hooks.error) hooks.error(*error, at);
-        if (stopped) return;
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+        while (auto error = channels[i]->socket.poll_error()) {
+            if (hooks.error) hooks.error(*error, at);
+            if (stopped) return;
+        }
     }
 }
 

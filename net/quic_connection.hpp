@@ -17,13 +17,15 @@
 
 namespace tandem::net {
 
-// Movable, not copyable. Destroying it closes the connection with application code 0; its streams then fail. From its executor only.
+// Movable, not copyable. Destroying it closes the connection with application code 0; its streams then fail. From its executor
+// only.
 class quic_connection {
 public:
     using executor_type = boost::asio::any_io_executor;
 
     quic_connection() = default;  // stands for no connection
-    quic_connection(std::shared_ptr<detail::quic_core> core, quic::connection_handle handle) : core_(std::move(core)), handle_(handle) {}
+    quic_connection(std::shared_ptr<detail::quic_core> core, quic::connection_handle handle)
+        : core_(std::move(core)), handle_(handle) {}
     quic_connection(quic_connection&& other) noexcept : core_(std::move(other.core_)), handle_(other.handle_) {}
     quic_connection& operator=(quic_connection&& other) noexcept {
         if (this != &other) {
@@ -40,24 +42,29 @@ public:
 
     // void(error_code, quic_stream). Waits while the peer permits no further stream.
     template <class CompletionToken>
-    auto async_open_stream(quic::direction kind, CompletionToken&& token) {
-        return async_stream(token, [kind](detail::quic_core& core, std::uint64_t number, quic::connection_handle handle,
-                                          detail::quic_core::stream_operation op) {
-            core.open_stream(number, handle, kind, std::move(op));
-        });
+    auto async_open_stream(CompletionToken&& token) {
+        return async_stream<quic_stream>(token, &detail::quic_core::open_stream, quic::direction::bidirectional);
+    }
+    // void(error_code, quic_send_stream). The same for a unidirectional stream, which only this side writes.
+    template <class CompletionToken>
+    auto async_open_send_stream(CompletionToken&& token) {
+        return async_stream<quic_send_stream>(token, &detail::quic_core::open_stream, quic::direction::unidirectional);
     }
 
-    // void(error_code, quic_stream). The next stream that the peer opens.
+    // void(error_code, quic_stream). The next bidirectional stream that the peer opens.
     template <class CompletionToken>
     auto async_accept_stream(CompletionToken&& token) {
-        return async_stream(token, [](detail::quic_core& core, std::uint64_t number, quic::connection_handle handle,
-                                      detail::quic_core::stream_operation op) {
-            core.accept_stream(number, handle, std::move(op));
-        });
+        return async_stream<quic_stream>(token, &detail::quic_core::accept_stream, quic::direction::bidirectional);
+    }
+    // void(error_code, quic_receive_stream). The next unidirectional stream that the peer opens.
+    template <class CompletionToken>
+    auto async_accept_receive_stream(CompletionToken&& token) {
+        return async_stream<quic_receive_stream>(token, &detail::quic_core::accept_stream, quic::direction::unidirectional);
     }
 
     // Unreliable datagrams (RFC 9221); quic::config::max_datagram_frame_size permits the peer to send them.
-    // void(error_code, std::vector<std::uint8_t>): the next one that comes. One such operation at a time (error::already_started).
+    // void(error_code, std::vector<std::uint8_t>): the next one that comes. One such operation at a time
+    // (error::already_started).
     template <class CompletionToken>
     auto async_receive_datagram(CompletionToken&& token) {
         return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::vector<std::uint8_t>)>(
@@ -103,20 +110,22 @@ public:
     }
 
 private:
+    using stream_start = void (detail::quic_core::*)(std::uint64_t, quic::connection_handle, quic::direction,
+                                                     detail::quic_core::stream_operation);
+
     // Turns a stream ID into a stream on the way to the caller's handler.
-    template <class CompletionToken, class Start>
-    auto async_stream(CompletionToken& token, Start start) {
-        return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, quic_stream)>(
-            [core = core_, handle = handle_, start](auto handler) {
+    template <class Stream, class CompletionToken>
+    auto async_stream(CompletionToken& token, stream_start start, quic::direction kind) {
+        return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, Stream)>(
+            [core = core_, handle = handle_, start, kind](auto handler) {
                 auto number = core->next_operation();
                 auto cancel = [weak = std::weak_ptr<detail::quic_core>(core), handle, number] {
                     if (auto c = weak.lock()) c->cancel_stream_operation(handle, number);
                 };
                 auto op = detail::adapt<std::optional<quic::stream_id>>(
-                    core->executor(), std::move(handler), std::move(cancel), [core, handle](std::optional<quic::stream_id> id) {
-                        return id ? quic_stream(core, handle, *id) : quic_stream();
-                    });
-                start(*core, number, handle, std::move(op));
+                    core->executor(), std::move(handler), std::move(cancel),
+                    [core, handle](std::optional<quic::stream_id> id) { return id ? Stream(core, handle, *id) : Stream(); });
+                (core.get()->*start)(number, handle, kind, std::move(op));
             },
             token);
     }

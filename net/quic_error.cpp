@@ -13,6 +13,8 @@ int clamped(std::uint64_t code) { return code > INT_MAX ? INT_MAX : static_cast<
 }  // namespace
 
 boost::system::error_code make_application_error(std::uint64_t code) { return {clamped(code), quic_application_category()}; }
+boost::system::error_code make_reset_error(std::uint64_t code) { return {clamped(code), quic_reset_category()}; }
+boost::system::error_code make_stop_error(std::uint64_t code) { return {clamped(code), quic_stop_category()}; }
 
 boost::system::error_code make_error_code(const quic::connection_closed& closed) {
     switch (closed.cause) {

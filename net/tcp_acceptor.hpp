@@ -76,7 +76,7 @@ public:
     }
 
 private:
-    static std::function<void()> canceller(const std::shared_ptr<detail::tcp_core>& core, const ip_endpoint& local,
+    static auto canceller(const std::shared_ptr<detail::tcp_core>& core, const ip_endpoint& local,
                                            std::uint64_t number) {
         return [weak = std::weak_ptr<detail::tcp_core>(core), local, number] {
             if (auto c = weak.lock()) c->cancel_accept(local, number);

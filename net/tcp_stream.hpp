@@ -141,7 +141,7 @@ public:
     }
 
 private:
-    static std::function<void()> canceller(const std::shared_ptr<detail::tcp_core>& core, tcp::connection_handle handle,
+    static auto canceller(const std::shared_ptr<detail::tcp_core>& core, tcp::connection_handle handle,
                                            std::uint64_t number) {
         return [weak = std::weak_ptr<detail::tcp_core>(core), handle, number] {
             if (auto c = weak.lock()) c->cancel(handle, number);

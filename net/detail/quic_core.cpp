@@ -125,7 +125,8 @@ void quic_core::open_stream(std::uint64_t operation, quic::connection_handle han
     auto it = connections_.find(handle);
     auto* transport = endpoint_.find(handle);
     if (stopped_ || it == connections_.end() || it->second.closed || transport == nullptr) {
-        return op.complete(it == connections_.end() ? error_code(error::operation_aborted) : closed_error(it->second), std::nullopt);
+        return op.complete(it == connections_.end() ? error_code(error::operation_aborted) : closed_error(it->second),
+                           std::nullopt);
     }
     it->second.opening_streams.push_back({operation, kind, std::move(op)});
     try_open(*transport, it->second);
@@ -148,27 +149,30 @@ void quic_core::try_open(quic::connection& transport, connection_state& c) {
     wake();
 }
 
-void quic_core::accept_stream(std::uint64_t operation, quic::connection_handle handle, stream_operation op) {
+void quic_core::accept_stream(std::uint64_t operation, quic::connection_handle handle, quic::direction kind,
+                              stream_operation op) {
     auto it = connections_.find(handle);
     if (stopped_ || it == connections_.end()) return op.complete(error::operation_aborted, std::nullopt);
     auto& c = it->second;
-    if (!c.unaccepted.empty()) {
-        auto id = c.unaccepted.front();
-        c.unaccepted.pop_front();
+    auto& unaccepted = c.unaccepted[static_cast<std::size_t>(kind)];
+    if (!unaccepted.empty()) {
+        auto id = unaccepted.front();
+        unaccepted.pop_front();
         return op.complete({}, id);
     }
     if (c.closed) return op.complete(closed_error(c), std::nullopt);
-    c.accepting.push_back({operation, std::move(op)});
+    c.accepting[static_cast<std::size_t>(kind)].push_back({operation, std::move(op)});
 }
 
 void quic_core::cancel_stream_operation(quic::connection_handle handle, std::uint64_t operation) {
     auto it = connections_.find(handle);
     if (it == connections_.end()) return;
     auto& c = it->second;
-    for (auto w = c.accepting.begin(); w != c.accepting.end(); ++w) {
-        if (w->number != operation) continue;
+    for (auto& accepting : c.accepting) {
+        auto w = std::find_if(accepting.begin(), accepting.end(), [&](const auto& a) { return a.number == operation; });
+        if (w == accepting.end()) continue;
         w->op.complete(error::operation_aborted, std::nullopt);
-        c.accepting.erase(w);
+        accepting.erase(w);
         return;
     }
     for (auto w = c.opening_streams.begin(); w != c.opening_streams.end(); ++w) {
@@ -253,9 +257,11 @@ void quic_core::on_closed(quic::connection_handle handle, connection_state& c, c
 void quic_core::fail_all(connection_state& c, error_code failure) {
     if (c.connecting.op) c.connecting.op.complete(failure, 0);
     if (c.receiving.op) c.receiving.op.complete(failure, {});
-    for (auto& w : c.accepting) w.op.complete(failure, std::nullopt);
+    for (auto& accepting : c.accepting) {
+        for (auto& w : accepting) w.op.complete(failure, std::nullopt);
+        accepting.clear();
+    }
     for (auto& w : c.opening_streams) w.op.complete(failure, std::nullopt);
-    c.accepting.clear();
     c.opening_streams.clear();
     for (auto& [id, s] : c.streams) {
         if (s.reading.op) s.reading.op.complete(failure, 0);

@@ -23,7 +23,15 @@ namespace tandem::net::detail {
 
 using boost::system::error_code;
 
-using accepted_connection = quic::connection_handle;
+// The halves of a stream that an object of the application stands for.
+enum class stream_halves : std::uint8_t { none = 0, receive = 1, send = 2, both = 3 };
+constexpr stream_halves operator|(stream_halves a, stream_halves b) {
+    return static_cast<stream_halves>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr stream_halves without(stream_halves a, stream_halves b) {
+    return static_cast<stream_halves>(static_cast<unsigned>(a) & ~static_cast<unsigned>(b));
+}
+constexpr bool has(stream_halves a, stream_halves b) { return without(b, a) == stream_halves::none; }
 
 class quic_core : public std::enable_shared_from_this<quic_core> {
 public:
@@ -57,22 +65,25 @@ public:
     void release_connection(quic::connection_handle handle);
     std::optional<quic::connection_closed> close_reason(quic::connection_handle handle) const;
     void open_stream(std::uint64_t operation, quic::connection_handle handle, quic::direction kind, stream_operation op);
-    void accept_stream(std::uint64_t operation, quic::connection_handle handle, stream_operation op);
+    void accept_stream(std::uint64_t operation, quic::connection_handle handle, quic::direction kind, stream_operation op);
     void cancel_stream_operation(quic::connection_handle handle, std::uint64_t operation);
     void receive_datagram(std::uint64_t operation, quic::connection_handle handle, datagram_operation op);
     void cancel_receive_datagram(quic::connection_handle handle, std::uint64_t operation);
 
-    void add_stream(quic::connection_handle handle, quic::stream_id id);
-    void release_stream(quic::connection_handle handle, quic::stream_id id);
-    void read(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation, const read_buffers& buffers, io_operation op);
-    void write(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation, const write_buffers& buffers, io_operation op);
+    void add_stream(quic::connection_handle handle, quic::stream_id id, stream_halves halves);
+    void release_stream(quic::connection_handle handle, quic::stream_id id, stream_halves halves);
+    void read(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation, const read_buffers& buffers,
+              io_operation op);
+    void write(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation, const write_buffers& buffers,
+               io_operation op);
     void cancel_io(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation);
     void finish(quic::connection_handle handle, quic::stream_id id);  // FIN
     void wait_finished(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation, plain_operation op);
     void reset(quic::connection_handle handle, quic::stream_id id, std::uint64_t code);
     void stop_sending(quic::connection_handle handle, quic::stream_id id, std::uint64_t code);
     void set_priority(quic::connection_handle handle, quic::stream_id id, std::uint8_t urgency, bool incremental);
-    std::optional<std::uint64_t> peer_code(quic::connection_handle handle, quic::stream_id id) const;
+    std::optional<std::uint64_t> reset_code(quic::connection_handle handle, quic::stream_id id) const;
+    std::optional<std::uint64_t> stop_code(quic::connection_handle handle, quic::stream_id id) const;
     void wake() {
         if (driver_) driver_->wake();
     }
@@ -88,8 +99,9 @@ private:
         read_buffers read_into;
         write_buffers write_from;
         waiting<plain_operation> finishing;
-        bool read_ended = false;                  // the FIN was read
-        bool finished = false;                    // our FIN was acknowledged
+        stream_halves held = stream_halves::none;
+        bool read_ended = false;  // the FIN was read, or we said that we read no more
+        bool finished = false;    // our FIN was acknowledged
         bool fin_written = false;
         std::optional<std::uint64_t> read_reset;  // the peer's RESET_STREAM
         std::optional<std::uint64_t> stopped;     // the peer's STOP_SENDING
@@ -100,11 +112,11 @@ private:
         stream_operation op;
     };
     struct connection_state {
-        bool ours = false;       // an object of the application stands for it
+        bool ours = false;  // an object of the application stands for it
         bool established = false;
         std::map<std::uint64_t, stream_state> streams;
-        std::deque<quic::stream_id> unaccepted;
-        std::list<waiting<stream_operation>> accepting;
+        std::array<std::deque<quic::stream_id>, 2> unaccepted;  // by direction
+        std::array<std::list<waiting<stream_operation>>, 2> accepting;
         std::list<opening> opening_streams;
         waiting<datagram_operation> receiving;
         waiting<handle_operation> connecting;

@@ -21,17 +21,19 @@ const quic_core::stream_state* quic_core::stream(quic::connection_handle handle,
     return const_cast<quic_core*>(this)->stream(handle, id);
 }
 
-void quic_core::on_stream_event(quic::connection_handle handle, connection_state& c, const quic::stream_event& event, time_point at) {
+void quic_core::on_stream_event(quic::connection_handle handle, connection_state& c, const quic::stream_event& event,
+                                time_point at) {
     auto* transport = endpoint_.find(handle);
     if (transport == nullptr) return;
     if (event.kind == quic::stream_event_kind::streams_available) return try_open(*transport, c);
     if (event.kind == quic::stream_event_kind::opened) {
         c.streams.try_emplace(event.id.value);
-        if (c.accepting.empty()) {
-            c.unaccepted.push_back(event.id);  // as many as our stream limit lets the peer open
+        const auto kind = static_cast<std::size_t>(event.id.kind());
+        if (c.accepting[kind].empty()) {
+            c.unaccepted[kind].push_back(event.id);  // as many as our stream limit lets the peer open
         } else {
-            c.accepting.front().op.complete({}, event.id);
-            c.accepting.pop_front();
+            c.accepting[kind].front().op.complete({}, event.id);
+            c.accepting[kind].pop_front();
         }
         return;
     }
@@ -39,39 +41,52 @@ void quic_core::on_stream_event(quic::connection_handle handle, connection_state
     if (it == c.streams.end()) return;  // the application has let it go
     auto& s = it->second;
     switch (event.kind) {
-        case quic::stream_event_kind::readable: return try_read(*transport, s, event.id, at);
-        case quic::stream_event_kind::writable: return try_write(*transport, s, event.id, at);
+        case quic::stream_event_kind::readable:
+            return try_read(*transport, s, event.id, at);
+        case quic::stream_event_kind::writable:
+            return try_write(*transport, s, event.id, at);
         case quic::stream_event_kind::reset:
             s.read_reset = event.code;
             return try_read(*transport, s, event.id, at);
         case quic::stream_event_kind::stop_sending:
             s.stopped = event.code;
-            if (s.finishing.op) s.finishing.op.complete(make_application_error(event.code));
+            if (s.finishing.op) s.finishing.op.complete(make_stop_error(event.code));
             return try_write(*transport, s, event.id, at);
         case quic::stream_event_kind::finished:
             s.finished = true;
             if (s.finishing.op) s.finishing.op.complete({});
             return;
-        default: return;
+        default:
+            return;
     }
 }
 
-void quic_core::add_stream(quic::connection_handle handle, quic::stream_id id) {
-    if (auto c = connections_.find(handle); c != connections_.end()) c->second.streams.try_emplace(id.value);
+void quic_core::add_stream(quic::connection_handle handle, quic::stream_id id, stream_halves halves) {
+    auto c = connections_.find(handle);
+    if (c == connections_.end()) return;
+    auto& s = c->second.streams[id.value];
+    s.held = s.held | halves;
 }
 
-void quic_core::release_stream(quic::connection_handle handle, quic::stream_id id) {
+void quic_core::release_stream(quic::connection_handle handle, quic::stream_id id, stream_halves halves) {
     auto* s = stream(handle, id);
     if (s == nullptr) return;
-    if (s->reading.op) s->reading.op.complete(error::operation_aborted, 0);
-    if (s->writing.op) s->writing.op.complete(error::operation_aborted, 0);
-    if (s->finishing.op) s->finishing.op.complete(error::operation_aborted);
-    bool unread = !s->read_ended && !s->read_reset;
-    bool unsent = !s->fin_written && !s->stopped;
-    connections_[handle].streams.erase(id.value);
+    // A half that was not brought to its end is given up; a FIN that was written is still delivered.
+    bool unread = has(halves, stream_halves::receive) && !s->read_ended && !s->read_reset;
+    bool unsent = has(halves, stream_halves::send) && !s->fin_written && !s->stopped;
+    if (has(halves, stream_halves::receive)) {
+        if (s->reading.op) s->reading.op.complete(error::operation_aborted, 0);
+        s->read_ended = true;
+    }
+    if (has(halves, stream_halves::send)) {
+        if (s->writing.op) s->writing.op.complete(error::operation_aborted, 0);
+        if (s->finishing.op) s->finishing.op.complete(error::operation_aborted);
+        s->fin_written = true;
+    }
+    s->held = without(s->held, halves);
+    if (s->held == stream_halves::none) connections_[handle].streams.erase(id.value);
     auto* transport = endpoint_.find(handle);
     if (stopped_ || transport == nullptr) return;
-    // A half that was not brought to its end is given up; a FIN that was written is still delivered.
     auto at = now();
     if (unread) transport->stop_sending(id, 0, at);
     if (unsent) transport->reset(id, 0, at);
@@ -113,7 +128,7 @@ void quic_core::try_read(quic::connection& transport, stream_state& s, quic::str
     if (s.read_ended) {
         s.reading.op.complete(error::eof, 0);
     } else if (s.read_reset) {
-        s.reading.op.complete(make_application_error(*s.read_reset), 0);
+        s.reading.op.complete(make_reset_error(*s.read_reset), 0);
     } else if (unknown) {
         s.reading.op.complete(error::operation_not_supported, 0);  // a direction this stream does not have
     }
@@ -136,7 +151,7 @@ void quic_core::write(quic::connection_handle handle, quic::stream_id id, std::u
 
 void quic_core::try_write(quic::connection& transport, stream_state& s, quic::stream_id id, time_point at) {
     if (!s.writing.op) return;
-    if (s.stopped) return s.writing.op.complete(make_application_error(*s.stopped), 0);
+    if (s.stopped) return s.writing.op.complete(make_stop_error(*s.stopped), 0);
     std::size_t total = 0;
     for (std::size_t i = 0; i < s.write_from.count; ++i) {
         const auto& b = s.write_from.buffers[i];
@@ -171,7 +186,7 @@ void quic_core::wait_finished(quic::connection_handle handle, quic::stream_id id
     if (s == nullptr || stopped_) return op.complete(error::operation_aborted);
     finish(handle, id);
     if (s->finished) return op.complete({});
-    if (s->stopped) return op.complete(make_application_error(*s->stopped));
+    if (s->stopped) return op.complete(make_stop_error(*s->stopped));
     if (s->finishing.op) return op.complete(error::already_started);
     auto& c = connections_[handle];
     if (c.closed) return op.complete(closed_error(c));
@@ -203,10 +218,14 @@ void quic_core::set_priority(quic::connection_handle handle, quic::stream_id id,
     if (auto* transport = endpoint_.find(handle)) transport->set_priority(id, urgency, incremental);
 }
 
-std::optional<std::uint64_t> quic_core::peer_code(quic::connection_handle handle, quic::stream_id id) const {
+std::optional<std::uint64_t> quic_core::reset_code(quic::connection_handle handle, quic::stream_id id) const {
     const auto* s = stream(handle, id);
-    if (s == nullptr) return std::nullopt;
-    return s->read_reset ? s->read_reset : s->stopped;
+    return s == nullptr ? std::nullopt : s->read_reset;
+}
+
+std::optional<std::uint64_t> quic_core::stop_code(quic::connection_handle handle, quic::stream_id id) const {
+    const auto* s = stream(handle, id);
+    return s == nullptr ? std::nullopt : s->stopped;
 }
 
 }  // namespace tandem::net::detail

@@ -19,7 +19,7 @@
 
 #include <tandem/net/quic_error.hpp>
 
-#include "net/test_certificate.hpp"
+#include "net/quic_fixture.hpp"
 
 namespace tandem::net {
 namespace {
@@ -30,73 +30,7 @@ using boost::system::error_code;
 static_assert(std::is_nothrow_move_constructible_v<quic_stream>);
 static_assert(!std::is_copy_constructible_v<quic_stream>);
 
-const ip_address loopback = ip_address::v4(127, 0, 0, 1);
-
-// A connected pair of endpoints on loopback, in one io_context.
-class QuicStream : public testing::Test {
-protected:
-    QuicStream() {
-        quic::endpoint_config config;
-        config.server = test::server_context();
-        config.accepted.alpn = {"echo"};
-        config.accepted.max_datagram_frame_size = 65535;
-        server = std::make_unique<quic_endpoint>(io.get_executor(), config);
-        EXPECT_FALSE(server->open({loopback, 0}));
-        EXPECT_FALSE(client.open({loopback, 0}));
-    }
-
-    quic::connect_options options() {
-        quic::connect_options o;
-        o.remote = server->local_endpoint();
-        o.server_name = "localhost";
-        o.tls = test::client_context();
-        o.config.alpn = {"echo"};
-        o.config.max_datagram_frame_size = 65535;
-        return o;
-    }
-
-    template <class Condition>
-    void run_until(Condition done) {
-        auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!done() && std::chrono::steady_clock::now() < deadline) {
-            if (io.stopped()) io.restart();
-            io.run_one_until(deadline);
-        }
-        ASSERT_TRUE(done());
-    }
-    template <class T>
-    T get(std::future<T> f) {
-        auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (f.wait_for(std::chrono::seconds(0)) != std::future_status::ready && std::chrono::steady_clock::now() < deadline) {
-            if (io.stopped()) io.restart();
-            io.run_one_until(deadline);
-        }
-        if (f.wait_for(std::chrono::seconds(0)) != std::future_status::ready) throw std::runtime_error("timed out");
-        return f.get();
-    }
-
-    void connect() {
-        auto accepted = server->async_accept(asio::use_future);
-        near = get(client.async_connect(options(), asio::use_future));
-        far = get(std::move(accepted));
-    }
-    // A stream of the client's and the server's end of it, after one byte went through.
-    void open_pair(quic::direction kind = quic::direction::bidirectional) {
-        auto accepted = far.async_accept_stream(asio::use_future);
-        a = get(near.async_open_stream(kind, asio::use_future));
-        EXPECT_EQ(get(a.async_write_some(asio::buffer("!", 1), asio::use_future)), 1U);
-        b = get(std::move(accepted));
-        char c = 0;
-        EXPECT_EQ(get(b.async_read_some(asio::buffer(&c, 1), asio::use_future)), 1U);
-        EXPECT_EQ(c, '!');
-    }
-
-    asio::io_context io{1};
-    std::unique_ptr<quic_endpoint> server;
-    quic_endpoint client{io.get_executor()};
-    quic_connection near, far;
-    quic_stream a, b;
-};
+class QuicStream : public test::QuicPair {};
 
 TEST_F(QuicStream, DatagramsGoBothWays) {
     connect();
@@ -113,7 +47,8 @@ TEST_F(QuicStream, DatagramsGoBothWays) {
 
     asio::cancellation_signal stop;
     error_code cancelled;
-    near.async_receive_datagram(asio::bind_cancellation_slot(stop.slot(), [&](error_code e, std::vector<std::uint8_t>) { cancelled = e; }));
+    near.async_receive_datagram(
+        asio::bind_cancellation_slot(stop.slot(), [&](error_code e, std::vector<std::uint8_t>) { cancelled = e; }));
     stop.emit(asio::cancellation_type::total);
     run_until([&] { return cancelled.failed(); });
     EXPECT_EQ(cancelled, asio::error::operation_aborted);
@@ -159,14 +94,35 @@ TEST_F(QuicStream, LargeTransferIsWhole) {
     EXPECT_EQ(sent, got);
 }
 
-TEST_F(QuicStream, UnidirectionalStreamsHaveOneDirection) {
+TEST_F(QuicStream, UnidirectionalStreamsEnd) {
     connect();
-    open_pair(quic::direction::unidirectional);
+    auto accepted = far.async_accept_receive_stream(asio::use_future);
+    auto out = get(near.async_open_send_stream(asio::use_future));
+    EXPECT_EQ(out.id().kind(), quic::direction::unidirectional);
+    get(asio::async_write(out, asio::buffer("news", 4), asio::use_future));
+    auto flushed = out.async_shutdown(asio::use_future);
+    auto in = get(std::move(accepted));
+    EXPECT_EQ(in.id(), out.id());
+    std::string got(100, '\0');
     error_code error;
-    char c = 0;
-    a.async_read_some(asio::buffer(&c, 1), [&](error_code e, std::size_t) { error = e; });
+    std::size_t n = 0;
+    asio::async_read(in, asio::buffer(got), [&](error_code e, std::size_t count) { error = e, n = count; });
     run_until([&] { return error.failed(); });
-    EXPECT_EQ(error, asio::error::operation_not_supported);
+    EXPECT_EQ(error, asio::error::eof);
+    EXPECT_EQ(got.substr(0, n), "news");
+    get(std::move(flushed));
+}
+
+TEST_F(QuicStream, EachKindIsAcceptedByItself) {
+    connect();
+    auto two_ways = far.async_accept_stream(asio::use_future);
+    auto out = get(near.async_open_send_stream(asio::use_future));
+    get(out.async_write_some(asio::buffer("1", 1), asio::use_future));
+    auto in = get(far.async_accept_receive_stream(asio::use_future));  // waited in its own queue or came later: not the other's
+    EXPECT_EQ(two_ways.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    a = get(near.async_open_stream(asio::use_future));
+    get(a.async_write_some(asio::buffer("2", 1), asio::use_future));
+    EXPECT_EQ(get(std::move(two_ways)).id(), a.id());
 }
 
 TEST_F(QuicStream, ResetCarriesTheApplicationsCode) {
@@ -177,8 +133,10 @@ TEST_F(QuicStream, ResetCarriesTheApplicationsCode) {
     b.async_read_some(asio::buffer(&c, 1), [&](error_code e, std::size_t) { error = e; });
     a.reset(0x1234567890);
     run_until([&] { return error.failed(); });
-    EXPECT_EQ(&error.category(), &quic_application_category());
-    EXPECT_EQ(b.error_code_of_peer(), 0x1234567890U);
+    EXPECT_EQ(&error.category(), &quic_reset_category());
+    EXPECT_EQ(error, boost::system::errc::connection_reset);
+    EXPECT_EQ(b.reset_code(), 0x1234567890U);  // 62 bits, which an error_code has no room for
+    EXPECT_EQ(b.stop_code(), std::nullopt);
 }
 
 TEST_F(QuicStream, StopSendingEndsWritesWithItsCode) {
@@ -189,7 +147,68 @@ TEST_F(QuicStream, StopSendingEndsWritesWithItsCode) {
     asio::async_write(a, asio::buffer(much), [&](error_code e, std::size_t) { error = e; });
     b.stop_sending(0);  // code 0 is an error, too
     run_until([&] { return error.failed(); });
-    EXPECT_EQ(error, make_application_error(0));
+    EXPECT_EQ(error, make_stop_error(0));
+    EXPECT_EQ(error, boost::system::errc::broken_pipe);
+    EXPECT_EQ(a.stop_code(), 0U);
+    EXPECT_EQ(a.reset_code(), std::nullopt);
+}
+
+TEST_F(QuicStream, OneWayStreamsCarryCodesBothWays) {
+    constexpr std::uint64_t largest = (std::uint64_t{1} << 62) - 1;
+    connect();
+    auto out = get(near.async_open_send_stream(asio::use_future));
+    get(out.async_write_some(asio::buffer("!", 1), asio::use_future));
+    auto in = get(far.async_accept_receive_stream(asio::use_future));
+    std::vector<std::uint8_t> much(50'000'000);
+    error_code error;
+    asio::async_write(out, asio::buffer(much), [&](error_code e, std::size_t) { error = e; });
+    in.stop_sending(largest);
+    run_until([&] { return error.failed(); });
+    EXPECT_EQ(&error.category(), &quic_stop_category());
+    EXPECT_EQ(out.stop_code(), largest);
+
+    out = get(near.async_open_send_stream(asio::use_future));
+    get(out.async_write_some(asio::buffer("!", 1), asio::use_future));
+    in = get(far.async_accept_receive_stream(asio::use_future));
+    out.reset(largest);
+    char c = 0;
+    error = {};
+    std::function<void()> read = [&] {
+        in.async_read_some(asio::buffer(&c, 1), [&](error_code e, std::size_t) {
+            error = e;
+            if (!e) read();
+        });
+    };
+    read();
+    run_until([&] { return error.failed(); });
+    EXPECT_EQ(&error.category(), &quic_reset_category());
+    EXPECT_EQ(in.reset_code(), largest);
+}
+
+TEST_F(QuicStream, HalvesOfASplitStreamLiveForThemselves) {
+    connect();
+    open_pair();
+    std::string got(5, '\0');
+    auto reading = asio::async_read(a, asio::buffer(got), asio::use_future);
+    auto [in, out] = std::move(a).split();
+    EXPECT_FALSE(a.is_open());
+    get(asio::async_write(b, asio::buffer("hello", 5), asio::use_future));
+    EXPECT_EQ(get(std::move(reading)), 5U);  // began before the split
+    get(asio::async_write(out, asio::buffer("?", 1), asio::use_future));
+    out.shutdown();
+    out = {};  // after its end: nothing is reset
+    char c = 0;
+    EXPECT_EQ(get(b.async_read_some(asio::buffer(&c, 1), asio::use_future)), 1U);
+    error_code error;
+    b.async_read_some(asio::buffer(&c, 1), [&](error_code e, std::size_t) { error = e; });
+    run_until([&] { return error.failed(); });
+    EXPECT_EQ(error, asio::error::eof);
+    in = {};  // nobody reads: the other side's writes fail
+    std::vector<std::uint8_t> much(50'000'000);
+    error = {};
+    asio::async_write(b, asio::buffer(much), [&](error_code e, std::size_t) { error = e; });
+    run_until([&] { return error.failed(); });
+    EXPECT_EQ(error, make_stop_error(0));
 }
 
 TEST_F(QuicStream, CancelledReadMovesNothing) {
@@ -297,14 +316,14 @@ TEST_F(QuicStream, DestroyedStreamIsGivenUp) {
     b.async_read_some(asio::buffer(&c, 1), [&](error_code e, std::size_t) { error = e; });
     a = quic_stream();
     run_until([&] { return error.failed(); });
-    EXPECT_EQ(error, make_application_error(0));
+    EXPECT_EQ(error, make_reset_error(0));
 }
 
 TEST_F(QuicStream, RefusedPortFailsConnectAtOnce) {
     auto o = options();
     {
         quic_endpoint nobody(io.get_executor());
-        ASSERT_FALSE(nobody.open({loopback, 0}));
+        ASSERT_FALSE(nobody.open({test::loopback, 0}));
         o.remote = nobody.local_endpoint();
     }
     error_code error;
@@ -344,7 +363,7 @@ TEST_F(QuicStream, BeastSpeaksHttpOverIt) {
     namespace http = boost::beast::http;
     connect();
     auto accepted = far.async_accept_stream(asio::use_future);
-    a = get(near.async_open_stream(quic::direction::bidirectional, asio::use_future));
+    a = get(near.async_open_stream(asio::use_future));
 
     http::request<http::string_body> request{http::verb::post, "/path", 11};
     request.set(http::field::host, "localhost");
