@@ -19,6 +19,12 @@ struct keepalive_config {                          // RFC 9293 3.8.4
     unsigned probes = 9;                           // unanswered probes before the connection times out
 };
 
+enum class ecn_use : std::uint8_t {
+    never,
+    when_asked,  // agreed to if the peer asks, as most servers do
+    always,      // and asked for
+};
+
 struct config {
     // Bytes of the largest IP packet sent, and what the announced MSS is made of (RFC 9293 3.7.1). At least min_mtu.
     std::uint16_t mtu = 1500;
@@ -37,9 +43,10 @@ struct config {
     std::size_t receive_window = 256 * 1024;           // bytes; the first window (64 KiB at most until the peer scales)
     std::size_t max_receive_window = 8 * 1024 * 1024;  // bytes; where auto-tuning stops, and what the window scale is made for
 
-    bool timestamps = true;    // RFC 7323
-    bool sack = true;          // RFC 2018, RFC 2883
-    bool window_scale = true;  // RFC 7323 2
+    bool timestamps = true;             // RFC 7323
+    bool sack = true;                   // RFC 2018, RFC 2883
+    bool window_scale = true;           // RFC 7323 2
+    ecn_use ecn = ecn_use::when_asked;  // RFC 3168
 
     bool nagle = true;                                   // RFC 9293 3.7.4 (Minshall's variant); false: TCP_NODELAY
     duration ack_delay = std::chrono::milliseconds(25);  // longest delay of an acknowledgment; QUIC's default max_ack_delay
@@ -55,10 +62,18 @@ struct config {
     bool checksum_offload = false;                           // see endpoint_config, which sets it
 };
 
+// RFC 4987 3.6: whether SYNs are answered without remembering them.
+enum class cookie_use : std::uint8_t {
+    never,      // a SYN that finds the SYN queue full is dropped
+    when_full,  // it is answered with a cookie
+    always,     // all are: no connection is ever half open
+};
+
 struct listen_config {
     config connection;
-    std::size_t max_half_open = 256;  // connections in SYN-RECEIVED; a SYN beyond it is dropped
-    std::size_t backlog = 128;        // established, but their `accepted` event was not polled yet; a SYN beyond it is dropped
+    std::size_t max_half_open = 256;  // the SYN queue: connections in SYN-RECEIVED
+    cookie_use syn_cookies = cookie_use::when_full;
+    std::size_t backlog = 128;  // the accept queue: established, `accepted` not polled yet; a SYN beyond it is dropped
 };
 
 struct endpoint_config {
@@ -66,8 +81,8 @@ struct endpoint_config {
     std::uint16_t last_ephemeral_port = 65535;
     std::size_t max_connections = 65536;  // in any state; a SYN beyond it is dropped
     unsigned resets_per_second = 200;     // RSTs in answer to segments of no connection; the rest is ignored
-    // This host's addresses: packets to others are dropped, and echo requests (ping) to these are answered. None: whatever comes is
-    // for us, and echo requests are not answered.
+    // This host's addresses: packets to others are dropped, and echo requests (ping) to these are answered. None: whatever comes
+    // is for us, and echo requests are not answered.
     std::vector<ip_address> addresses;
     // The carrier completes TCP's checksums of what is sent (a TUN device with offloads), or something else protects the
     // segments (UDP's checksum): only the pseudo header is summed. For all connections, whatever their own config says.

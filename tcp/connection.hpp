@@ -22,6 +22,7 @@
 #include <tandem/tcp/challenge_budget.hpp>
 #include <tandem/tcp/config.hpp>
 #include <tandem/tcp/delayed_ack.hpp>
+#include <tandem/tcp/ecn.hpp>
 #include <tandem/tcp/event.hpp>
 #include <tandem/tcp/nagle.hpp>
 #include <tandem/tcp/receive_window.hpp>
@@ -69,9 +70,14 @@ struct statistics {
     std::uint64_t challenge_acks_suppressed = 0;
     std::uint64_t paws_rejected = 0;  // RFC 7323 5
     std::uint64_t out_of_window = 0;
-    std::uint64_t gap_limit_drops = 0;  // segments refused because there were too many holes already
-    duration peer_window_limited{};     // time with data to send, room in the congestion window and none in the peer's
-    wait_sum peer_window_wait = 0;      // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
+    std::uint64_t ce_received = 0;              // RFC 3168: segments that the network marked
+    std::uint64_t ecn_reductions = 0;           // times the window shrank because the peer echoed a mark
+    std::uint64_t syn_retransmissions = 0;      // of `retransmissions`: SYN or SYN-ACK,
+    std::uint64_t probe_retransmissions = 0;    // tail loss probes that sent something again,
+    std::uint64_t timeout_retransmissions = 0;  // what a timeout gave up; the rest are fast retransmissions
+    std::uint64_t gap_limit_drops = 0;          // segments refused because there were too many holes already
+    duration peer_window_limited{};             // time with data to send, room in the congestion window and none in the peer's
+    wait_sum peer_window_wait = 0;              // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
 
     statistics& operator+=(const statistics& other);
 };
@@ -100,12 +106,19 @@ public:
     // A passive open: `syn` is the segment a listener received. The first transmit() sends the SYN-ACK.
     static std::unique_ptr<connection> accept(const ip_path& path, const config& c, const connection_seed& seed,
                                               const segment& syn, time_point now);
+    // The same, after somebody else sent the SYN-ACK with these options and `seed.initial_sequence` (SYN cookies). What the peer
+    // sent in answer is to be received next.
+    static std::unique_ptr<connection> accept_answered(const ip_path& path, const config& c, const connection_seed& seed,
+                                                       const segment& syn, time_point now);
+    // The MSS in our SYN (RFC 9293 3.7.1), and the peer's if it does not say (MUST-15).
+    static std::uint16_t announced_mss(const config& c, const ip_path& path);
+    static std::uint16_t default_mss(const ip_path& path) { return path.remote.address.is_v6 ? 1220 : 536; }
     ~connection();
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
 
-    // --- the network's side. `segment_count`: how many segments the network merged into this one (GRO).
-    void receive(const segment& in, time_point now, unsigned segment_count = 1);
+    // --- the network's side. `segment_count`: how many segments the network merged into this one (GRO); `mark`: its ECN field.
+    void receive(const segment& in, time_point now, unsigned segment_count = 1, ecn mark = ecn::not_ect);
     // Writes packets of equal size (the last may be shorter) into out.buffer, back to back; false: nothing to send now.
     bool transmit(time_point now, train& out);
     std::optional<time_point> next_timeout() const;
@@ -123,8 +136,8 @@ public:
     // How much can be written so that no more than what can leave at once (congestion and peer's window), or config's
     // unsent_low_water if that is more, waits unsent. For those who choose late what to send next, and want no deep buffers.
     std::size_t writable_without_queueing() const;
-    std::uint64_t unsent() const;          // bytes written, never sent
-    std::uint64_t unacknowledged() const;  // bytes written, not acknowledged
+    std::uint64_t unsent() const;                 // bytes written, never sent
+    std::uint64_t unacknowledged() const;         // bytes written, not acknowledged
     std::uint32_t oldest_unacknowledged() const;  // SND.UNA, as on the wire
     // FIN after what was written. Reading goes on.
     void shutdown_send();
@@ -174,7 +187,7 @@ private:
     connection(const ip_path& path, const config& c, const connection_seed& seed, bool active, time_point now);
 
     // connection_receive.cpp
-    void receive_segment(const segment& in, time_point now, unsigned segment_count);
+    void receive_segment(const segment& in, time_point now, unsigned segment_count, ecn mark);
     bool check_timestamp(const segment& in, time_point now);
     bool check_sequence(const segment& in, std::uint64_t sequence, time_point now);
     bool check_reset(const segment& in, std::uint64_t sequence, time_point now);
@@ -197,7 +210,8 @@ private:
     // connection_acknowledgment.cpp
     bool receive_ack(const segment& in, std::uint64_t sequence, time_point now);
     void process_ack(const segment& in, std::uint64_t ack, time_point now);
-    void settle(const naming& how);
+    void settle(naming& how);
+    void react_to_echo(const segment& in, std::uint64_t ack, const naming& how);
     void find_lost(time_point now);
     void advance(std::uint64_t ack, naming& how, time_point now);
     void process_sack(const segment& in, std::uint64_t ack, naming& how);
@@ -223,6 +237,7 @@ private:
     std::optional<outgoing> next_new(std::uint64_t begin, std::uint64_t mss, std::uint64_t edge, bool override) const;
     std::optional<outgoing> probe_segment(std::uint64_t mss) const;
     bool append(const outgoing& next, const segment_options& options, time_point now, train& out);
+    void count_retransmission(const outgoing& sent, std::uint64_t previous);
     void record(const outgoing& sent, const packet& p, std::size_t size, time_point now);
     bool add_to_train(const packet& p, train& out);
     packet addressed_packet() const;
@@ -310,6 +325,7 @@ private:
     std::uint64_t tail_probe_end_ = 0;  // RFC 8985 7.3 TLP.end_seq; 0: none
     bool sampled_since_probe_ = true;
     bool probe_pending_ = false;
+    std::uint64_t timeout_end_ = 0;           // numbers below it were sent before the last timeout
     std::uint64_t timeout_recovery_end_ = 0;  // numbers below it were lost by the last timeout, which may prove spurious
     unsigned handshake_timeouts_ = 0;
 
@@ -327,6 +343,7 @@ private:
     time_point window_limited_since_;
     std::uint64_t window_limited_bytes_ = 0;  // unsent, while only the peer's window holds them back
 
+    ecn_state ecn_;
     challenge_budget challenges_;
     bool unreachable_ = false;            // ICMP said so; what a timeout is then called
     std::optional<reset_segment> reset_;  // to be sent

@@ -13,7 +13,8 @@ struct connection::naming {
     std::optional<std::uint32_t> echo;  // only if it advances: then the echo is of the segment at the left edge (RFC 7323 4.3)
     std::optional<time_point> newest_sent;  // of those that are named beyond doubt: the RTT sample
     std::uint64_t newest_number = 0;
-    bool disproves_timeout = false;  // a transmission that the last timeout gave up is what arrived
+    std::optional<time_point> delivered_sent;  // when the newest transmission that was delivered left
+    bool disproves_timeout = false;            // a transmission that the last timeout gave up is what arrived
 };
 
 // RFC 9293 3.10.7.4, fifth. False: the segment goes no further.
@@ -55,6 +56,7 @@ void connection::process_ack(const segment& in, std::uint64_t ack, time_point no
     if (sack_) process_dsack(in, ack, now);
     find_lost(now);  // when all is told: a duplicate may show that what looks lost arrived
     if (advances && how.disproves_timeout) undo_timeout(now);
+    if (advances && in.has(flag::ece)) react_to_echo(in, ack, how);
     if (advances) {
         timeout_recovery_end_ = 0;
         if (fin_queued_ && ack > base() + out_.end_offset()) on_fin_acknowledged(now);
@@ -62,7 +64,7 @@ void connection::process_ack(const segment& in, std::uint64_t ack, time_point no
 }
 
 // Reports what was named, all at once.
-void connection::settle(const naming& how) {
+void connection::settle(naming& how) {
     if (numbers_.empty()) return;
     recovery::rtt_input rtt{.take_from_largest = false};
     if (how.newest_sent) {
@@ -70,8 +72,19 @@ void connection::settle(const naming& how) {
         sampled_since_probe_ = true;
         timer_.on_sample();
     }
-    stats_.spurious_losses += recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now).late;
+    const auto delivered = recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now);
+    stats_.spurious_losses += delivered.late;
+    if (delivered.largest) how.delivered_sent = delivered.largest->sent;
     delivered_ = true;
+}
+
+// RFC 3168 6.1.2: as to a loss, but nothing is missing. The first new data after it say so.
+void connection::react_to_echo(const segment& in, std::uint64_t ack, const naming& how) {
+    if (in.has(flag::syn) || !how.delivered_sent || !ecn_.is_news(ack)) return;
+    ++stats_.ecn_reductions;
+    sender_.on_ecn_ce(how.now, *how.delivered_sent);
+    ecn_.on_reduced(snd_nxt_);
+    sample(how.now);
 }
 
 // RFC 8985 6.2 step 5, if the acknowledgment delivered anything.

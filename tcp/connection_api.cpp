@@ -23,8 +23,6 @@ config within_bounds(config c, bool v6) {
     return c;
 }
 
-constexpr std::uint16_t default_mss(bool v6) { return v6 ? 1220 : 536; }  // RFC 9293 MUST-15
-
 }  // namespace
 
 std::string_view to_string(state s) {
@@ -100,6 +98,11 @@ statistics& statistics::operator+=(const statistics& o) {
     challenge_acks_suppressed += o.challenge_acks_suppressed;
     paws_rejected += o.paws_rejected;
     out_of_window += o.out_of_window;
+    ce_received += o.ce_received;
+    ecn_reductions += o.ecn_reductions;
+    syn_retransmissions += o.syn_retransmissions;
+    probe_retransmissions += o.probe_retransmissions;
+    timeout_retransmissions += o.timeout_retransmissions;
     gap_limit_drops += o.gap_limit_drops;
     peer_window_limited += o.peer_window_limited;
     peer_window_wait += o.peer_window_wait;
@@ -116,7 +119,7 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       snd_nxt_(iss_),
       snd_max_(iss_),
       mtu_(config_.mtu),
-      peer_mss_(default_mss(path.remote.address.is_v6)),
+      peer_mss_(default_mss(path)),
       sack_(config_.sack),
       nagle_(config_.nagle),
       window_(config_.receive_window, config_.max_receive_window, config_.window_scale),
@@ -128,6 +131,7 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       created_(now),
       progress_at_(now),
       heard_at_(now),
+      ecn_(config_.ecn),
       challenges_(seed.random) {}
 
 connection::~connection() = default;
@@ -142,6 +146,20 @@ std::unique_ptr<connection> connection::accept(const ip_path& path, const config
     auto out = std::unique_ptr<connection>(new connection(path, c, seed, false, now));
     out->take_syn(syn, now);
     return out;
+}
+
+std::unique_ptr<connection> connection::accept_answered(const ip_path& path, const config& c, const connection_seed& seed,
+                                                        const segment& syn, time_point now) {
+    auto out = accept(path, c, seed, syn, now);
+    out->syn_pending_ = false;
+    out->snd_nxt_ = out->snd_max_ = out->iss_ + 1;
+    out->window_.announce_unscaled(0, 0, announced_mss(c, path));
+    return out;
+}
+
+std::uint16_t connection::announced_mss(const config& c, const ip_path& path) {
+    const bool v6 = path.remote.address.is_v6;
+    return static_cast<std::uint16_t>(within_bounds(c, v6).mtu - ip_header_size(v6) - 20);
 }
 
 std::size_t connection::send_room() const {

@@ -9,7 +9,7 @@ namespace tandem::tcp {
 // Options of our SYN or SYN-ACK. A SYN-ACK answers only what the peer offered (RFC 7323 1.3, RFC 2018 2).
 segment_options connection::syn_options(time_point now) const {
     segment_options out;
-    out.mss = static_cast<std::uint16_t>(mtu_ - ip_header_size(path_.remote.address.is_v6) - 20);  // RFC 9293 3.7.1
+    out.mss = announced_mss(config_, path_);
     out.window_scale = window_.offered_scale();
     out.sack_permitted = sack_;
     if (timestamps_.enabled()) out.timestamps = timestamp_option{timestamps_.value(now), timestamps_.echo()};
@@ -33,6 +33,7 @@ void connection::take_syn(const segment& syn, time_point now) {
     } else {
         timestamps_.disable();
     }
+    ecn_.on_syn(syn.flags);
     snd_wnd_ = largest_snd_wnd_ = syn.window;  // never scaled in a SYN (RFC 7323 2.2)
     snd_wl1_ = irs_;
     snd_wl2_ = snd_una_;

@@ -6,14 +6,14 @@
 
 namespace tandem::tcp {
 
-void connection::receive(const segment& in, time_point now, unsigned segment_count) {
+void connection::receive(const segment& in, time_point now, unsigned segment_count, ecn mark) {
     if (state_ == state::closed) return;
     ++stats_.segments_received;
     stats_.bytes_received += in.payload.size();
     if (state_ == state::syn_sent) {
         receive_syn_sent(in, now, segment_count);
     } else {
-        receive_segment(in, now, segment_count);
+        receive_segment(in, now, segment_count, mark);
     }
     if (state_ != state::closed) {
         arm_timer(now);
@@ -21,7 +21,7 @@ void connection::receive(const segment& in, time_point now, unsigned segment_cou
     }
 }
 
-void connection::receive_segment(const segment& in, time_point now, unsigned segment_count) {
+void connection::receive_segment(const segment& in, time_point now, unsigned segment_count, ecn mark) {
     const auto sequence = unwrap(in.sequence, rcv_nxt_);
     if (state_ == state::syn_received && in.has(flag::syn) && !in.has(flag::rst) && sequence == irs_) {
         receive_syn_again(in, now);
@@ -42,6 +42,8 @@ void connection::receive_segment(const segment& in, time_point now, unsigned seg
         return;
     }
     if (!in.has(flag::ack)) return;
+    if (mark == ecn::ce) ++stats_.ce_received;
+    if (ecn_.on_segment(in.flags, mark, !in.payload.empty())) ack_.at_once();
     if (timestamps_.enabled() && in.options.timestamps) {
         timestamps_.update(in.options.timestamps->value, sequence <= last_ack_sent_, now);
     }

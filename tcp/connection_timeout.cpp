@@ -107,7 +107,7 @@ void connection::on_retransmission_timeout(time_point now) {
     }
     probe_pending_ = false;
     tail_probe_end_ = 0;
-    timeout_recovery_end_ = next_number_;
+    timeout_recovery_end_ = timeout_end_ = next_number_;
     if (!sack_) {  // what duplicate ACKs were taken for is void
         segments_.unsettle_all([](const sent_segments::entry&) {});
         lose_bytes(snd_una_, snd_nxt_);

@@ -129,18 +129,26 @@ std::optional<connection::outgoing> connection::probe_segment(std::uint64_t mss)
 bool connection::append(const outgoing& next, const segment_options& options, time_point now, train& out) {
     const auto sequence = next.syn ? iss_ : base() + next.data.begin;
     std::uint8_t flags = next.syn ? flag::syn : flag::ack;
-    if (next.syn && state_ == state::syn_received) flags |= flag::ack;
+    const bool answer = next.syn && state_ == state::syn_received;
+    if (answer) flags |= flag::ack;
+    if (next.syn) flags |= answer ? ecn_.syn_ack_flags() : ecn_.syn_flags(handshake_timeouts_ > 0);
     if (next.fin) flags |= flag::fin;
     if (!next.data.empty() && next.data.end == out_.end_offset()) flags |= flag::psh;  // RFC 9293 MUST-61
+    const bool fresh = !next.again && !next.data.empty();  // RFC 3168 6.1.5: a retransmission is not marked, nor announces CWR
+    const bool cwr = fresh && ecn_.cwr_pending();
+    if (cwr) flags |= flag::cwr;
     auto p = make_packet(sequence, flags, options);
+    if (fresh && ecn_.agreed()) p.mark = ecn::ect0;
     const auto header = packet_size(p);
     const auto size = header + next.data.size();
+    if (out.size > 0 && p.mark != out.mark) return false;
     if (out.size + size > out.buffer.size() || (out.size > 0 && size > out.segment_size)) return false;
 
     auto* payload = out.buffer.data() + out.size + header;
     out_.copy(next.data, payload);
     p.tcp.payload = {payload, static_cast<std::size_t>(next.data.size())};
     if (!add_to_train(p, out)) return false;
+    if (cwr) ecn_.on_cwr_sent();
     record(next, p, size, now);
     return true;
 }
@@ -169,9 +177,20 @@ void connection::record(const outgoing& sent, const packet& p, std::size_t size,
     if (begin <= snd_una_) timer_.restart(now);  // the timer waits for this one's acknowledgment
     stats_.bytes_sent += p.tcp.payload.size();
     const bool again = t.contents.previous != no_transmission;
-    if (again) ++stats_.retransmissions;
+    if (again) count_retransmission(sent, t.contents.previous);
     if (trace_) {
         trace_->on_segment_sent({now, sent.data.begin, sent.data.end, t.bytes, static_cast<std::uint32_t>(size), again});
+    }
+}
+
+void connection::count_retransmission(const outgoing& sent, std::uint64_t previous) {
+    ++stats_.retransmissions;
+    if (sent.syn) {
+        ++stats_.syn_retransmissions;
+    } else if (probe_pending_) {
+        ++stats_.probe_retransmissions;
+    } else if (previous < timeout_end_) {
+        ++stats_.timeout_retransmissions;
     }
 }
 
@@ -223,6 +242,7 @@ packet connection::make_packet(std::uint64_t sequence, std::uint8_t flags, const
     auto p = addressed_packet();
     p.tcp.sequence = on_wire(sequence);
     p.tcp.flags = flags;
+    if ((flags & flag::syn) == 0) p.tcp.flags |= ecn_.echo_flags();
     p.tcp.options = options;
     if ((flags & flag::ack) != 0) p.tcp.acknowledgment = on_wire(rcv_nxt_);
     const auto received = (flags & flag::ack) != 0 ? received_offset() : 0;
@@ -243,7 +263,10 @@ bool connection::add_to_train(const packet& p, train& out) {
         if (out.size == 0) first_of_train_ = p;
     }
     if (size == 0) return false;
-    if (out.segment_size == 0) out.segment_size = size;
+    if (out.segment_size == 0) {
+        out.segment_size = size;
+        out.mark = p.mark;
+    }
     out.size += size;
     ++stats_.segments_sent;
     if (p.tcp.has(flag::ack) && !p.tcp.has(flag::rst)) {

@@ -4,7 +4,7 @@
 namespace tandem::tcp {
 
 endpoint::endpoint(const endpoint_config& c, const random_source& random)
-    : config_(c), isn_(random), by_path_(0, path_hash{&isn_}) {}
+    : config_(c), isn_(random), cookies_({isn_.draw(), isn_.draw()}), by_path_(0, path_hash{&isn_}) {}
 
 endpoint::~endpoint() = default;
 
@@ -118,6 +118,15 @@ void endpoint::release(connection_handle handle, time_point now) {
     }
     object->orphan(now);
     wake(handle.slot);
+}
+
+void endpoint::note_half_open(std::uint32_t index, const ip_endpoint& key, listener& l) {
+    auto& s = slots_[index];
+    s.half_open = true;
+    s.waiting = false;
+    s.listener = key;
+    ++l.half_open;
+    ++half_open_;
 }
 
 // Keeps the listener's counts in step with the connection's state.

@@ -21,6 +21,7 @@
 #include <tandem/tcp/icmp.hpp>
 #include <tandem/tcp/isn.hpp>
 #include <tandem/tcp/segment.hpp>
+#include <tandem/tcp/syn_cookie.hpp>
 #include <tandem/tcp/timer_heap.hpp>
 
 namespace tandem::tcp {
@@ -33,16 +34,21 @@ struct endpoint_statistics {
     std::uint64_t bad_checksums = 0;
     std::uint64_t resets_sent = 0;  // in answer to segments of no connection
     std::uint64_t resets_suppressed = 0;
-    std::uint64_t echoes_answered = 0;       // pings
-    std::uint64_t not_for_us = 0;            // packets to addresses that are not this host's
-    std::uint64_t half_open_overflows = 0;  // SYNs dropped
-    std::uint64_t backlog_overflows = 0;
+    std::uint64_t echoes_answered = 0;      // pings
+    std::uint64_t not_for_us = 0;           // packets to addresses that are not this host's
+    std::uint64_t half_open_overflows = 0;  // SYNs dropped: no room in the SYN queue (nor for a cookie)
+    std::uint64_t backlog_overflows = 0;    // SYNs, and acknowledgments of cookies, dropped: no room in the accept queue
+    std::uint64_t fragments_dropped = 0;    // of `packets_dropped`: fragments are not put together (RFC 9293 3.7.2 avoids them)
+    std::uint64_t cookies_sent = 0;         // SYN-ACKs without state (RFC 4987 3.6)
+    std::uint64_t cookies_accepted = 0;     // acknowledgments that became connections
+    std::uint64_t cookies_failed = 0;       // acknowledgments of no connection that were no cookie of ours, or one too old
 };
 
 class endpoint final : private connection_owner {
 public:
-    static constexpr std::size_t max_queued_resets = 64;  // more at once is an attack or a scan: they may go unanswered
-    static constexpr std::size_t max_queued_echoes = 16;  // answers to ping, each as long as its request; more are not answered
+    static constexpr std::size_t max_queued_resets = 64;    // more at once is an attack or a scan: they may go unanswered
+    static constexpr std::size_t max_queued_answers = 512;  // SYN-ACKs with cookies between two calls of transmit
+    static constexpr std::size_t max_queued_echoes = 16;    // answers to ping, each as long as its request; more are not answered
 
     // All secrets (initial sequence numbers, timestamp offsets, ports) are drawn from `random`, whose output nobody else sees.
     endpoint(const endpoint_config& c, const random_source& random);
@@ -120,8 +126,11 @@ private:
     void receive_unknown(const packet& in, const ip_path& path, time_point now);
     void receive_icmp(std::span<const std::uint8_t> bytes, time_point now);
     bool accept(const packet& in, const ip_path& path, time_point now);
+    void answer_with_cookie(const config& c, const packet& in, const ip_path& path, time_point now);
+    bool accept_cookie(const packet& in, const ip_path& path, time_point now);
+    packet answer_to(const packet& in, const config& c) const;
     void send_reset(const packet& in, time_point now);
-    bool transmit_reset(train& out);
+    bool transmit_answer(front_vector<packet>& from, train& out);
     bool transmit_echo(train& out);
     bool is_ours(const ip_address& destination) const;
     std::uint32_t add(std::unique_ptr<connection> object, const ip_path& path);
@@ -129,6 +138,8 @@ private:
     connection_seed make_seed(const ip_path& path, time_point now);
     std::uint16_t pick_port(const ip_endpoint& local, const ip_endpoint& remote);
     listener* find_listener(const ip_endpoint& local, ip_endpoint& key);
+    bool connections_full() const { return by_path_.size() >= config_.max_connections; }
+    void note_half_open(std::uint32_t index, const ip_endpoint& key, listener& l);
     void count_half_open(slot& s);
     void count_waiting(slot& s);
     bool erase_if_done(std::uint32_t index);
@@ -136,6 +147,7 @@ private:
 
     endpoint_config config_;
     isn_generator isn_;
+    syn_cookies cookies_;
     std::vector<slot> slots_;
     std::vector<std::uint32_t> free_;
     std::unordered_map<ip_path, std::uint32_t, path_hash> by_path_;
@@ -144,7 +156,8 @@ private:
     front_vector<std::uint32_t> eventful_;
     timer_heap timers_;
     front_vector<std::vector<std::uint8_t>> echoes_;  // whole packets
-    front_vector<packet> resets_;  // RSTs to strangers, without payload
+    front_vector<packet> resets_;                     // RSTs to strangers, without payload
+    front_vector<packet> answers_;                    // SYN-ACKs with cookies
     time_point resets_since_;
     unsigned resets_counted_ = 0;
     std::size_t half_open_ = 0;

@@ -22,6 +22,7 @@ void endpoint::receive(received_datagram& in, time_point now, offload how) {
     packet p;
     const auto why = parse_packet(in.payload, p, how);
     if (why == drop_reason::none) {
+        if (in.mark == ecn::ce) p.mark = in.mark;  // a carrier that tells the mark beside the packet
         const auto size = p.tcp.payload.size();
         receive(
             p, now,
@@ -35,6 +36,7 @@ void endpoint::receive(received_datagram& in, time_point now, offload how) {
     }
     ++stats_.packets_dropped;
     if (why == drop_reason::bad_checksum) ++stats_.bad_checksums;
+    if (why == drop_reason::fragment) ++stats_.fragments_dropped;
 }
 
 void endpoint::receive(const packet& in, time_point now, unsigned segment_count) {
@@ -49,7 +51,7 @@ void endpoint::receive(const packet& in, time_point now, unsigned segment_count)
         receive_unknown(in, path, now);
         return;
     }
-    slots_[it->second].object->receive(in.tcp, now, segment_count);
+    slots_[it->second].object->receive(in.tcp, now, segment_count, in.mark);
     count_half_open(slots_[it->second]);
     wake(it->second);
 }
@@ -58,6 +60,7 @@ void endpoint::receive(const packet& in, time_point now, unsigned segment_count)
 void endpoint::receive_unknown(const packet& in, const ip_path& path, time_point now) {
     if (in.tcp.has(flag::rst)) return;
     if (in.tcp.has(flag::syn) && !in.tcp.has(flag::ack) && accept(in, path, now)) return;
+    if (in.tcp.has(flag::ack) && !in.tcp.has(flag::syn) && accept_cookie(in, path, now)) return;
     send_reset(in, now);
 }
 
@@ -71,17 +74,18 @@ bool endpoint::accept(const packet& in, const ip_path& path, time_point now) {
         return true;
     }
     const bool known = by_path_.contains(path);  // closed, but its owner has not read everything
-    if (known || found->half_open >= found->config.max_half_open || by_path_.size() >= config_.max_connections) {
+    const auto use = found->config.syn_cookies;
+    const bool full = found->half_open >= found->config.max_half_open;
+    if (known || connections_full() || (full && use == cookie_use::never)) {
         ++stats_.half_open_overflows;
         return true;
     }
+    if (full || use == cookie_use::always) {
+        answer_with_cookie(own(found->config.connection), in, path, now);
+        return true;
+    }
     const auto index = add(connection::accept(path, own(found->config.connection), make_seed(path, now), in.tcp, now), path);
-    auto& s = slots_[index];
-    s.half_open = true;
-    s.waiting = false;
-    s.listener = key;
-    ++found->half_open;
-    ++half_open_;
+    note_half_open(index, key, *found);
     wake(index);
     return true;
 }
@@ -141,11 +145,7 @@ void endpoint::send_reset(const packet& in, time_point now) {
         return;
     }
     ++resets_counted_;
-    packet out;
-    out.source = in.destination;
-    out.destination = in.source;
-    out.tcp.source_port = in.tcp.destination_port;
-    out.tcp.destination_port = in.tcp.source_port;
+    auto out = answer_to(in, {});
     out.tcp.flags = flag::rst;
     if (in.tcp.has(flag::ack)) {
         out.tcp.sequence = in.tcp.acknowledgment;
@@ -156,13 +156,23 @@ void endpoint::send_reset(const packet& in, time_point now) {
     resets_.push_back(out);
 }
 
-bool endpoint::transmit_reset(train& out) {
-    const auto& p = resets_.front();
+packet endpoint::answer_to(const packet& in, const config& c) const {
+    packet out;
+    out.source = in.destination;
+    out.destination = in.source;
+    out.hop_limit = c.hop_limit;
+    out.dscp = c.dscp;
+    out.tcp.source_port = in.tcp.destination_port;
+    out.tcp.destination_port = in.tcp.source_port;
+    return out;
+}
+
+bool endpoint::transmit_answer(front_vector<packet>& from, train& out) {
+    const auto& p = from.front();
     out.path = {{p.source, p.tcp.source_port}, {p.destination, p.tcp.destination_port}};
     out.mark = ecn::not_ect;
     out.size = out.segment_size = write_packet(p, out.buffer, {.checksum_pending = config_.checksum_offload});
-    resets_.pop_front();
-    ++stats_.resets_sent;
+    from.pop_front();
     return out.size > 0;
 }
 
@@ -184,7 +194,11 @@ bool endpoint::transmit(time_point now, train& out) {
     while (!echoes_.empty()) {
         if (transmit_echo(out)) return true;
     }
-    if (!resets_.empty()) return transmit_reset(out);
+    if (!resets_.empty()) {
+        ++stats_.resets_sent;
+        return transmit_answer(resets_, out);
+    }
+    if (!answers_.empty()) return transmit_answer(answers_, out);
     while (!ready_.empty()) {
         const auto index = ready_.front();
         ready_.pop_front();

@@ -24,7 +24,9 @@ void hosts::send(bool from_client, std::span<const std::uint8_t> bytes) {
     if (filter) {
         packet p;
         if (parse_packet(copy, p) != drop_reason::none) return;
+        const auto mark = p.mark;
         if (!filter(from_client, p)) return;
+        if (p.mark != mark) write_packet(p, copy);
     }
     if (random.uniform() < link_.loss) return;
     auto& busy = busy_[from_client ? 0 : 1];

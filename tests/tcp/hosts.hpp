@@ -35,7 +35,8 @@ public:
     endpoint client;
     endpoint server;
     time_point now = start_time;
-    // Sees every packet that is about to enter the link; false drops it.
+    // Sees every packet that is about to enter the link; false drops it. A changed
+    // mark is put into it.
     std::function<bool(bool from_client, packet& p)> filter;
     std::uint64_t packets = 0;
 

@@ -142,6 +142,7 @@ void script::inject(std::istringstream& in) {
     p.source = peer_address;
     p.destination = our_address;
     p.tcp = text.segment;
+    p.mark = text.mark;
     p.tcp.payload = data;
     p.tcp.source_port = peer_port;
     p.tcp.destination_port = our_port_;
@@ -173,8 +174,10 @@ void script::expect(std::istringstream& in, time_point at) {
     const bool ack = !want.has_ack || g.acknowledgment == w.acknowledgment;
     const bool window = !want.has_window || g.window == w.window;
     const bool options = !want.has_options || g.options == w.options;
+    const bool mark = !want.has_mark || p.mark == want.mark;
     const bool time = std::abs((got.at - at).count()) <= 100'000;
-    EXPECT_TRUE(numbers && ack && window && options && time) << "got: " << seconds(got.at) << " > " << to_text(g);
+    EXPECT_TRUE(numbers && ack && window && options && mark && time)
+        << "got: " << seconds(got.at) << " > " << to_text(g) << " ecn " << static_cast<int>(p.mark);
     for (std::size_t i = 0; i < g.payload.size(); ++i) {
         if (g.payload[i] != pattern(g.sequence - 1 + i)) {
             ADD_FAILURE() << "wrong byte at " << i;

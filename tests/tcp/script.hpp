@@ -7,8 +7,9 @@
 //     flags 0.100  write 1000 0.200  state ESTABLISHED
 //
 // Sequence numbers count from each side's initial number; timestamps of ours are milliseconds of the script, the peer's are raw.
-// In expectations ack, win and options are checked where they are written (<> means no options at all). Nothing else may leave.
-// Verbs: connect, listen, write N, read N (all that is readable if N is missing), shutdown, abort, release, nodelay,
+// In expectations ack, win, ecn (0 to 3, the IP header's field) and options are checked where they are written (<> means no
+// options at all). Nothing else may leave. Verbs: connect, listen, write N, read N (all that is readable if N is missing),
+// shutdown, abort, release, nodelay,
 //        nothing. Looking: event NAME... (all events since the last such line), state NAME, readable N, unsent N, cwnd N, srtt
 //        MS, gone.
 // # starts a comment. Byte i of both streams is i % 251.

@@ -80,6 +80,9 @@ segment_text parse_text(const std::string& text) {
         } else if (word == "win") {
             out.has_window = true;
             out.segment.window = static_cast<std::uint16_t>(n);
+        } else if (word == "ecn") {
+            out.has_mark = true;
+            out.mark = static_cast<ecn>(n);
         } else if (word == "urg") {
             out.segment.urgent_pointer = static_cast<std::uint16_t>(n);
         } else {

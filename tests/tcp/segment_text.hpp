@@ -12,6 +12,8 @@ struct segment_text {
     std::size_t bytes = 0;  // of payload
     bool has_ack = false;
     bool has_window = false;
+    bool has_mark = false;
+    ecn mark = ecn::not_ect;  // "ecn N", N as in the IP header
     bool has_options = false;
 };
 
