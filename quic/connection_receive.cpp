@@ -107,6 +107,8 @@ std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> pac
 void connection::receive_protected(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark,
                                    time_point now) {
     if (!addressed_to_us(header)) return drop(drop_reason::wrong_connection_id);
+    // RFC 9000 17.2.2: a server's Initial packets have no token.
+    if (!is_server() && !header.token.empty()) return drop(drop_reason::unexpected_packet);
     const auto opened = open_packet(packet, header, level, mark, now);
     if (!opened) return;
     auto& s = space(space_of(level));
@@ -161,7 +163,7 @@ std::optional<connection_error> connection::receive_frames(std::span<const std::
         nature.probing = nature.probing && is_probing(in.type());
         if (connection_state_ > connection_state::established && !std::holds_alternative<connection_close_frame>(f)) continue;
         if (auto error = on_frame(f, level, destination, now)) {
-            if (error->frame_type == 0) error->frame_type = in.type();
+            error->frame_type = in.type();  // as it came, with its flags
             return error;
         }
     }

@@ -23,7 +23,9 @@ void local_connection_ids::set_peer_limit(std::uint64_t limit) {
 }
 
 std::optional<connection_error> local_connection_ids::on_retire(std::uint64_t sequence, const connection_id& arrived_on) {
-    if (sequence >= next_sequence_) {
+    // RFC 9000 19.16. One that waits to be sent for the first time is as unknown to the peer: a packet full of guessed numbers must not
+    // make us issue one after the other.
+    if (sequence >= sent_below_) {
         return connection_error::transport(transport_error::protocol_violation, frame_type::retire_connection_id,
                                            "retires a connection ID that was never issued");
     }
@@ -46,6 +48,7 @@ void local_connection_ids::write_frames(frame_writer& out, sent_frames& sent) {
         // RFC 9000 5.1.2: we never ask the peer to retire one.
         if (!out.write(new_connection_id_frame{e.sequence, 0, e.id, source_->token(e.id)})) return;
         e.unsent = false;
+        sent_below_ = std::max(sent_below_, e.sequence + 1);
         --unsent_;
         sent.control.push_back(new_connection_id_token{e.sequence});
     }

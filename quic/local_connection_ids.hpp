@@ -54,6 +54,7 @@ private:
     std::vector<entry> issued_;
     std::vector<change> changes_;
     std::uint64_t next_sequence_ = 1;
+    std::uint64_t sent_below_ = 1;  // the peer was told of those with lower numbers
     std::size_t limit_ = 1;
     std::size_t unsent_ = 0;
 };
