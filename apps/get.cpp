@@ -1,5 +1,7 @@
 // `tandem get`.
+#include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,6 +16,7 @@
 
 #include <tandem/http/race.hpp>
 #include <tandem/net/clock.hpp>
+#include <tandem/net/file_body.hpp>
 #include <tandem/net/key_log_file.hpp>
 #include <tandem/net/tcp_stack.hpp>
 #include <tandem/tls/context.hpp>
@@ -57,6 +60,18 @@ std::optional<net::address_override> parse_override(const std::string& text) {
     }
     if (out.addresses.empty()) return std::nullopt;
     return out;
+}
+
+// The contents of a file; nothing if it cannot be read.
+std::unique_ptr<http::body_source> open_upload(const std::string& file) {
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat status {};
+    if (descriptor < 0) return nullptr;
+    if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+        ::close(descriptor);
+        return nullptr;
+    }
+    return std::make_unique<net::file_body>(descriptor, range{0, static_cast<std::uint64_t>(status.st_size)});
 }
 
 class getter {
@@ -107,7 +122,7 @@ getter::getter(boost::asio::io_context& io, std::shared_ptr<net::tcp_stack> tcp,
           if (options.verbose) client_options.connection.trace = [this](std::string_view line) { trace(line, '*'); };
           return std::move(client_options);
       }()) {
-    transfer_options_ = {options.include_headers || options.head, options.fail, options.create_dirs, {}};
+    transfer_options_ = {options.include_headers || options.head, options.fail, options.create_dirs, options.resume, {}};
     if (options.verbose) transfer_options_.trace = [this](std::string_view text) { trace(text, '<'); };
     bool to_terminal = plan.jobs.front().output.empty() && !plan.jobs.front().drop && ::isatty(STDOUT_FILENO);
     progress_ = !options.silent && !options.verbose && !to_terminal && ::isatty(STDERR_FILENO);
@@ -159,6 +174,11 @@ void getter::submit(std::size_t index, unsigned retries) {
     request.body = plan_.body;
     request.has_body = plan_.has_body;
     request.timeout = seconds(options_.max_time);
+    request.first_byte_timeout = seconds(options_.first_byte_timeout);
+    request.stall_timeout = seconds(options_.stall_timeout);
+    request.max_redirects = options_.location ? options_.max_redirects : 0;
+    request.decode = options_.compressed;
+    if (!plan_.upload.empty()) request.source = [file = plan_.upload] { return open_upload(file); };
     if (options_.verbose) {
         std::string text = plan_.method + " " + job.url.path + "\nhost: " + job.url.authority() + "\n";
         for (const auto& f : plan_.fields) text += f.name + ": " + f.value + "\n";
@@ -166,6 +186,7 @@ void getter::submit(std::size_t index, unsigned retries) {
     }
     auto sink = std::make_shared<get_transfer>(job, plan_.method, transfer_options_,
                                                [this, index](const get_result& result) { done(index, result); });
+    sink->prepare(request);
     running_[index] = {sink, retries};
     client_.submit(std::move(request), sink);
 }
@@ -267,12 +288,20 @@ int run_get(const get_options& o) {
     tls::client_options tls_options;
     tls_options.verify = !o.insecure;
     tls_options.ca_file = o.cacert;
+    tls::error tls_error;
+    if (!o.cert.empty()) {
+        auto own = tls::load_certificate(o.cert, o.key.empty() ? o.cert : o.key, tls_error);
+        if (!own) return fail(exit_code::own_certificate, tls_error.text);
+        tls_options.certificate = std::move(*own);
+    } else if (!o.key.empty()) {
+        return fail(exit_code::usage, "--key without --cert");
+    }
+    if (!plan.upload.empty() && !open_upload(plan.upload)) return fail(exit_code::read, "cannot read " + plan.upload);
     if (const char* keylog = std::getenv("SSLKEYLOGFILE"); keylog != nullptr && *keylog != '\0') {
         std::string text;
         tls_options.key_log = net::key_log_file(keylog, text);
         if (!tls_options.key_log) return fail(exit_code::write, "SSLKEYLOGFILE: " + text);
     }
-    tls::error tls_error;
     options.connection.tls = tls::client_context::create(tls_options, tls_error);
     if (!options.connection.tls) return fail(exit_code::roots, tls_error.text);
     options.connection.connect_timeout = seconds(o.connect_timeout);

@@ -20,13 +20,14 @@ const std::string footer = std::string(
     "\n"
     "-w prints after each transfer, with \\n and \\t: %{http_code} %{http_version} %{size_download} %{speed_download}\n"
     "  %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}\n"
-    "  %{url} %{filename_effective} %{content_type} %{remote_ip} %{remote_port} %{num_connects} %{exitcode} %{errormsg}\n"
+    "  %{url} %{url_effective} %{num_redirects} %{filename_effective} %{content_type} %{remote_ip} %{remote_port} %{num_connects} %{exitcode} %{errormsg}\n"
     "\n"
     "Examples:\n"
     "  tandem get --http3 https://example.org/\n"
     "  tandem get --http3-only -k -o /dev/null -w '%{time_total}\\n' https://localhost:4433/big.bin\n"
     "  tandem get --http3-only --parallel -O --output-dir copies 'https://localhost:4433/file[1-100].txt'\n"
     "  tandem get --parallel -O --from-file urls.txt\n"
+    "  tandem get -L --compressed -C --retry 5 -O https://example.org/archive.tar\n"
     "  tandem get -X POST -d @form.txt -H 'Content-Type: text/plain' https://example.org/upload\n"
     "\n") + get_exit_codes;
 
@@ -55,6 +56,13 @@ void add_request_options(CLI::App& sub, get_options& o) {
     sub.add_option("-d,--data", o.data, "Body; @FILE takes it from a file, @- from standard input; several are joined with '&'")
         ->take_all()->allow_extra_args(false)->group(group);
     sub.add_option("-r,--range", o.range, "Bytes to ask for, for example 0-99 or -500")->group(group);
+    sub.add_option("-T,--upload-file", o.upload, "Send this file with PUT, as it is read; '-' is standard input. To a URL that ends in '/' its name is added")
+        ->group(group);
+    sub.add_flag("-L,--location", o.location, "Follow redirections; Authorization and Cookie stay with their origin")->group(group);
+    sub.add_option("--max-redirs", o.max_redirects, "At most so many, with -L")->check(CLI::Range(0, 1000))->capture_default_str()->group(group);
+    auto* compressed = sub.add_flag("--compressed", o.compressed, "Ask for zstd, br, gzip or deflate, and decode it")->group(group);
+    sub.add_flag("-C,--continue", o.resume, "Keep what arrived of a file when a transfer fails (FILE.part), and go on with it the next time, "
+                                            "if the server still has the same version")->excludes(compressed)->group(group);
     sub.add_option("-A,--user-agent", o.user_agent, "User-Agent field")->group(group);
     sub.add_option("--from-file", o.from_file, "Take URLs from this file too, one per line; '-' is standard input")->group(group);
     sub.add_flag("-g,--globoff", o.globoff, "Take [ ] { } in URLs as they are")->group(group);
@@ -75,11 +83,16 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     sub.add_option("--alt-svc", o.alt_svc, "File that keeps what servers say of alternatives (RFC 7838) and where QUIC did not work")->group(group);
     sub.add_flag("-k,--insecure", o.insecure, "Accept any certificate: anybody can pretend to be the server")->group(group);
     sub.add_option("--cacert", o.cacert, "PEM file of the certificates to trust, instead of the system's")->group(group);
+    sub.add_option("-E,--cert", o.cert, "PEM file of the client's certificate chain, for servers that ask for one")->group(group);
+    sub.add_option("--key", o.key, "PEM file of its private key (default: the file of --cert)")->group(group);
     sub.add_option("--resolve", o.resolve, "HOST:PORT:ADDRESS[,ADDRESS]: connect there instead of asking DNS")
         ->take_all()->allow_extra_args(false)->group(group);
     sub.add_option("--connect-timeout", o.connect_timeout, "Seconds to resolve, connect and finish TLS")
         ->check(CLI::Range(0.001, 86400.0))->capture_default_str()->group(group);
     sub.add_option("-m,--max-time", o.max_time, "Seconds for each transfer in all")->check(CLI::Range(0.001, 1e7))->group(group);
+    sub.add_option("--first-byte-timeout", o.first_byte_timeout, "Seconds for the response to begin, once the request was sent")
+        ->check(CLI::Range(0.001, 86400.0))->group(group);
+    sub.add_option("--stall-timeout", o.stall_timeout, "Seconds without a byte of a response that has begun")->check(CLI::Range(0.001, 86400.0))->group(group);
     sub.add_option("--retry", o.retry, "Try again this often after a failure that may pass (timeouts, lost connections, 408, 429, 5xx)")
         ->check(CLI::Range(0, 100))->group(group);
     sub.add_flag("-Z,--parallel", o.parallel, "Transfer several URLs at a time: HTTP/2 and HTTP/3 on one connection, HTTP/1.1 on up to six")->group(group);

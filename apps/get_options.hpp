@@ -26,6 +26,15 @@ struct get_options {
     std::vector<std::string> headers;
     std::vector<std::string> data;
     std::string range;
+    std::string upload;  // -T
+    bool resume = false;
+    bool location = false;
+    unsigned max_redirects = 50;
+    bool compressed = false;
+    double first_byte_timeout = 0;  // seconds; 0: none
+    double stall_timeout = 0;       // seconds; 0: none
+    std::string cert;
+    std::string key;
     std::string user_agent;
 
     bool insecure = false;

@@ -109,7 +109,16 @@ bool name_output(const get_options& o, std::size_t index, const globbed_url& glo
 bool make_plan(const get_options& o, get_plan& plan, get_failure& why) {
     std::vector<std::string> urls;
     if (!collect_urls(o, urls, why) || !make_body(o, plan, why) || !make_fields(o, plan, why)) return false;
-    if (!o.method.empty()) {
+    plan.upload = o.upload;
+    if (!plan.upload.empty() && plan.has_body) return why = {exit_code::usage, "-T and -d contradict each other"}, false;
+    if (plan.upload == "-") {
+        if (!read_all("-", plan.body, why)) return false;
+        plan.has_body = true;
+        plan.upload.clear();
+    }
+    if (!o.upload.empty() && o.method.empty()) {
+        plan.method = "PUT";
+    } else if (!o.method.empty()) {
         plan.method = o.method;
     } else {
         plan.method = o.head ? "HEAD" : plan.has_body ? "POST" : "GET";
@@ -126,6 +135,9 @@ bool make_plan(const get_options& o, get_plan& plan, get_failure& why) {
         for (const auto& globbed : all) {
             auto url = http::parse_url(globbed.url, text);
             if (!url) return why = {exit_code::url, "bad URL " + globbed.url + ": " + text}, false;
+            if (!plan.upload.empty() && url->path.ends_with('/')) {
+                url->path += http::percent_encode(std::filesystem::path(plan.upload).filename().string());
+            }
             get_job job{std::move(*url), {}, false};
             if (!name_output(o, i, globbed, job, why)) return false;
             if (o.http3_only && job.url.scheme == "http") {

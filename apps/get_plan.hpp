@@ -23,6 +23,7 @@ struct get_plan {
     http::fields fields;
     std::string body;
     bool has_body = false;
+    std::string upload;  // file whose contents are the body; "-": standard input
 };
 
 // An exit code and one line for a person.

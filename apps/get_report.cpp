@@ -63,7 +63,9 @@ std::string variable(std::string_view name, const get_result& r) {
     if (name == "http_version") return r.response ? std::string(version_text(info.protocol)) : "0";
     if (name == "size_download") return std::to_string(info.body_bytes);
     if (name == "speed_download") return fixed(speed(info), 0);
-    if (name == "url" || name == "url_effective") return r.job->url.to_string();
+    if (name == "url") return r.job->url.to_string();
+    if (name == "url_effective") return (r.info.url.host.empty() ? r.job->url : r.info.url).to_string();
+    if (name == "num_redirects") return std::to_string(r.info.redirects);
     if (name == "filename_effective") return r.job->output;
     if (name == "content_type") return field_of(r, "content-type");
     if (name == "method") return r.method;

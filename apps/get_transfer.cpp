@@ -1,5 +1,7 @@
 #include "get_transfer.hpp"
 
+#include <tandem/http/range.hpp>
+
 #include "exit_code.hpp"
 
 namespace tandem::apps {
@@ -28,6 +30,40 @@ std::string get_transfer::header_text() const {
     return out + "\r\n";
 }
 
+void get_transfer::prepare(net::http_request& request) {
+    if (!resuming()) return;
+    part_ = find_partial(result_.job->output);
+    if (part_.size == 0) return;
+    request.fields.set("range", "bytes=" + std::to_string(part_.size) + "-");
+    request.fields.set("if-range", part_.validator);
+}
+
+// What can be resumed is kept under the name of a part; the rest as always.
+bool get_transfer::open_part() {
+    const auto& response = *result_.response;
+    const auto& path = result_.job->output;
+    if (response.status == 206) {
+        auto range = http::parse_content_range(response.fields.find("content-range").value_or(""));
+        if (part_.size == 0 || !range || range->bytes.begin != part_.size) {
+            fail(exit_code::protocol, result_.job->url.to_string() + ": the server sent another part than was asked for");
+            return false;
+        }
+    } else {
+        forget_partial(path);
+        part_ = {};
+        auto etag = response.fields.find("etag");
+        if (response.status != 200 || !etag || !etag->starts_with('"')) return open_output();
+        if (!remember_validator(path, std::string(*etag))) {
+            fail(exit_code::write, "cannot write " + path + ".part.of");
+            return false;
+        }
+    }
+    std::string why;
+    if (output_.open_partial(path, part_.size, options_.create_dirs, why)) return true;
+    fail(exit_code::write, why);
+    return false;
+}
+
 bool get_transfer::open_output() {
     std::string why;
     if (output_.open(result_.job->output, options_.create_dirs, why)) return true;
@@ -40,6 +76,13 @@ bool get_transfer::write(std::span<const std::uint8_t> bytes) {
     if (output_.write(bytes, why)) return true;
     fail(exit_code::write, why);
     return false;
+}
+
+void get_transfer::on_redirect(const http::response& response, const http::url& to) {
+    if (!options_.trace) return;
+    result_.response = response;
+    options_.trace(header_text());
+    options_.trace("going on to " + to.to_string());
 }
 
 void get_transfer::on_response(const http::response& response, const net::transfer_info& info) {
@@ -55,7 +98,7 @@ void get_transfer::on_response(const http::response& response, const net::transf
                                              std::string(http::reason_phrase(response.status)));
         }
     }
-    if (result_.job->drop || !open_output() || !options_.include_headers) return;
+    if (result_.job->drop || !(resuming() ? open_part() : open_output()) || !options_.include_headers) return;
     auto text = header_text();
     write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }

@@ -28,6 +28,7 @@ struct transfer_options {
     bool include_headers = false;
     bool fail = false;
     bool create_dirs = false;
+    bool resume = false;  // keep what arrived of a file, and go on with it another time
     std::function<void(std::string_view)> trace;  // header sections, for -v
 };
 
@@ -39,6 +40,10 @@ public:
         result_.method = std::move(method);
     }
 
+    // Asks for the rest of a file only, if there is a beginning of it.
+    void prepare(net::http_request& request);
+
+    void on_redirect(const http::response&, const http::url& to) override;
     void on_response(const http::response&, const net::transfer_info&) override;
     bool on_body(std::span<const std::uint8_t>) override;
     void on_end(const std::optional<net::http_error>&, const net::transfer_info&) override;
@@ -49,6 +54,8 @@ public:
 private:
     void fail(int code, std::string text);
     bool open_output();
+    bool open_part();
+    bool resuming() const { return options_.resume && !result_.job->drop && !result_.job->output.empty(); }
     bool write(std::span<const std::uint8_t> bytes);
     std::string header_text() const;
 
@@ -56,6 +63,7 @@ private:
     std::function<void(const get_result&)> done_;
     get_result result_;
     output_file output_;
+    partial_file part_;         // what is asked for begins behind it
     std::uint64_t received_ = 0;
     std::optional<std::uint64_t> expected_;
 };

@@ -1,11 +1,15 @@
 // tandem: one program with subcommands.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "config_file.hpp"
 #include "exit_code.hpp"
 #include "version.hpp"
 
@@ -33,7 +37,15 @@ int main(int argc, char** argv) {
     tandem::apps::add_sockets(app, chosen);
     tandem::apps::add_compare(app, chosen);
     try {
-        app.parse(argc, argv);
+        std::vector<std::string> arguments(argv + 1, argv + argc);
+        if (!arguments.empty() && arguments.front() == "serve") {
+            std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+            tandem::apps::add_config_file(*app.get_subcommand("serve"), rest);
+            arguments.assign(1, "serve");
+            arguments.insert(arguments.end(), rest.begin(), rest.end());
+        }
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
+        app.parse(std::move(arguments));
     } catch (const CLI::Success& request) {  // --help, --version
         return app.exit(request);
     } catch (const CLI::ParseError& error) {

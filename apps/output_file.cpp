@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include <tandem/http/url.hpp>
 
@@ -60,6 +61,24 @@ bool output_file::open(const std::string& path, bool create_directories, std::st
     return true;
 }
 
+bool output_file::open_partial(const std::string& path, std::uint64_t kept, bool create_directories, std::string& why) {
+    path_ = path;
+    auto directory = std::filesystem::path(path).parent_path();
+    if (create_directories && !directory.empty()) {
+        std::error_code error;
+        std::filesystem::create_directories(directory, error);
+        if (error) return why = "cannot make " + directory.string() + ": " + error.message(), false;
+    }
+    temporary_ = path + ".part";
+    owned_ = partial_ = true;
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const auto size = static_cast<off_t>(kept);
+    if (descriptor_ < 0 || ::ftruncate(descriptor_, size) != 0 || ::lseek(descriptor_, size, SEEK_SET) != size) {
+        return why = cannot_write(temporary_, errno), false;
+    }
+    return true;
+}
+
 bool output_file::write(std::span<const std::uint8_t> bytes, std::string& why) {
     while (!bytes.empty()) {
         auto n = ::write(descriptor_, bytes.data(), bytes.size());
@@ -81,15 +100,36 @@ bool output_file::finish(std::string& why) {
         if (!temporary_.empty()) ::unlink(temporary_.c_str());
         return false;
     }
+    if (partial_) forget_partial(path_);
     return true;
 }
 
 void output_file::discard() {
     if (descriptor_ < 0) return;
     if (owned_) ::close(descriptor_);
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    if (!temporary_.empty() && !partial_) ::unlink(temporary_.c_str());
     descriptor_ = -1;
     temporary_.clear();
+}
+
+partial_file find_partial(const std::string& path) {
+    partial_file out;
+    struct stat status {};
+    std::ifstream in(path + ".part.of");
+    if (!in || !std::getline(in, out.validator) || ::lstat((path + ".part").c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+    out.size = static_cast<std::uint64_t>(status.st_size);
+    return out;
+}
+
+bool remember_validator(const std::string& path, const std::string& validator) {
+    std::ofstream out(path + ".part.of", std::ios::trunc);
+    out << validator << '\n';
+    return static_cast<bool>(out.flush());
+}
+
+void forget_partial(const std::string& path) {
+    ::unlink((path + ".part").c_str());
+    ::unlink((path + ".part.of").c_str());
 }
 
 std::string safe_file_name(std::string_view segment) {

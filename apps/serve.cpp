@@ -8,13 +8,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <tandem/net/control_server.hpp>
+#include <tandem/http/url.hpp>
+#include <tandem/net/http_router.hpp>
 #include <tandem/net/http_server.hpp>
 #include <tandem/net/key_log_file.hpp>
+#include <tandem/net/reverse_proxy.hpp>
 #include <tandem/net/static_files.hpp>
 #include <tandem/net/tcp_stack.hpp>
 #include <tandem/tls/context.hpp>
@@ -22,6 +27,7 @@
 
 #include "control_path.hpp"
 #include "exit_code.hpp"
+#include "metrics.hpp"
 #include "output_file.hpp"
 #include "socket_report.hpp"
 
@@ -42,6 +48,10 @@ duration seconds(double s) { return std::chrono::duration_cast<duration>(std::ch
 
 // Our own TCP goes with the program: so long its connections may take to end in order.
 constexpr auto last_words = std::chrono::seconds(1);
+
+// To one --proxy server: connections over HTTP/1.1, and requests at a time; more wait.
+constexpr std::size_t proxy_connections = 64;
+constexpr std::size_t proxy_requests = 1000;
 
 // Every connection takes a descriptor; the soft limit is often 1024 where the hard one is far higher.
 void raise_descriptor_limit() {
@@ -144,6 +154,95 @@ int listen_exit_code(const net::listen_error& error) {
     return exit_code::address_unusable;
 }
 
+// [PATH=]URL of --proxy.
+bool parse_proxy(const std::string& text, std::string& path, http::url& origin, std::string& why) {
+    auto equals = text.starts_with('/') ? text.find('=') : std::string::npos;
+    path = equals == std::string::npos ? "" : text.substr(0, equals);
+    if (path == "/") path.clear();
+    if (path.ends_with('/')) path.pop_back();
+    auto parsed = http::parse_url(equals == std::string::npos ? text : text.substr(equals + 1), why);
+    if (!parsed) return why = "--proxy " + text + ": " + why, false;
+    origin = std::move(*parsed);
+    return true;
+}
+
+std::shared_ptr<const tls::server_context> make_context(const serve_options& o, const tls::certificate& certificate, std::string& text, int& code) {
+    tls::server_options options;
+    options.certificate = certificate;
+    auto keylog = o.keylog;
+    if (const char* environment = std::getenv("SSLKEYLOGFILE"); keylog.empty() && environment != nullptr) keylog = environment;
+    code = exit_code::write;
+    if (!keylog.empty() && !(options.key_log = net::key_log_file(keylog, text))) return text = "key log: " + text, nullptr;
+    code = exit_code::roots;
+    if (!o.client_ca.empty()) {
+        std::ifstream in(o.client_ca);
+        options.client_ca_pem.assign(std::istreambuf_iterator<char>(in), {});
+        if (options.client_ca_pem.empty()) return text = "cannot read " + o.client_ca, nullptr;
+    }
+    code = exit_code::own_certificate;
+    tls::error why;
+    auto out = tls::server_context::create(options, why);
+    if (!out) text = why.text;
+    return out;
+}
+
+// On SIGHUP: what is broken leaves everything as it is.
+void renew_certificate(const serve_options& o, net::http_server& server) {
+    tls::error why;
+    std::string text;
+    int code = 0;
+    auto certificate = tls::load_certificate(o.cert, o.key, why);
+    auto context = certificate ? make_context(o, *certificate, text, code) : nullptr;
+    if (!context) {
+        std::fprintf(stderr, "tandem: the certificate stays as it is: %s\n", (certificate ? text : why.text).c_str());
+        return;
+    }
+    server.set_tls(std::move(context));
+    if (o.quiet) return;
+    std::printf("certificate renewed, SHA-256 %s\n", tls::fingerprint(*certificate).c_str());
+    std::fflush(stdout);
+}
+
+// What answers requests. Files alone are answered at once; with proxies or metrics a router comes before them.
+struct site {
+    const net::static_files& files;
+    std::optional<net::http_router> router;
+    metrics counted;
+
+    net::http_answer file(const http::request& request) const { return files.respond(request, wall_clock()); }
+};
+
+bool make_routes(const serve_options& o, boost::asio::io_context& io, const std::unique_ptr<net::http_server>& server, site& s, std::string& why) {
+    if (o.proxies.empty() && o.metrics.empty()) return true;
+    auto& router = s.router.emplace();
+    router.add("*", "/*", [&s](std::shared_ptr<net::http_exchange> exchange) {
+        auto answer = s.file(exchange->request());
+        exchange->respond(std::move(answer.head), std::move(answer.body));
+    });
+    for (const auto& text : o.proxies) {
+        net::reverse_proxy_options options;
+        if (!parse_proxy(text, options.strip, options.origin, why)) return false;
+        tls::client_options trust;
+        trust.verify = !o.proxy_insecure;
+        tls::error error;
+        if (options.origin.scheme == "https" && !(options.client.connection.tls = tls::client_context::create(trust, error))) {
+            return why = "--proxy " + text + ": " + error.text, false;
+        }
+        options.client.http1_connections = proxy_connections;
+        options.client.concurrent_requests = proxy_requests;
+        auto pass = net::reverse_proxy(io.get_executor(), options);
+        router.add("*", options.strip + "/*", pass);
+        if (!options.strip.empty()) router.add("*", options.strip, pass);
+    }
+    if (!o.metrics.empty()) {
+        if (!o.metrics.starts_with('/')) return why = "--metrics " + o.metrics + ": a path begins with '/'", false;
+        router.add("GET", o.metrics, [&](std::shared_ptr<net::http_exchange> exchange) {
+            exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", s.counted.text(server->statistics()));
+        });
+    }
+    return true;
+}
+
 int serve(const serve_options& o, const net::static_files& files, const tls::certificate& certificate, const std::vector<std::string>& names,
           const net::http_server_options& wanted) {
     boost::asio::io_context io(1);
@@ -154,14 +253,26 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
         options.tcp_stack = std::move(tcp.stack);
         if (!tcp.addresses.empty()) options.addresses = std::move(tcp.addresses);
     }
-    auto handler = [&files](const http::request& request, const net::request_source&) { return files.respond(request, wall_clock()); };
-    auto server = std::make_unique<net::http_server>(io.get_executor(), options, handler);
+    site here{files, {}, {}};
+    std::unique_ptr<net::http_server> server;
+    if (std::string why; !make_routes(o, io, server, here, why)) return fail(exit_code::usage, why);
+    if (!o.metrics.empty()) {
+        options.access = [&here, log = options.access](const net::access_record& record) {
+            here.counted.record(record);
+            if (log) log(record);
+        };
+    }
+    const auto make_server = [&](const net::http_server_options& with) {
+        if (here.router) return std::make_unique<net::http_server>(io.get_executor(), with, net::http_handler(*here.router));
+        return std::make_unique<net::http_server>(io.get_executor(), with, [&here](const http::request& r, const net::request_source&) { return here.file(r); });
+    };
+    server = make_server(options);
     auto error = server->start();
     if (error && o.bind.empty() && options.addresses.size() > 1 && error.code != boost::system::errc::address_in_use) {
         // A machine without IPv6: the other loopback address will do.
         auto fewer = options;
         fewer.addresses.resize(1);
-        server = std::make_unique<net::http_server>(io.get_executor(), fewer, handler);
+        server = make_server(fewer);
         error = server->start();
     }
     if (error) return fail(listen_exit_code(error), "cannot listen on " + error.what + ": " + error.code.message());
@@ -178,6 +289,15 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
         });
     };
     wait();
+    boost::asio::signal_set hangup(io, SIGHUP);
+    std::function<void()> wait_hangup = [&] {
+        hangup.async_wait([&](const boost::system::error_code& aborted, int) {
+            if (aborted) return;
+            renew_certificate(o, *server);
+            wait_hangup();
+        });
+    };
+    if (!o.cert.empty()) wait_hangup();
     net::control_server control(io.get_executor(), [&](std::string_view question) -> std::string {
         if (question == "sockets json") return socket_json(options.tcp_stack->snapshot());
         return question == "sockets text" ? socket_text(options.tcp_stack->snapshot()) : "unknown question\n";
@@ -206,23 +326,16 @@ int run_serve(const serve_options& o) {
     if (!find_addresses(o, addresses, text)) return fail(exit_code::usage, text);
 
     boost::system::error_code error;
-    auto files = net::static_files::open(o.directory, {!o.no_listing}, error);
+    auto files = net::static_files::open(o.directory, {!o.no_listing, o.precompressed}, error);
     if (!files) return fail(exit_code::read, "cannot serve " + o.directory + ": " + error.message());
 
     tls::error why;
     std::vector<std::string> names;
     auto certificate = find_certificate(o, names, why);
     if (!certificate) return fail(exit_code::own_certificate, why.text);
-    tls::server_options tls_options;
-    tls_options.certificate = *certificate;
-    auto keylog = o.keylog;
-    if (const char* environment = std::getenv("SSLKEYLOGFILE"); keylog.empty() && environment != nullptr) keylog = environment;
-    if (!keylog.empty()) {
-        tls_options.key_log = net::key_log_file(keylog, text);
-        if (!tls_options.key_log) return fail(exit_code::write, "key log: " + text);
-    }
-    auto context = tls::server_context::create(tls_options, why);
-    if (!context) return fail(exit_code::own_certificate, why.text);
+    int code = 0;
+    auto context = make_context(o, *certificate, text, code);
+    if (!context) return fail(code, text);
     if (!o.save_cert.empty() && !save(o.save_cert, certificate->chain_pem, text)) return fail(exit_code::write, text);
 
     raise_descriptor_limit();

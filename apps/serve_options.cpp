@@ -15,6 +15,8 @@ const std::string footer = std::string(
     "Clients on this machine only can connect, unless --bind says more. Without --cert a certificate for localhost that\n"
     "signs itself is made at every start; --save-cert writes it for a client's --cacert.\n"
     "The first line of output is `listening on URL (protocols)`, once clients can connect.\n"
+    "On SIGHUP --cert and --key are read again; connections there are stay as they are. On SIGTERM and SIGINT requests under way\n"
+    "are ended in good order.\n"
     "SSLKEYLOGFILE names a file for TLS secrets (Wireshark decrypts with it), as --keylog does.\n"
     "\n"
     "Examples:\n"
@@ -22,6 +24,8 @@ const std::string footer = std::string(
     "  tandem serve site --port 0              # a free port; the first line says which\n"
     "  tandem serve site --bind '*' --port 443 --cert chain.pem --key key.pem\n"
     "  tandem serve site --save-cert cert.pem  # then: tandem get --http3 --cacert cert.pem https://localhost:4433/\n"
+    "  tandem serve --config serve.toml        # port = 443, bind = [\"*\"], cert = \"chain.pem\", key = \"key.pem\", ...\n"
+    "  tandem serve site --proxy /api=http://127.0.0.1:8080  # the application there, files from here\n"
     "  tandem serve site --tcp=tun --tun-address 10.7.0.2/24  # our own TCP at 10.7.0.2; this machine is 10.7.0.1 there\n"
     "  tandem serve site --tcp=udp             # for: tandem get --tcp=udp; no HTTP/3, its UDP port is taken\n"
     "\n") + serve_exit_codes;
@@ -31,13 +35,17 @@ const std::string footer = std::string(
 void add_serve(CLI::App& app, command& chosen) {
     auto* sub = app.add_subcommand("serve", "Serve a directory over HTTP/3 (QUIC) and HTTP/2, HTTP/1.1 and HTTP/3 (TCP and TLS) on one port number");
     auto o = std::make_shared<serve_options>();
-    sub->add_option("DIR", o->directory, "The directory; nothing outside of it is served")->capture_default_str();
+    sub->add_option("--directory,DIR", o->directory, "The directory; nothing outside of it is served")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->capture_default_str();
+    sub->add_option("--config", o->config, "Take further options from this file: lines `name = value` for --name, TOML");
     sub->add_option("-p,--port", o->port, "UDP and TCP port; 0 takes a free one")->capture_default_str();
     sub->add_option("-b,--bind", o->bind, "Address to listen on, more than once if wanted; '*' is every address (default: 127.0.0.1 and ::1)")
         ->take_all()
         ->allow_extra_args(false);
     sub->add_option("--cert", o->cert, "PEM file with the certificate chain, leaf first");
     sub->add_option("--key", o->key, "PEM file with the certificate's private key");
+    sub->add_option("--client-ca", o->client_ca, "PEM file of authorities: only clients with a certificate from one of them are let in");
     sub->add_option("--name", o->names, "Further host name or address for the self-signed certificate")->take_all()->allow_extra_args(false);
     sub->add_option("--save-cert", o->save_cert, "Write the certificate in use to this PEM file");
     sub->add_option("--cc", o->congestion, "Congestion control of QUIC: cubic, newreno")
@@ -51,6 +59,12 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_flag("--no-quic", o->no_quic, "TCP only");
     sub->add_flag("--no-tcp", o->no_tcp, "QUIC only");
     sub->add_flag("--no-listing", o->no_listing, "Answer 403 for a directory without index.html, instead of listing it");
+    sub->add_flag("--precompressed", o->precompressed, "Where FILE.zst, FILE.br or FILE.gz lies beside FILE, give it to clients that take it");
+    sub->add_option("--proxy", o->proxies, "[PATH=]URL: pass requests below PATH (default: all) on to that HTTP server; more than once if wanted")
+        ->take_all()
+        ->allow_extra_args(false);
+    sub->add_flag("--proxy-insecure", o->proxy_insecure, "Accept any certificate of a --proxy server");
+    sub->add_option("--metrics", o->metrics, "Path at which to tell Prometheus how things go, for example /metrics");
     sub->add_option("--idle-timeout", o->idle_timeout, "End connections without a request after this many seconds")
         ->check(CLI::Range(0.1, 86400.0))
         ->capture_default_str();

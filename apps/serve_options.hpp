@@ -24,6 +24,12 @@ struct serve_options {
     bool no_quic = false;
     bool no_tcp = false;
     bool no_listing = false;
+    bool precompressed = false;
+    std::vector<std::string> proxies;  // [PATH=]URL
+    bool proxy_insecure = false;
+    std::string metrics;               // path; empty: none
+    std::string client_ca;
+    std::string config;                // read before, see config_file.hpp
     double idle_timeout = 30;  // seconds
     double drain = 5;          // seconds
     std::string keylog;

@@ -18,6 +18,8 @@ class http_listener {
 public:
     virtual ~http_listener() = default;
     virtual ip_endpoint local_endpoint() const = 0;
+    // The server's TLS context has changed: new connections take the new one.
+    virtual void renew_tls() {}
     // About twice a second: ends what has been quiet for too long.
     virtual void sweep(time_point now) = 0;
     // Takes no new connections; ends those there are when their requests are over.

@@ -25,6 +25,7 @@ public:
 
     boost::system::error_code open(boost::asio::any_io_executor executor, const ip_endpoint& local, std::vector<std::string>& warnings);
     ip_endpoint local_endpoint() const override { return driver_->socket().local_endpoint(); }
+    void renew_tls() override { endpoint_.set_server(context_.options.tls); }
     void sweep(time_point now) override;
     void drain(time_point now) override;
     std::size_t connections() const override { return connections_.size(); }

@@ -34,6 +34,10 @@ public:
     listen_error start();
     void stop(duration deadline, std::function<void()> done);
     void shut_down();
+    void set_tls(std::shared_ptr<const tls::server_context> tls) {
+        options_.tls = std::move(tls);
+        for (auto& listener : listeners_) listener->renew_tls();
+    }
 
     http_listener_context& context() { return context_; }
     const std::vector<std::unique_ptr<http_listener>>& listeners() const { return listeners_; }
@@ -171,6 +175,7 @@ http_server::counters http_server::statistics() const {
     for (const auto& listener : impl_->listeners()) out.open_connections += listener->connections();
     return out;
 }
+void http_server::set_tls(std::shared_ptr<const tls::server_context> tls) { impl_->set_tls(std::move(tls)); }
 void http_server::stop(duration deadline, std::function<void()> done) { impl_->stop(deadline, std::move(done)); }
 
 }  // namespace tandem::net

@@ -65,6 +65,9 @@ public:
     // Lines about UDP buffers that are smaller than wanted.
     std::vector<std::string> warnings() const;
 
+    // New connections get this context; those there are keep theirs.
+    void set_tls(std::shared_ptr<const tls::server_context> tls);
+
     struct counters {
         std::uint64_t requests = 0;
         std::uint64_t tcp_connections = 0;   // accepted so far

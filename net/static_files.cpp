@@ -76,8 +76,31 @@ bool range_applies(const http::fields& fields, const validators& file, std::int6
     return date && *date == file.modified && now - file.modified >= 60;
 }
 
-http_answer serve_file(const http::request& request, std::string_view name, int descriptor, const struct stat& status, std::int64_t now) {
+// RFC 9110 12.5.3: whether an Accept-Encoding list takes a coding by its name, with a weight above zero.
+bool accepts_coding(std::string_view list, std::string_view coding) {
+    while (!list.empty()) {
+        auto end = std::min(list.find(','), list.size());
+        auto item = list.substr(0, end);
+        list.remove_prefix(std::min(end + 1, list.size()));
+        item.remove_prefix(std::min(item.find_first_not_of(" \t"), item.size()));
+        auto name = item.substr(0, item.find_first_of("; \t"));
+        if (!http::equals_ignoring_case(name, coding)) continue;
+        auto weight = item.find("q=");
+        return weight == std::string_view::npos || item.substr(weight + 2).find_first_of("123456789") != std::string_view::npos;
+    }
+    return false;
+}
+
+struct coded_file {
+    const char* coding;
+    const char* suffix;
+};
+constexpr coded_file coded_files[] = {{"zstd", ".zst"}, {"br", ".br"}, {"gzip", ".gz"}};
+
+http_answer serve_file(const http::request& request, std::string_view name, int descriptor, const struct stat& status, std::int64_t now,
+                       const char* coding = nullptr) {
     auto file = validators_of(status);
+    if (coding != nullptr) file.etag.insert(file.etag.size() - 1, std::string("-") + coding);
     auto size = static_cast<std::uint64_t>(status.st_size);
     http_answer out;
     auto& fields = out.head.fields;
@@ -106,6 +129,7 @@ http_answer serve_file(const http::request& request, std::string_view name, int 
             fields.append("content-range", http::content_range(bytes, size));
         }
     }
+    if (coding != nullptr) fields.append("content-encoding", coding);
     fields.append("content-type", mime_type(name));
     fields.append("x-content-type-options", "nosniff");
     out.body = std::make_unique<file_body>(descriptor, bytes);
@@ -175,7 +199,32 @@ http_answer static_files::respond(const http::request& request, std::int64_t now
         ::close(descriptor);
         return status_page(404);
     }
-    return serve_file(request, *path, descriptor, status, now);
+    return file(request, *path, descriptor, status, now);
+}
+
+// A compressed copy where there is one that is not older than the file and the client takes it.
+http_answer static_files::file(const http::request& request, const std::string& path, int descriptor, const struct stat& status,
+                               std::int64_t now) const {
+    if (!options_.precompressed) return serve_file(request, path, descriptor, status, now);
+    const auto accepted = request.fields.joined("accept-encoding");
+    bool any = false;
+    for (const auto& [coding, suffix] : coded_files) {
+        const int coded = open_beneath(root_, path + suffix);
+        if (coded < 0) continue;
+        struct stat coded_status {};
+        const bool usable = ::fstat(coded, &coded_status) == 0 && S_ISREG(coded_status.st_mode) && coded_status.st_mtim.tv_sec >= status.st_mtim.tv_sec;
+        any = any || usable;
+        if (usable && accepts_coding(accepted, coding)) {
+            ::close(descriptor);
+            auto out = serve_file(request, path, coded, coded_status, now, coding);
+            out.head.fields.append("vary", "accept-encoding");
+            return out;
+        }
+        ::close(coded);
+    }
+    auto out = serve_file(request, path, descriptor, status, now);
+    if (any) out.head.fields.append("vary", "accept-encoding");
+    return out;
 }
 
 http_answer static_files::directory(const http::request& request, const std::string& path, std::string_view url_path, int descriptor,
@@ -198,7 +247,7 @@ http_answer static_files::directory(const http::request& request, const std::str
     struct stat status {};
     if (index >= 0 && ::fstat(index, &status) == 0 && S_ISREG(status.st_mode)) {
         ::close(descriptor);
-        return serve_file(request, index_path, index, status, now);
+        return file(request, index_path, index, status, now);
     }
     if (index >= 0) ::close(index);
     if (!options_.listings) {

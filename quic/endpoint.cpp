@@ -20,6 +20,7 @@ void endpoint::close(std::uint64_t application_code, std::string_view reason, ti
     state_->close(application_code, reason, now);
 }
 endpoint_statistics endpoint::statistics() const { return state_->statistics(); }
+void endpoint::set_server(std::shared_ptr<const tls::server_context> server) { state_->set_server(std::move(server)); }
 
 endpoint::state::state(endpoint_config config, std::uint64_t seed)
     : config_(std::move(config)),

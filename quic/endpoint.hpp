@@ -61,6 +61,8 @@ public:
     // Null once the connection is gone. The pointer is good until the next call of one of the first four verbs.
     connection* find(connection_handle handle);
 
+    // New connections are accepted with this context; those there are keep theirs.
+    void set_server(std::shared_ptr<const tls::server_context> server);
     // Closes every connection with the application's code; new ones are refused from now on.
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
 

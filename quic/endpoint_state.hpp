@@ -61,6 +61,7 @@ public:
     void on_timeout(time_point now);
     std::optional<endpoint_event> poll_event();
     quic::connection* find(connection_handle handle);
+    void set_server(std::shared_ptr<const tls::server_context> server) { config_.server = std::move(server); }
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
     endpoint_statistics statistics() const;
 

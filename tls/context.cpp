@@ -109,6 +109,7 @@ std::shared_ptr<const client_context> client_context::create(const client_option
     if (options.verify && !trust(ctx, options, why)) return nullptr;
     SSL_CTX_set_verify(ctx, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
     detail::install_verification(ctx);
+    if (options.certificate && !use_certificate(ctx, *options.certificate, why)) return nullptr;
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     if (SSL_CTX_set_verify_algorithm_prefs(ctx, verify_algorithms, std::size(verify_algorithms)) != 1) {
         why = {error_code::internal, "cannot make a TLS context: " + detail::take_error_text()};
@@ -131,6 +132,16 @@ std::shared_ptr<const server_context> server_context::create(const server_option
     if (!state) return nullptr;
     auto* ctx = state->ctx.get();
     if (!use_certificate(ctx, options.certificate, why)) return nullptr;
+    if (!options.client_ca_pem.empty()) {
+        client_options trusted;
+        trusted.ca_pem = options.client_ca_pem;
+        if (!trust(ctx, trusted, why)) return nullptr;
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+        detail::install_verification(ctx);
+        if (SSL_CTX_set_verify_algorithm_prefs(ctx, verify_algorithms, std::size(verify_algorithms)) != 1) return nullptr;
+        static constexpr std::uint8_t id[] = {'t', 'a', 'n', 'd', 'e', 'm'};
+        SSL_CTX_set_session_id_context(ctx, id, sizeof id);
+    }
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets only: no state per client
     if (options.tickets == 0) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);

@@ -26,6 +26,7 @@ struct client_options {
     bool verify = true;
     std::string ca_file;  // PEM file of trusted roots; empty: the system's (/etc/ssl/certs/ca-certificates.crt)
     std::string ca_pem;   // PEM text of trusted roots instead of a file
+    std::optional<tls::certificate> certificate;  // shown to servers that ask for one
     // Seconds since 1970 that certificates and tickets are judged at; nothing: the system's clock. The simulator gives it.
     std::optional<std::int64_t> wall_clock;
     std::function<std::int64_t()> clock;  // the same where time must move on; goes before wall_clock
@@ -38,6 +39,8 @@ struct server_options {
     // Each context remembers by itself which tickets brought early data, so servers that share keys accept a copy of early data
     // once each (RFC 8446 8): let only one of them accept it at all, or only what may be repeated.
     std::optional<std::array<std::uint8_t, 48>> ticket_keys;
+    // PEM text of the roots that clients' certificates must come from. Not empty: every client must show one (RFC 8446 4.3.2).
+    std::string client_ca_pem;
     std::size_t tickets = 2;  // sent after a full handshake; 0: none. At most 16
     std::optional<std::int64_t> wall_clock;
     std::function<std::int64_t()> clock;  // see client_options

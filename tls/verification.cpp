@@ -90,7 +90,7 @@ std::string reason(int code, X509* certificate, const session_state& session) {
 int verify(X509_STORE_CTX* store, void*) {
     auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto* session = session_of(ssl);
-    if (!session->verifies) return 1;
+    if (!session->verifies && SSL_is_server(ssl) == 0) return 1;
     const auto* context = context_of(SSL_get_SSL_CTX(ssl));
     X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), static_cast<time_t>(context->now()));
     if (X509_verify_cert(store) == 1) return 1;

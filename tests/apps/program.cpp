@@ -90,10 +90,23 @@ serving::serving(std::vector<std::string> arguments) {
     child_ = start(arguments, -1, out.write_end, -1);
     ::close(out.write_end);
     output_ = out.read_end;
-    while (first_line_.find('\n') == std::string::npos && read_some(output_, first_line_)) {
-    }
-    first_line_ = first_line_.substr(0, first_line_.find('\n'));
+    first_line_ = line("");
 }
+
+std::string serving::line(const std::string& beginning) {
+    for (;;) {
+        const auto end = unread_.find('\n');
+        if (end == std::string::npos) {
+            if (!read_some(output_, unread_)) return {};
+            continue;
+        }
+        auto out = unread_.substr(0, end);
+        unread_.erase(0, end + 1);
+        if (out.starts_with(beginning)) return out;
+    }
+}
+
+void serving::signal(int number) { ::kill(child_, number); }
 
 serving::~serving() {
     stop();

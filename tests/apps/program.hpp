@@ -28,6 +28,9 @@ public:
     const std::string& first_line() const { return first_line_; }
     std::string port() const;  // from the first line
     std::string url(const std::string& path) const { return "https://127.0.0.1:" + port() + path; }
+    void signal(int number);
+    // The next line that begins with this; empty if the output ends before.
+    std::string line(const std::string& beginning);
     // SIGTERM; returns the exit code.
     int stop();
 
@@ -35,6 +38,7 @@ private:
     pid_t child_ = -1;
     int output_ = -1;
     std::string first_line_;
+    std::string unread_;
 };
 
 }  // namespace tandem::test

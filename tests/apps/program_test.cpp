@@ -9,38 +9,10 @@
 #include <regex>
 
 #include "apps/exit_code.hpp"
-#include "net/temporary_directory.hpp"
-#include "program.hpp"
+#include "program_fixture.hpp"
 
 namespace tandem::apps {
 namespace {
-
-using test::program_result;
-using test::run_tandem;
-using test::serving;
-
-// One line, and from us.
-void expect_one_line(const program_result& r, int code, const std::string& pattern) {
-    EXPECT_EQ(r.exit_code, code) << r.err;
-    EXPECT_EQ(std::count(r.err.begin(), r.err.end(), '\n'), 1) << r.err;
-    EXPECT_TRUE(std::regex_search(r.err, std::regex("^tandem: .*" + pattern))) << r.err;
-}
-
-class Program : public testing::Test {
-protected:
-    std::vector<std::string> serve_arguments(std::vector<std::string> more = {}) {
-        std::vector<std::string> out{site.str(), "--bind", "127.0.0.1", "--save-cert", certificate()};
-        out.insert(out.end(), more.begin(), more.end());
-        return out;
-    }
-    std::string certificate() const { return (work.path() / "cert.pem").string(); }
-    program_result get(std::vector<std::string> arguments) {
-        arguments.insert(arguments.begin(), {"get", "--cacert", certificate()});
-        return run_tandem(arguments);
-    }
-
-    test::temporary_directory site, work;
-};
 
 TEST_F(Program, HelpAndVersion) {
     auto help = run_tandem({"--help"});
