@@ -57,6 +57,11 @@ void send_buffer::reneged() {
     acknowledged_.clear();
 }
 
+void send_buffer::rewind() {
+    next_unsent_ = begin_;
+    lost_.clear();
+}
+
 void send_buffer::clear() {
     begin_ = end_ = next_unsent_;
     acknowledged_.clear();

@@ -39,6 +39,8 @@ public:
     // The peer took back what it had acknowledged above begin_offset() (TCP: RFC 2018 8): it is lost now.
     void reneged();
     const range_set& acknowledged() const { return acknowledged_; }  // above begin_offset()
+    // Nothing of it was ever sent: the peer threw all of it away (QUIC: RFC 9001 4.6.2). Not after an acknowledgment.
+    void rewind();
     // Drops all bytes held (the stream was reset). What was never sent never existed: end_offset() becomes next_unsent().
     void clear();
 

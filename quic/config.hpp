@@ -31,6 +31,14 @@ struct config {
     duration handshake_timeout = std::chrono::seconds(10);  // from the first packet until the handshake is complete
     duration keep_alive{};                                  // send a PING after this much silence; zero: never
 
+    // Early data (0-RTT, RFC 9001 4.6). Client: what is written before the handshake is complete goes out at once where a ticket permits
+    // it; somebody may send a copy of it to the server later, so it must be such that this does no harm. Server: takes it, from each
+    // ticket once (RFC 8446 8); connection::arrived_early tells which streams it came on.
+    bool early_data = false;
+    // Server: stands for the settings of the application protocol that clients remember (RFC 9001 4.6.3). Early data of clients that
+    // remember others is not accepted.
+    std::string early_data_application;
+
     // Flow control, in bytes. Windows start at `initial` and grow, up to `max`, while the application keeps up.
     std::uint64_t initial_connection_window = 1536 * 1024;
     std::uint64_t max_connection_window = 24 * 1024 * 1024;

@@ -21,6 +21,7 @@
 #include <tandem/quic/close.hpp>
 #include <tandem/quic/config.hpp>
 #include <tandem/quic/datagrams.hpp>
+#include <tandem/quic/early_data.hpp>
 #include <tandem/quic/event.hpp>
 #include <tandem/quic/frame_reader.hpp>
 #include <tandem/quic/handshake.hpp>
@@ -70,7 +71,7 @@ struct connection_start {
 
     std::shared_ptr<const tls::client_context> client_tls;
     std::string server_name;
-    std::vector<std::uint8_t> ticket;
+    std::vector<std::uint8_t> ticket;  // see resumption.hpp
     std::vector<std::uint8_t> token;
     std::shared_ptr<const tls::server_context> server_tls;
 };
@@ -85,14 +86,15 @@ public:
     perspective side() const { return start_.side; }
     connection_state state() const { return connection_state_; }
     bool handshake_confirmed() const { return confirmed_; }      // RFC 9001 4.1.2
+    bool handshake_complete() const { return complete_; }       // RFC 9001 4.1.1
     std::string_view alpn() const { return handshake_.alpn(); }  // the selected application protocol; empty before it is known
     quic::version version() const { return start_.version; }
     std::string_view server_name() const { return handshake_.server_name(); }  // server: what the client asked for
     const ip_path& path() const { return path_.addresses(); }
     bool path_validated() const { return path_.validated(); }  // RFC 9000 8: the peer was shown to receive at its address
 
-    // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, and after the
-    // connection closed nothing is sent; what was received can still be read.
+    // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, unless early data
+    // flows (early_data_started), and after the connection closed nothing is sent; what was received can still be read.
     std::optional<stream_id> open(direction kind);  // nothing: the peer permits no more (streams_available follows)
     bool can_open(direction kind) const;
     std::size_t write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now);
@@ -101,6 +103,9 @@ public:
     std::span<const std::uint8_t> front(stream_id id) const;  // the first contiguous piece that can be read, without copying
     read_result consume(stream_id id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
     std::size_t readable(stream_id id) const;
+    // Server: data of this stream came in 0-RTT packets. Until handshake_complete it may be a copy that somebody else sent
+    // (RFC 9001 9.2).
+    bool arrived_early(stream_id id) const { return streams_.arrived_early(id); }
     void reset(stream_id id, std::uint64_t application_code, time_point now);
     void stop_sending(stream_id id, std::uint64_t application_code, time_point now);
     void set_priority(stream_id id, std::uint8_t urgency, bool incremental);  // RFC 9218: urgency 0 to 7
@@ -162,9 +167,13 @@ private:
     void send_off_path(const off_path_frame& f);
 
     connection(connection_start start, connection_host& host, const streams_config& streams,
-               std::unique_ptr<tls::quic_handshake> engine, time_point now);
+               std::unique_ptr<tls::quic_handshake> engine, std::optional<transport_parameters> remembered, time_point now);
     bool is_server() const { return start_.side == perspective::server; }
     bool active() const { return connection_state_ <= connection_state::established; }
+    bool streams_usable() const {
+        return connection_state_ == connection_state::established ||
+               (connection_state_ == connection_state::handshaking && early_.flowing);
+    }
     packet_space& space(packet_space_id id) { return spaces_[static_cast<std::size_t>(id)]; }
     const packet_space& space(packet_space_id id) const { return spaces_[static_cast<std::size_t>(id)]; }
     void mark_ready();
@@ -215,6 +224,10 @@ private:
     void advance_handshake(time_point now);
     bool drain_handshake(time_point now);
     void install(const tls::installed_secret& secret, time_point now);
+    void begin_early_data(time_point now);
+    void on_early_data_rejected(time_point now);
+    void end_early_data(time_point now);
+    void send_early_data_again(time_point now);
     bool apply_peer_parameters(time_point now);
     void on_handshake_complete(time_point now);
     void on_handshake_confirmed(time_point now);
@@ -261,6 +274,7 @@ private:
     connection_host* host_;
     connection_state connection_state_ = connection_state::handshaking;
     handshake handshake_;
+    early_data early_;
     handshake_ids used_ids_;
     local_connection_ids local_ids_;
     peer_connection_ids peer_ids_;

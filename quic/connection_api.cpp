@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <tandem/quic/connection.hpp>
+#include <tandem/quic/resumption.hpp>
 #include <tandem/quic/version_negotiation.hpp>
 
 namespace tandem::quic {
@@ -20,7 +21,7 @@ streams_config make_streams_config(const config& settings, perspective side) {
             .send_buffer = settings.stream_send_buffer};
 }
 
-std::vector<std::uint8_t> encode_parameters(const connection_start& start, const streams_config& streams, connection_host& host) {
+transport_parameters make_parameters(const connection_start& start, const streams_config& streams, connection_host& host) {
     auto declared = declared_parameters(start.settings);
     quic::streams(streams).declare(declared);
     declared.initial_source_connection_id = start.local;
@@ -30,28 +31,43 @@ std::vector<std::uint8_t> encode_parameters(const connection_start& start, const
         declared.retry_source_connection_id = start.retry_source;
         declared.reset_token = host.ids.token(start.local);
     }
-    return emit(declared);
+    return declared;
 }
+
+// RFC 9369 5: no ticket is good for another version than the one it was given out in.
+std::string session_context(version v) { return "QUIC " + std::to_string(static_cast<std::uint32_t>(v)); }
 
 }  // namespace
 
 std::unique_ptr<connection> connection::create(connection_start start, connection_host& host, time_point now, tls::error& why) {
     const auto streams = make_streams_config(start.settings, start.side);
-    const auto parameters = encode_parameters(start, streams, host);
+    const auto declared = make_parameters(start, streams, host);
+    const auto parameters = emit(declared);
+    std::optional<transport_parameters> remembered;
     std::unique_ptr<tls::quic_handshake> engine;
     if (start.side == perspective::client) {
-        engine = tls::quic_handshake::client(
-            start.client_tls, {.server_name = start.server_name, .alpn = start.settings.alpn, .ticket = start.ticket}, parameters,
-            why);
+        tls::client_session_options options{.server_name = start.server_name, .alpn = start.settings.alpn, .ticket = {}};
+        if (auto known = decode_resumption(start.ticket); known && known->version == start.version) {
+            options.ticket = std::move(known->ticket);
+            options.early_data = start.settings.early_data;
+            remembered = known->remembered;
+        }
+        engine = tls::quic_handshake::client(start.client_tls, options, parameters, why);
     } else {
-        engine = tls::quic_handshake::server(start.server_tls, {.alpn = start.settings.alpn}, parameters, why);
+        tls::server_session_options options{.alpn = start.settings.alpn, .session_context = session_context(start.version)};
+        if (start.settings.early_data) {
+            options.early_data_context = early_data_context(start.version, declared, start.settings.early_data_application);
+        }
+        engine = tls::quic_handshake::server(start.server_tls, options, parameters, why);
     }
     if (!engine) return nullptr;
-    return std::unique_ptr<connection>(new connection(std::move(start), host, streams, std::move(engine), now));
+    return std::unique_ptr<connection>(
+        new connection(std::move(start), host, streams, std::move(engine), std::move(remembered), now));
 }
 
 connection::connection(connection_start start, connection_host& host, const streams_config& streams,
-                       std::unique_ptr<tls::quic_handshake> engine, time_point now)
+                       std::unique_ptr<tls::quic_handshake> engine, std::optional<transport_parameters> remembered,
+                       time_point now)
     : start_(std::move(start)),
       host_(&host),
       handshake_(std::move(engine)),
@@ -76,6 +92,8 @@ connection::connection(connection_start start, connection_host& host, const stre
         add_event(handshake_started{});
     } else {
         handshake_.collect(packet_space_id::initial, space(packet_space_id::initial).crypto);
+        early_.remembered = std::move(remembered);
+        while (const auto secret = handshake_.poll_secret()) install(*secret, now);
     }
     mark_ready();
 }
@@ -96,29 +114,33 @@ void connection::add_event(connection_event event) {
 }
 
 std::optional<stream_id> connection::open(direction kind) {
-    if (connection_state_ != connection_state::established) return std::nullopt;
+    if (!streams_usable()) return std::nullopt;
     mark_ready();  // STREAMS_BLOCKED may be due
     return streams_.open(kind);
 }
 
-// What a 1-RTT packet has for frames on this path: RFC 9000 17.3.1, with the longest packet number.
+// What a packet with application data has for frames on this path: RFC 9000 17.3.1, or 17.2.3 as long as it is 0-RTT, with the longest
+// packet number.
 std::size_t connection::frame_room() const {
-    return path_.max_datagram_size() - (1 + peer_ids_.current().size() + 4 + tls::aead_tag_size);
+    const auto header = application_keys_.can_write()
+                            ? 1 + peer_ids_.current().size() + 4
+                            : long_header_size(packet_type::zero_rtt, peer_ids_.current(), start_.local, 0, 4);
+    return path_.max_datagram_size() - (header + tls::aead_tag_size);
 }
 
 std::size_t connection::max_datagram_payload() const {
-    if (connection_state_ != connection_state::established) return 0;
+    if (!streams_usable()) return 0;
     return datagrams_.max_payload(frame_room());
 }
 
 datagram_result connection::send_datagram(std::span<const std::uint8_t> data) {
-    if (connection_state_ != connection_state::established) return datagram_result::unsupported;
+    if (!streams_usable()) return datagram_result::unsupported;
     mark_ready();
     return datagrams_.send(data, frame_room());
 }
 
 bool connection::can_open(direction kind) const {
-    return connection_state_ == connection_state::established && streams_.can_open(kind);
+    return streams_usable() && streams_.can_open(kind);
 }
 
 std::size_t connection::write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now) {

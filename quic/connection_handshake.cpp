@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <tandem/quic/connection.hpp>
+#include <tandem/quic/resumption.hpp>
 #include <tandem/quic/retry.hpp>
 #include <tandem/quic/version_negotiation.hpp>
 
@@ -23,19 +24,26 @@ bool connection::drain_handshake(time_point now) {
         close_with(std::move(*error), close_cause::protocol_error, now);
         return false;
     }
-    if (!apply_peer_parameters(now)) return false;
+    if (early_.flowing && handshake_.early_data() == tls::early_data_state::rejected) on_early_data_rejected(now);
+    if (!active() || !apply_peer_parameters(now)) return false;
     while (const auto secret = handshake_.poll_secret()) install(*secret, now);
     for (auto& s : spaces_) handshake_.collect(s.id, s.crypto);
-    while (auto ticket = handshake_.poll_ticket()) add_event(ticket_received{std::move(*ticket)});
+    while (auto ticket = handshake_.poll_ticket()) {
+        add_event(ticket_received{encode({start_.version, *handshake_.peer_parameters(), std::move(*ticket)})});
+    }
     if (handshake_.complete() && !complete_) on_handshake_complete(now);
     return active();
 }
 
 void connection::install(const tls::installed_secret& secret, time_point now) {
     const auto level = to_encryption_level(secret.level);
-    if (level == encryption_level::initial || level == encryption_level::zero_rtt) return;
+    if (level == encryption_level::initial) return;
     packet_keys keys(start_.version, secret.suite, secret.secret());
     const bool read = secret.direction == tls::installed_secret::use::read;
+    if (level == encryption_level::zero_rtt) {
+        early_.keys = std::move(keys);
+        return begin_early_data(now);
+    }
     if (level == encryption_level::one_rtt) {
         if (read)
             application_keys_.install_read(std::move(keys));
@@ -62,6 +70,12 @@ bool connection::apply_peer_parameters(time_point now) {
                    close_cause::protocol_error, now);
         return false;
     }
+    if (early_.flowing && !is_server()) {
+        if (auto error = check_not_reduced(*early_.remembered, *peer)) {
+            close_with(std::move(*error), close_cause::protocol_error, now);
+            return false;
+        }
+    }
     streams_.set_peer_parameters(*peer, now);
     datagrams_.set_peer_limit(peer->max_datagram_frame_size);
     idle_.set_peer_timeout(peer->max_idle_timeout);
@@ -71,8 +85,59 @@ bool connection::apply_peer_parameters(time_point now) {
     return true;
 }
 
+// Client: what is written from now on goes in 0-RTT packets. Server: they are read, and answered before the handshake is complete
+// (RFC 9001 4.6, 5.7).
+void connection::begin_early_data(time_point now) {
+    if (!is_server()) {
+        if (!early_.remembered) return;
+        const auto& limits = *early_.remembered;
+        streams_.set_peer_parameters(limits, now);
+        datagrams_.set_peer_limit(limits.max_datagram_frame_size);
+        if (limits.max_udp_payload_size < path_.max_datagram_size()) path_.limit_datagram_size(limits.max_udp_payload_size);
+    }
+    early_.flowing = true;
+    early_.alpn = handshake_.alpn();
+    add_event(early_data_started{early_.alpn});
+    if (is_server()) retry_undecryptable(encryption_level::zero_rtt, now);
+}
+
+// What is outstanding goes out again, as far as it is of use, with nothing said of its loss.
+void connection::send_early_data_again(time_point now) {
+    auto& s = space(packet_space_id::application);
+    s.sent.for_each_outstanding([&](const auto& t) {
+        on_lost(s, t.contents, now);
+        return true;
+    });
+    s.sent.forget_all(path_.sender());
+}
+
+// RFC 9001 4.6.2: the server looked at nothing, and none of its limits is known any more.
+void connection::on_early_data_rejected(time_point now) {
+    send_early_data_again(now);
+    streams_.on_early_data_rejected(now);
+    datagrams_.set_peer_limit(0);
+    early_.flowing = false;
+    early_.keys = {};
+    if (handshake_.alpn() != early_.alpn && streams_.open_streams() > 0) {
+        close_with({.code = 0, .reason = "the server rejected early data and chose another protocol", .application = false},
+                   close_cause::protocol_error, now);
+    }
+}
+
+// RFC 9001 4.9.3
+void connection::end_early_data(time_point now) {
+    early_.flowing = false;
+    if (is_server() && early_.keys) {
+        early_.read_until = now + 3 * probe_timeout(packet_space_id::application);
+    } else {
+        early_.keys = {};
+    }
+    undecryptable_.take(encryption_level::zero_rtt);
+}
+
 void connection::on_handshake_complete(time_point now) {
     complete_ = true;
+    end_early_data(now);
     // RFC 9001 8.1: both sides must agree on a protocol; a server that selected none does not speak ours.
     if (!start_.settings.alpn.empty() && handshake_.alpn().empty()) {
         constexpr std::uint8_t no_application_protocol = 120;
@@ -87,7 +152,7 @@ void connection::on_handshake_complete(time_point now) {
     connection_state_ = connection_state::established;
     statistics_.handshake_duration = now - started_;
     local_ids_.set_peer_limit(handshake_.peer_parameters()->active_connection_id_limit);
-    add_event(handshake_completed{std::string(handshake_.alpn()), handshake_.resumed()});
+    add_event(handshake_completed{std::string(handshake_.alpn()), handshake_.resumed(), handshake_.early_data()});
     if (is_server()) {
         handshake_done_owed_ = true;
         on_handshake_confirmed(now);  // RFC 9001 4.1.2
@@ -117,7 +182,7 @@ void connection::discard(packet_space_id id) {
 }
 
 // RFC 9000 17.2.5.2: one Retry, before anything else from the server, with a good tag.
-void connection::on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point) {
+void connection::on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point now) {
     if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active()) return drop(drop_reason::unexpected_packet);
     if (!verify_retry(start_.version, start_.original_destination, packet)) return drop(drop_reason::integrity);
     const bool unusable =
@@ -134,6 +199,7 @@ void connection::on_retry(std::span<const std::uint8_t> packet, const packet_hea
     // RFC 9000 17.2.5.3: the same handshake again, with higher packet numbers. RFC 9002 6.3: what was sent does not count.
     s.sent.forget_all(path_.sender());
     s.crypto.lose_all();
+    send_early_data_again(now);
     probe_count_ = 0;
 }
 

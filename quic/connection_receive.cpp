@@ -53,7 +53,8 @@ void connection::receive_packet(std::span<std::uint8_t> packet, const packet_hea
         case packet_type::one_rtt:
             return receive_protected(packet, header, encryption_level::one_rtt, mark, now);
         case packet_type::zero_rtt:
-            return drop(drop_reason::unexpected_packet);  // never offered
+            if (!is_server()) return drop(drop_reason::unexpected_packet);
+            return receive_protected(packet, header, encryption_level::zero_rtt, mark, now);
         case packet_type::retry:
             return on_retry(packet, header, now);
         case packet_type::version_negotiation:
@@ -72,16 +73,20 @@ std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> pac
     auto& s = space(space_of(level));
     const bool application = level == encryption_level::one_rtt;
     // RFC 9001 5.7: a server does not look at 1-RTT packets before the handshake is complete.
-    const bool keys = application ? application_keys_.can_read() && complete_ : static_cast<bool>(s.read);
+    const bool early = level == encryption_level::zero_rtt;
+    auto& own_keys = early ? early_.keys : s.read;
+    if (early && early_.read_until && now >= *early_.read_until) early_.keys = {};
+    const bool keys = application ? application_keys_.can_read() && complete_ : static_cast<bool>(own_keys);
     if (!keys) {
-        if (s.discarded || level == encryption_level::initial || !active() || !undecryptable_.push(level, mark, packet)) {
+        const bool refused = early && can_write(packet_space_id::handshake);  // the server's answer is made, and there are no keys
+        if (refused || s.discarded || level == encryption_level::initial || !active() || !undecryptable_.push(level, mark, packet)) {
             drop(drop_reason::no_keys);
         }
         return std::nullopt;
     }
     opened_packet opened;
     if (!application) {
-        if (s.read.open(packet, header.number_offset, s.received.largest(), opened) == open_error::none) return opened;
+        if (own_keys.open(packet, header.number_offset, s.received.largest(), opened) == open_error::none) return opened;
     } else {
         const auto old_keys_until = now + 3 * probe_timeout(packet_space_id::application);
         switch (application_keys_.open(packet, header.number_offset, s.received.largest(), now, old_keys_until, opened)) {
@@ -124,7 +129,9 @@ void connection::receive_protected(std::span<std::uint8_t> packet, const packet_
     if (opened->header.reserved_bits()) {
         error = connection_error::transport(transport_error::protocol_violation, 0, "reserved bits are set");
     } else {
+        streams_.set_early(level == encryption_level::zero_rtt);
         error = receive_frames(opened->payload, level, header.destination, nature, now);
+        streams_.set_early(false);
     }
     if (!active()) return;
     if (error) return close_with(std::move(*error), close_cause::protocol_error, now);

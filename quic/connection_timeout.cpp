@@ -102,6 +102,8 @@ void connection::on_probe_timeout(packet_space_id id, time_point now) {
     if (complete_) path_.on_probe_timeouts(probe_count_, now);
     // A path that swallows two flights of the handshake may not carry datagrams of this size; every path carries 1200 bytes.
     if (!complete_ && probe_count_ >= 2) path_.limit_datagram_size(min_initial_datagram_size);
+    // Nothing came back: the 0-RTT packets are gone with the Initial that they followed, and would wait for the end of the handshake.
+    if (!is_server() && early_.flowing && !heard_from_peer_) send_early_data_again(now);
     for (auto& s : spaces_) {
         // The other handshake space's data comes along: likely it was lost together with this one's. Also what is known to be
         // lost but has no room in the window, which packets that the peer cannot read yet may fill for good.

@@ -93,15 +93,18 @@ void connection::note_transmission_end(bool had_room, time_point now) {
 }
 
 bool connection::can_write(packet_space_id id) const {
-    return id == packet_space_id::application ? application_keys_.can_write() : static_cast<bool>(space(id).write);
+    if (id != packet_space_id::application) return static_cast<bool>(space(id).write);
+    return application_keys_.can_write() || (!is_server() && early_.flowing);
 }
 
 // Anything that elicits an acknowledgment.
 bool connection::has_data(const packet_space& s) const {
     if (s.crypto.wants_to_send()) return true;
-    if (s.id != packet_space_id::application || !complete_) return false;
-    return handshake_done_owed_ || ping_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() ||
-           peer_ids_.wants_to_send() || datagrams_.wants_to_send() || streams_.wants_to_send();
+    if (s.id != packet_space_id::application) return false;
+    const bool data = ping_owed_ || datagrams_.wants_to_send() || streams_.wants_to_send();
+    // RFC 9000 7.4.1: 0-RTT packets obey the remembered limits only, so none is sent once the new ones are known.
+    if (!complete_) return early_.flowing && (is_server() || handshake_.peer_parameters() == nullptr) && data;
+    return data || handshake_done_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send();
 }
 
 bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {
@@ -112,7 +115,8 @@ packet_start connection::next_packet(packet_space_id id) const {
     const auto& s = space(id);
     const auto level = id == packet_space_id::initial     ? encryption_level::initial
                        : id == packet_space_id::handshake ? encryption_level::handshake
-                                                          : encryption_level::one_rtt;
+                       : application_keys_.can_write()    ? encryption_level::one_rtt
+                                                          : encryption_level::zero_rtt;
     return {.level = level,
             .version = start_.version,
             .destination = peer_ids_.current(),
@@ -176,7 +180,7 @@ void connection::write_frames(packet_space& s, packet_builder& packet, bool may_
         // The second probe says again what the first did rather than nothing.
         if (s.probes > 0 && !has_data(s)) requeue_for_probe(s, 1, now);
         while (const auto token = s.crypto.write_frame(out)) contents.control.push_back(*token);
-        if (s.id == packet_space_id::application && complete_) write_application_frames(packet, now);
+        if (s.id == packet_space_id::application && (complete_ || early_.flowing)) write_application_frames(packet, now);
     }
     // A probe must elicit an acknowledgment: RFC 9002 6.2.4. And acknowledgments are acknowledged now and then, so that the
     // ranges they repeat, and our memory of them, stay few: RFC 9000 13.2.4.
@@ -187,13 +191,15 @@ void connection::write_frames(packet_space& s, packet_builder& packet, bool may_
 void connection::write_application_frames(packet_builder& packet, time_point now) {
     auto& out = packet.frames();
     auto& contents = packet.contents();
-    if (handshake_done_owed_ && out.write(handshake_done_frame{})) {
-        contents.control.push_back(handshake_done_token{});
-        handshake_done_owed_ = false;
+    if (complete_) {
+        if (handshake_done_owed_ && out.write(handshake_done_frame{})) {
+            contents.control.push_back(handshake_done_token{});
+            handshake_done_owed_ = false;
+        }
+        pad_datagram_ = path_.write_frames(out, host_->hidden);
+        local_ids_.write_frames(out, contents);
+        peer_ids_.write_frames(out, contents);
     }
-    pad_datagram_ = path_.write_frames(out, host_->hidden);
-    local_ids_.write_frames(out, contents);
-    peer_ids_.write_frames(out, contents);
     if (ping_owed_ && out.write(ping_frame{})) ping_owed_ = false;
     datagrams_.write_frames(out);
     streams_.write_frames(out, contents.streams, now);
@@ -203,11 +209,12 @@ void connection::write_application_frames(packet_builder& packet, time_point now
 std::size_t connection::finish(packet_builder& packet, time_point now, bool counts) {
     const auto id = space_of(packet.level());
     auto& s = space(id);
-    packet.seal(id == packet_space_id::application ? application_keys_.write() : s.write);
+    const bool early = packet.level() == encryption_level::zero_rtt;
+    packet.seal(early ? early_.keys : id == packet_space_id::application ? application_keys_.write() : s.write);
 
     const auto mark = path_.ecn().mark();
     packet.contents().ect0 = mark == ecn::ect0;
-    packet.contents().key_generation = static_cast<std::uint32_t>(application_keys_.updates());
+    packet.contents().key_generation = early ? no_key_generation : static_cast<std::uint32_t>(application_keys_.updates());
     path_.ecn().on_sent(id, mark);
     const bool eliciting = packet.ack_eliciting();
     s.acks_alone = eliciting ? 0 : s.acks_alone + 1;

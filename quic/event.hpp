@@ -9,6 +9,7 @@
 #include <tandem/bytes/address.hpp>
 #include <tandem/quic/error.hpp>
 #include <tandem/quic/streams.hpp>
+#include <tandem/tls/quic_handshake.hpp>
 
 namespace tandem::quic {
 
@@ -19,6 +20,14 @@ struct handshake_started {};
 struct handshake_completed {
     std::string alpn;      // the selected application protocol
     bool resumed = false;  // with a ticket of an earlier connection
+    // Client: what became of what was sent early. What was rejected goes out again by itself, on the same streams.
+    tls::early_data_state early_data = tls::early_data_state::none;
+};
+
+// Streams work before the handshake is complete. Client: what is written now goes as 0-RTT, by the limits that were remembered. Server:
+// 0-RTT was accepted; what is answered now only the true client can read, but nobody knows yet whether it was that client who asked.
+struct early_data_started {
+    std::string alpn;
 };
 
 // Both sides know that the handshake is complete (RFC 9001 4.1.2).
@@ -29,7 +38,7 @@ struct token_received {
     std::vector<std::uint8_t> token;
 };
 
-// Client: a TLS session ticket for this server.
+// Client: what a later connection to this server can resume with, once (RFC 8446 C.4): a TLS ticket and what goes with it.
 struct ticket_received {
     std::vector<std::uint8_t> ticket;
 };
@@ -61,7 +70,7 @@ struct path_changed {
 // Datagrams (RFC 9221) wait to be taken: connection::receive_datagram until there is none.
 struct datagrams_available {};
 
-using connection_event = std::variant<handshake_started, handshake_completed, handshake_confirmed, token_received,
+using connection_event = std::variant<handshake_started, early_data_started, handshake_completed, handshake_confirmed, token_received,
                                       ticket_received, stream_event, path_changed,
                                       datagrams_available, connection_closed>;
 

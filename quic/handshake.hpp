@@ -68,6 +68,7 @@ public:
     std::optional<tls::session_ticket> poll_ticket() { return engine_->poll_ticket(); }
     bool complete() const { return engine_->complete(); }
     bool resumed() const { return engine_->resumed(); }
+    tls::early_data_state early_data() const { return engine_->early_data(); }
     std::string_view alpn() const { return engine_->alpn(); }
     std::string_view server_name() const { return engine_->server_name(); }
 

@@ -14,7 +14,9 @@ std::optional<packet_builder> packet_builder::begin(std::span<std::uint8_t> out,
     if (start.level == encryption_level::one_rtt) {
         written = write_short_header(head, start.destination, start.number, number_size, false, start.key_phase);
     } else {
-        const auto type = start.level == encryption_level::initial ? packet_type::initial : packet_type::handshake;
+        const auto type = start.level == encryption_level::initial    ? packet_type::initial
+                          : start.level == encryption_level::zero_rtt ? packet_type::zero_rtt
+                                                                      : packet_type::handshake;
         written =
             write_long_header(head, type, start.version, start.destination, start.source, start.token, start.number, number_size);
     }

@@ -73,6 +73,18 @@ void send_stream::lost(const stream_data_token& t) {
     if (t.fin && !fin_acknowledged_) fin_sent_ = false;
 }
 
+void send_stream::rewind() {
+    buffer_.rewind();
+    credit_ = {};
+    fin_sent_ = false;
+    if (state_ == send_state::reset_sent) {
+        buffer_.clear();  // the final size is zero now
+        reset_due_ = true;
+    } else {
+        state_ = send_state::ready;
+    }
+}
+
 void send_stream::reset_acknowledged() {
     if (state_ == send_state::reset_sent) state_ = send_state::reset_received;
     reset_due_ = false;

@@ -49,6 +49,8 @@ public:
 
     void acknowledged(const stream_data_token&);
     void lost(const stream_data_token&);
+    // The peer took nothing of what was sent so far (0-RTT was rejected): all of it is to be sent again, by new credit.
+    void rewind();
     void reset_acknowledged();
     void reset_lost() { reset_due_ = state_ == send_state::reset_sent; }
 

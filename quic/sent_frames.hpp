@@ -26,6 +26,8 @@ struct mtu_probe_token {  // the datagram was as large as this to see if the pat
 using control_token =
     std::variant<ack_token, crypto_token, handshake_done_token, new_connection_id_token, retire_connection_id_token, mtu_probe_token>;
 
+constexpr std::uint32_t no_key_generation = 0xffffffff;  // a 0-RTT packet: it says nothing of the 1-RTT keys
+
 // The contents of a recovery::transmission. Most packets carry data of one stream and perhaps an ACK, so nothing is allocated for
 // them.
 struct sent_frames {

@@ -29,6 +29,7 @@ struct stream {
     std::uint8_t urgency = 3;  // RFC 9218 4.1
     bool incremental = true;
     bool readable_told = false;  // a readable event waits to be taken
+    bool early = false;          // 0-RTT packets brought data of it
     bool want_writable = false;  // a write was cut short
     std::uint64_t blocked = 0;   // unsent bytes that only credit holds back
     stream_hook sending;         // in a ready list, or among those blocked by the connection's credit

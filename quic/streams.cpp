@@ -37,6 +37,25 @@ void streams::set_peer_parameters(const transport_parameters& p, time_point now)
     receive(max_streams_frame{direction::unidirectional, p.initial_max_streams_uni}, now);
 }
 
+bool streams::arrived_early(stream_id id) const {
+    const auto* s = find(id);
+    return s && s->early;
+}
+
+void streams::on_early_data_rejected(time_point now) {
+    connection_send_ = {};
+    for (const auto kind : {direction::bidirectional, direction::unidirectional}) {
+        auto& t = own(kind);
+        t.limit = 0;
+        t.announced.reset();
+        t.frame_due = false;
+    }
+    for (auto& [value, s] : table_) {
+        if (s->out) s->out->rewind();
+        if (s->out) refresh(*s, now);
+    }
+}
+
 // "Local" in a parameter's name is the endpoint that declared it (RFC 9000 18.2): here, the peer.
 std::uint64_t streams::initial_send_credit(stream_id id) const {
     if (id.kind() == direction::unidirectional) return peer_.initial_max_stream_data_uni;
@@ -70,7 +89,7 @@ bool streams::can_open(direction kind) const {
 
 std::optional<stream_id> streams::open(direction kind) {
     auto& t = own(kind);
-    if (t.opened == t.limit) {
+    if (t.opened >= t.limit) {
         t.want_event = true;
         t.frame_due = t.frame_due || t.announced != t.limit;  // RFC 9000 4.6: STREAMS_BLOCKED, once per limit
         return std::nullopt;
@@ -219,15 +238,16 @@ void streams::close_if_over(stream& s) {
 // Puts a stream whose sending part changed into the list where it belongs, and counts what only credit holds back.
 void streams::refresh(stream& s, time_point now) {
     auto& out = *s.out;
-    const bool new_data = out.can_send_new();
-    const bool ready = out.can_send_free() || (new_data && connection_send_.available() > 0);
+    const bool permitted = is_permitted(s.id);  // else it was opened for early data that was rejected
+    const bool new_data = permitted && out.can_send_new();
+    const bool ready = permitted && (out.can_send_free() || (new_data && connection_send_.available() > 0));
     const bool blocked = !ready && new_data;
     if (!ready) ready_.erase(s);
     if (!blocked && credit_blocked_.contains(s)) credit_blocked_.erase(s);
     if (ready) ready_.add(s);
     if (blocked && !credit_blocked_.contains(s)) credit_blocked_.push_back(s);
     if (blocked) connection_send_.block();
-    if (out.credit_used_up()) out.credit().block();
+    if (permitted && out.credit_used_up()) out.credit().block();
 
     const auto held_back = blocked || out.credit_used_up() ? out.unsent() : 0;
     if (held_back != s.blocked) {
@@ -239,8 +259,8 @@ void streams::refresh(stream& s, time_point now) {
 }
 
 void streams::refresh_control(stream& s) {
-    const bool due =
-        (s.out && (s.out->reset_due() || s.out->credit().blocked_due())) || (s.in && (s.in->stop_due() || s.in->credit_due()));
+    const bool due = is_permitted(s.id) &&
+        ((s.out && (s.out->reset_due() || s.out->credit().blocked_due())) || (s.in && (s.in->stop_due() || s.in->credit_due())));
     if (due == control_.contains(s)) return;
     if (due) {
         control_.push_back(s);

@@ -71,6 +71,12 @@ public:
     void declare(transport_parameters&) const;
     // The peer's declaration: gives credit to streams that are open and to those to come. Values below earlier ones are ignored.
     void set_peer_parameters(const transport_parameters&, time_point now);
+    // What follows comes in 0-RTT packets, or does not any more: marks the streams it is for.
+    void set_early(bool early) { early_ = early; }
+    bool arrived_early(stream_id id) const;
+    // The server threw away all that was sent so far (RFC 9001 4.6.2): it is to be sent again, by the limits that are declared next.
+    // Streams beyond those wait until they are permitted.
+    void on_early_data_rejected(time_point now);
     // Smoothed round-trip time, for window tuning; zero: unknown.
     void set_rtt(duration rtt) { rtt_ = rtt; }
 
@@ -154,6 +160,7 @@ private:
     stream_type_state& own(direction kind) { return type(stream_id::make(config_.side, kind, 0)); }
     stream_type_state& peers(direction kind) { return type(stream_id::make(peer_of(config_.side), kind, 0)); }
     bool is_ours(stream_id id) const { return id.initiator() == config_.side; }
+    bool is_permitted(stream_id id) const { return !is_ours(id) || id.index() < types_[type_of(id)].limit; }
 
     std::uint64_t initial_send_credit(stream_id) const;
     std::uint64_t initial_window(stream_id) const;
@@ -196,6 +203,7 @@ private:
     std::array<stream_type_state, 4> types_;
     transport_parameters peer_;  // only its initial_max_* matter
     duration rtt_{};
+    bool early_ = false;
 
     receive_credit connection_receive_;
     std::uint64_t received_total_ = 0;

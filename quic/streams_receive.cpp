@@ -87,6 +87,7 @@ std::optional<connection_error> streams::receive(const stream_frame& f, time_poi
     auto& in = *s->in;
     const auto end = f.offset + f.data.size();
     if (auto wrong = check_arrival(in, end, f.fin, type)) return wrong;
+    s->early = s->early || early_;
     received_total_ += in.increase(end);
     const auto readable_before = in.available();
     const auto state_before = in.state();
@@ -152,10 +153,16 @@ std::optional<connection_error> streams::receive(const max_stream_data_frame& f,
     return std::nullopt;
 }
 
-std::optional<connection_error> streams::receive(const max_streams_frame& f, time_point) {
+std::optional<connection_error> streams::receive(const max_streams_frame& f, time_point now) {
     auto& t = own(f.kind);
     if (f.maximum <= t.limit) return std::nullopt;  // RFC 9000 4.6
+    const bool held = t.opened > t.limit;
     t.limit = f.maximum;
+    if (held) {
+        for (auto& [value, s] : table_) {
+            if (s->out && is_ours(s->id)) refresh(*s, now);
+        }
+    }
     t.frame_due = false;
     if (t.want_event) {
         t.want_event = false;

@@ -175,7 +175,11 @@ std::optional<installed_secret> quic_handshake::poll_secret() {
 
 bool quic_handshake::complete() const { return state_->complete; }
 bool quic_handshake::resumed() const { return SSL_session_reused(state_->ssl.get()) == 1; }
-early_data_state quic_handshake::early_data() const { return state_->early; }
+early_data_state quic_handshake::early_data() const {
+    const bool answered = state_->early == early_data_state::offered && !peer_transport_parameters().empty();
+    if (!answered) return state_->early;
+    return SSL_early_data_accepted(state_->ssl.get()) == 1 ? early_data_state::accepted : early_data_state::rejected;
+}
 bool quic_handshake::failed() const { return state_->failed; }
 std::optional<std::uint8_t> quic_handshake::alert() const { return state_->alert; }
 const error& quic_handshake::failure() const { return state_->failure; }
