@@ -39,6 +39,9 @@ struct config {
     // remember others is not accepted.
     std::string early_data_application;
 
+    // Server: gives clients a token that proves their address in a later connection (NEW_TOKEN, RFC 9000 8.1.3); good once.
+    bool give_tokens = true;
+
     // Flow control, in bytes. Windows start at `initial` and grow, up to `max`, while the application keeps up.
     std::uint64_t initial_connection_window = 1536 * 1024;
     std::uint64_t max_connection_window = 24 * 1024 * 1024;

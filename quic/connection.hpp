@@ -35,6 +35,7 @@
 #include <tandem/quic/statistics.hpp>
 #include <tandem/quic/streams.hpp>
 #include <tandem/quic/timer_heap.hpp>
+#include <tandem/quic/token.hpp>
 #include <tandem/quic/trace.hpp>
 #include <tandem/quic/types.hpp>
 #include <tandem/quic/undecryptable_packets.hpp>
@@ -152,7 +153,7 @@ public:
     quic::timer_hook timer_hook;
 
 private:
-    static constexpr std::size_t max_token_size = 512;  // a token goes into every Initial and must leave room for the handshake
+    static constexpr std::size_t max_peer_token_size = 512;  // a token goes into every Initial and must leave room for the handshake
     static constexpr unsigned max_backoff = 16;         // probe timeouts double at most so often: hours
     static constexpr std::size_t max_off_path = 4;      // frames waiting for other paths than the present one; more are dropped
     static constexpr unsigned max_acks_alone = 32;      // packets with nothing but ACKs between two that elicit one
@@ -302,6 +303,7 @@ private:
     bool complete_ = false;
     bool confirmed_ = false;
     bool handshake_done_owed_ = false;
+    bool new_token_owed_ = false;  // server: for the address that was validated last
     bool ping_owed_ = false;
 
     unsigned probe_count_ = 0;                 // probe timeouts since the last acknowledgment
@@ -321,11 +323,12 @@ using event_list = intrusive_list<connection, &connection::event_hook>;
 // What an endpoint's connections share.
 struct connection_host {
     explicit connection_host(std::uint64_t seed)
-        : random(derive_seed(seed, "visible")), hidden(derive_seed(seed, "hidden")), ids(seed) {}
+        : random(derive_seed(seed, "visible")), hidden(derive_seed(seed, "hidden")), ids(seed), address_tokens(derive_secret(seed, "tokens")) {}
 
     random_source random;  // for what strangers may see
     random_source hidden;  // for choices that must not be foreseen
     connection_id_source ids;
+    token_keys address_tokens;
     ready_list ready;
     event_list eventful;
 };

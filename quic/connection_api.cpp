@@ -81,7 +81,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       streams_(streams),
       datagrams_(start_.settings.max_datagram_frame_size, start_.settings.datagram_buffer),
       idle_(start_.settings.max_idle_timeout, start_.settings.keep_alive, now),
-      token_(start_.token.size() <= max_token_size ? std::move(start_.token) : std::vector<std::uint8_t>()),
+      token_(start_.token.size() <= max_peer_token_size ? std::move(start_.token) : std::vector<std::uint8_t>()),
       last_activity_(now),
       started_(now) {
     // RFC 9001 5.2: of the client's first destination, or of the one that a Retry gave.

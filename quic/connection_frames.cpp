@@ -49,7 +49,7 @@ std::optional<connection_error> connection::on_frame(const frame& f, encryption_
 std::optional<connection_error> connection::on_control_frame(const frame& f, const connection_id& destination, time_point now) {
     if (const auto* token = std::get_if<new_token_frame>(&f)) {
         if (is_server()) return violation(frame_type::new_token, "NEW_TOKEN from a client");  // RFC 9000 19.7
-        if (token->token.size() <= max_token_size) add_event(token_received{{token->token.begin(), token->token.end()}});
+        if (token->token.size() <= max_peer_token_size) add_event(token_received{{token->token.begin(), token->token.end()}});
         return std::nullopt;
     }
     if (const auto* issued = std::get_if<new_connection_id_frame>(&f)) return peer_ids_.on_new(*issued);
@@ -150,6 +150,8 @@ void connection::on_lost(packet_space& s, const sent_frames& contents, time_poin
             peer_ids_.lost(*retired);
         else if (std::holds_alternative<handshake_done_token>(token))
             handshake_done_owed_ = true;
+        else if (std::holds_alternative<new_token_token>(token))
+            new_token_owed_ = true;
         else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
             path_.mtu().on_probe_lost(probe->size, now);
     }

@@ -155,6 +155,7 @@ void connection::on_handshake_complete(time_point now) {
     add_event(handshake_completed{std::string(handshake_.alpn()), handshake_.resumed(), handshake_.early_data()});
     if (is_server()) {
         handshake_done_owed_ = true;
+        new_token_owed_ = start_.settings.give_tokens;
         on_handshake_confirmed(now);  // RFC 9001 4.1.2
     }
     retry_undecryptable(encryption_level::one_rtt, now);
@@ -186,7 +187,7 @@ void connection::on_retry(std::span<const std::uint8_t> packet, const packet_hea
     if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active()) return drop(drop_reason::unexpected_packet);
     if (!verify_retry(start_.version, start_.original_destination, packet)) return drop(drop_reason::integrity);
     const bool unusable =
-        header.token.empty() || header.token.size() > max_token_size || header.source == start_.original_destination;
+        header.token.empty() || header.token.size() > max_peer_token_size || header.source == start_.original_destination;
     if (unusable) return drop(drop_reason::unexpected_packet);
 
     used_ids_.retry_source = header.source;

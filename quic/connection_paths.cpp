@@ -26,6 +26,7 @@ std::optional<connection_error> connection::on_path_response(const path_response
     if (path_.validation().on_response(f)) {
         path_.validate();
         fallback_.reset();
+        new_token_owed_ = is_server() && start_.settings.give_tokens;  // RFC 9000 8.1.3
         add_event(path_changed{path_.addresses(), true});
         return std::nullopt;
     }

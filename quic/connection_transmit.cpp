@@ -104,7 +104,7 @@ bool connection::has_data(const packet_space& s) const {
     const bool data = ping_owed_ || datagrams_.wants_to_send() || streams_.wants_to_send();
     // RFC 9000 7.4.1: 0-RTT packets obey the remembered limits only, so none is sent once the new ones are known.
     if (!complete_) return early_.flowing && (is_server() || handshake_.peer_parameters() == nullptr) && data;
-    return data || handshake_done_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send();
+    return data || handshake_done_owed_ || new_token_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send();
 }
 
 bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {
@@ -195,6 +195,13 @@ void connection::write_application_frames(packet_builder& packet, time_point now
         if (handshake_done_owed_ && out.write(handshake_done_frame{})) {
             contents.control.push_back(handshake_done_token{});
             handshake_done_owed_ = false;
+        }
+        if (new_token_owed_) {
+            const auto token = host_->address_tokens.seal_new_token(path_.addresses().remote.address, now, host_->random, start_.version);
+            if (out.write(new_token_frame{token.span()})) {
+                contents.control.push_back(new_token_token{});
+                new_token_owed_ = false;
+            }
         }
         pad_datagram_ = path_.write_frames(out, host_->hidden);
         local_ids_.write_frames(out, contents);

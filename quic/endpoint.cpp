@@ -25,7 +25,6 @@ void endpoint::set_server(std::shared_ptr<const tls::server_context> server) { s
 endpoint::state::state(endpoint_config config, std::uint64_t seed)
     : config_(std::move(config)),
       host_(seed),
-      token_keys_(derive_secret(seed, "tokens")),
       ids_(16, keyed_hash(derive_seed(seed, "table of IDs"))),
       tokens_(16, keyed_hash(derive_seed(seed, "table of reset tokens"))) {}
 

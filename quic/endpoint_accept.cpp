@@ -35,7 +35,7 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     if (datagram.payload.size() < min_initial_datagram_size) return drop(drop_reason::too_small);  // RFC 9000 14.1
     std::optional<retry_token> token;
     if (!header.token.empty()) {
-        token = token_keys_.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime);
+        token = host_.address_tokens.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime);
         if (!token && token_keys::looks_like_retry(header.token)) {
             // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another. If only the datagram is damaged, it sends
             // a good one soon.
@@ -43,9 +43,14 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
             return refuse(datagram, header, transport_error::invalid_token);
         }
     }
+    // RFC 9000 8.1.4: a token of NEW_TOKEN is good once. One that is not good is as if there were none (8.1.3).
+    const bool known = !token && !header.token.empty() &&
+                       host_.address_tokens.open_new_token(header.token, datagram.path.remote.address, now, token_keys::key_lifetime,
+                                                           header.version) &&
+                       tokens_seen_.use(token_keys::identity(header.token), now);
     if (!token && header.destination.size() < min_client_destination_size) return drop(drop_reason::malformed);
     const bool retry = config_.retry == retry_policy::always || (config_.retry == retry_policy::when_busy && busy());
-    if (!token && retry) return send_retry(datagram, header, now);
+    if (!token && !known && retry) return send_retry(datagram, header, now);
     if (half_open_ >= config_.max_half_open || connections_.size() >= config_.max_connections) {
         return refuse(datagram, header, transport_error::connection_refused);
     }
@@ -55,7 +60,7 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     start.side = perspective::server;
     start.version = header.version;
     start.addresses = datagram.path;
-    start.address_validated = token.has_value();
+    start.address_validated = token.has_value() || known;
     start.settings = config_.accepted;
     start.local = host_.ids.make();
     start.destination = header.source;
@@ -85,7 +90,7 @@ bool endpoint::state::is_authentic(received_datagram& datagram, const packet_hea
 
 void endpoint::state::send_retry(const received_datagram& datagram, const packet_header& header, time_point now) {
     const auto source = host_.ids.make();
-    const auto token = token_keys_.seal_retry({header.destination, source, now}, datagram.path.remote, host_.random);
+    const auto token = host_.address_tokens.seal_retry({header.destination, source, now}, datagram.path.remote, host_.random);
     writer out(answers_.room());
     if (!write_retry(out, header.version, header.destination, header.source, source, token.span(),
                      static_cast<std::uint8_t>(host_.random()))) {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <tandem/bytes/single_use_filter.hpp>
 #include <tandem/quic/endpoint.hpp>
 #include <tandem/quic/packet_header.hpp>
 #include <tandem/quic/stateless_answers.hpp>
@@ -67,6 +68,7 @@ public:
 
 private:
     static constexpr duration retry_token_lifetime = std::chrono::seconds(10);  // a round trip, with the client's retransmissions
+    static constexpr std::size_t max_tokens_seen = 65536;  // of one day; more NEW_TOKENs than this prove nothing
     static constexpr std::size_t min_client_destination_size = 8;               // RFC 9000 7.2
 
     void drop(drop_reason reason) { statistics_.dropped.add(reason); }
@@ -90,7 +92,7 @@ private:
 
     endpoint_config config_;
     connection_host host_;
-    token_keys token_keys_;
+    single_use_filter tokens_seen_{token_keys::key_lifetime, max_tokens_seen};
     std::unordered_map<connection_handle, entry> connections_;
     std::unordered_map<connection_id, entry*, keyed_hash> ids_;
     std::unordered_map<stateless_reset_token, entry*, keyed_hash> tokens_;
