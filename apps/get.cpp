@@ -305,6 +305,7 @@ int run_get(const get_options& o) {
     options.connection.tls = tls::client_context::create(tls_options, tls_error);
     if (!options.connection.tls) return fail(exit_code::roots, tls_error.text);
     options.connection.connect_timeout = seconds(o.connect_timeout);
+    options.connection.follow_addresses = o.migrate;
     auto& quic = options.connection.quic;
     quic.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
     quic.max_datagram_size = o.max_datagram_size;

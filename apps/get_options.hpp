@@ -51,6 +51,7 @@ struct get_options {
     std::string quic_version = "v1";
     std::size_t max_datagram_size = 1200;
     bool mtu_discovery = true;
+    bool migrate = true;
     std::vector<std::string> resolve;
 
     bool parallel = false;

@@ -40,19 +40,21 @@ public:
         core_->wait_readable(core_->channels.front());
         wake();
     }
-    // One more socket: what the node sends from its address and port, or at least from its port, leaves there. False if there are
-    // max_sockets of which `used` says for each but the first that it is needed; else the oldest that is not gives way.
-    template <class Used>
-    bool add_socket(udp_socket socket, Used&& used) {
+    // One more socket: what the node sends from its address and port, or at least from its port, leaves there. Make room first.
+    void add_socket(udp_socket socket) {
+        core_->channels.push_back(std::make_shared<channel>(std::move(socket)));
+        core_->wait_readable(core_->channels.back());
+    }
+    // For one more of at most max_sockets: the oldest of which needed(its local endpoint) is false gives way, but never the first. False
+    // if there is none.
+    template <class Needed>
+    bool make_room(Needed&& needed) {
         auto& channels = core_->channels;
-        if (channels.size() == max_sockets) {
-            auto idle = std::find_if(channels.begin() + 1, channels.end(), [&](const auto& c) { return !used(c->socket.local_endpoint()); });
-            if (idle == channels.end()) return false;
-            (*idle)->socket.close();
-            channels.erase(idle);
-        }
-        channels.push_back(std::make_shared<channel>(std::move(socket)));
-        core_->wait_readable(channels.back());
+        if (channels.size() < max_sockets) return true;
+        auto idle = std::find_if(channels.begin() + 1, channels.end(), [&](const auto& c) { return !needed(c->socket.local_endpoint()); });
+        if (idle == channels.end()) return false;
+        (*idle)->socket.close();
+        channels.erase(idle);
         return true;
     }
     // The application changed something outside of a hook: run a turn soon. Cheap to call often.

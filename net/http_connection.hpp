@@ -47,6 +47,7 @@ struct http_connection_options {
     std::shared_ptr<const tls::client_context> tls;  // may be null for http: URLs only
     std::shared_ptr<tcp_stack> tcp;  // null: the kernel's TCP
     quic::config quic;
+    bool follow_addresses = true;  // QUIC: go on from another address when the machine's change
     http::limits limits;
     duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
     std::vector<address_override> overrides;

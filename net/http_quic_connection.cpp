@@ -8,6 +8,7 @@
 #include <tandem/http/alpn.hpp>
 #include <tandem/http/quic_client.hpp>
 #include <tandem/net/address_walk.hpp>
+#include <tandem/net/detail/path_follower.hpp>
 #include <tandem/net/driver.hpp>
 #include <tandem/net/entropy.hpp>
 #include <tandem/quic/endpoint.hpp>
@@ -43,6 +44,7 @@ private:
         std::unique_ptr<quic::endpoint> endpoint;
         quic::connection_handle handle;
         http::quic_client http;
+        std::optional<ip_address> source;            // from which the kernel sent when it was last asked
         std::unique_ptr<driver<quic::endpoint>> io;  // first to be destroyed
     };
 
@@ -53,6 +55,8 @@ private:
     void on_event(const quic::connection_event& event, time_point at);
     void fail(http_error why);
     void over(http_error why);
+    void follow_addresses();
+    bool look_at_addresses();
 
     boost::asio::any_io_executor executor_;
     http_target target_;
@@ -60,6 +64,7 @@ private:
     http_connection_hooks hooks_;
     std::shared_ptr<address_walk> walk_;
     std::unique_ptr<attempt> attempt_;
+    std::unique_ptr<detail::path_follower> follower_;
     std::optional<http_error> closed_;
     bool heard_ = false;
     bool ready_ = false;
@@ -127,6 +132,7 @@ void quic_connection_client::abandon() { end_attempt(); }
 
 // Tells the server, which would wait for the rest of the handshake otherwise.
 void quic_connection_client::end_attempt() {
+    follower_.reset();
     if (!attempt_) return;
     const auto at = now();
     attempt_->endpoint->close(static_cast<std::uint64_t>(http::h3_error::no_error), "", at);
@@ -158,7 +164,10 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
         walk_->times().secured = at;
         walk_->trace("connected to " + walk_->current().to_string() + " (QUIC)");
         walk_->succeeded();
+        if (options_.follow_addresses) follow_addresses();
         if (hooks_.ready) hooks_.ready();
+    } else if (const auto* moved = std::get_if<quic::path_changed>(&event)) {
+        if (moved->validated) walk_->trace("moved to " + moved->path.local.to_string() + " (QUIC)");
     } else if (const auto* closed = std::get_if<quic::connection_closed>(&event)) {
         auto why = describe(*closed);
         if (ready_) {
@@ -173,6 +182,29 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
         }
         fail(std::move(why));
     }
+}
+
+void quic_connection_client::follow_addresses() {
+    attempt_->source = source_address(walk_->current());
+    follower_ = std::make_unique<detail::path_follower>(executor_, [this] { return look_at_addresses(); });
+    if (auto error = follower_->start()) walk_->trace("changes of addresses are not told here: " + error.message());
+}
+
+// False if the connection should move and cannot yet.
+bool quic_connection_client::look_at_addresses() {
+    auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
+    if (stopped_ || transport == nullptr) return true;
+    const auto source = source_address(walk_->current());
+    if (!source || source == attempt_->source) return true;
+    udp_socket socket(executor_);
+    udp_options udp;
+    udp.report_errors = true;
+    const auto needed = [&](const ip_endpoint& bound) { return transport->path().local.port == bound.port; };
+    if (socket.open({*source, 0}, udp) || !attempt_->io->make_room(needed) || !transport->migrate(socket.local_endpoint(), now())) return false;
+    attempt_->source = source;
+    attempt_->io->add_socket(std::move(socket));
+    attempt_->io->wake();
+    return true;
 }
 
 // The attempt under way failed.

@@ -91,6 +91,24 @@ public:
         return c ? c->max_datagram_payload() : 0;
     }
 
+    // void(error_code). Client: goes on from another local address (RFC 9000 9.2), port 0 taking a free one, on a socket of its own and with
+    // a connection ID that nobody saw yet. Data flows there at once; completes when the path is known to work, or with host_unreachable
+    // when it does not and the connection is back on the one before. Other errors, and nothing has happened: operation_not_supported (a
+    // server, before the handshake is confirmed, not permitted by the peer, no connection ID to spare), address_family_not_supported,
+    // no_buffer_space (too many sockets in use), what binding failed with. Cancelling ends the waiting only.
+    template <class CompletionToken>
+    auto async_migrate(const ip_endpoint& local, CompletionToken&& token) {
+        return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
+            [core = core_, handle = handle_, local](auto handler) {
+                auto number = core->next_operation();
+                auto cancel = [weak = std::weak_ptr<detail::quic_core>(core), handle, number] {
+                    if (auto c = weak.lock()) c->cancel_migrate(handle, number);
+                };
+                core->migrate(number, handle, local, {core->executor(), std::move(handler), std::move(cancel)});
+            },
+            token);
+    }
+
     // Ends the connection with a code of the application's protocol. Streams are not flushed.
     void close(std::uint64_t code, std::string_view reason = {}) { core_->close_connection(handle_, code, reason); }
     // How it ended; nothing while it has not.
@@ -99,6 +117,12 @@ public:
     std::string alpn() const {
         auto* c = core_->find(handle_);
         return c ? std::string(c->alpn()) : std::string();
+    }
+    // Where the peer is seen, which may change (RFC 9000 9), and where we are: unspecified where the kernel chooses.
+    ip_endpoint local_endpoint() const {
+        auto* c = core_->find(handle_);
+        if (c == nullptr) return {};
+        return c->path().local.port != 0 || !core_->socket() ? c->path().local : core_->socket()->local_endpoint();
     }
     ip_endpoint remote_endpoint() const {
         auto* c = core_->find(handle_);

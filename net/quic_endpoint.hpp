@@ -51,6 +51,10 @@ public:
                                 });
     }
 
+    // From now on, the connections made here (not those accepted) migrate when the machine's addresses or routes change so that the kernel
+    // would send from another address: from one network to the next. Fails where the kernel does not tell of such changes.
+    boost::system::error_code follow_addresses() { return core_->follow_addresses(); }
+
     // Closes every connection with a code of the application's protocol; nothing works any more.
     void close(std::uint64_t code, std::string_view reason = {}) { core_->stop(code, reason); }
 

@@ -20,6 +20,7 @@ error_code quic_core::open(const ip_endpoint& local, udp_options options) {
     udp_socket socket(executor_);
     options.report_errors = true;  // counts for connections that are being made only
     if (auto failed = socket.open(local, options)) return failed;
+    options_ = options;
     std::weak_ptr<quic_core> weak = weak_from_this();
     driver_ = std::make_unique<driver<quic::endpoint>>(std::move(socket), endpoint_,
                                                        driver_hooks{[weak](time_point at) {
@@ -39,6 +40,7 @@ void quic_core::stop(std::uint64_t code, std::string_view reason) {
         endpoint_.close(code, reason, at);
         driver_->send_and_stop(at);
     }
+    follower_.reset();
     for (auto& [handle, c] : connections_) fail_all(c, error::operation_aborted);
     for (auto& w : accepting_) w.op.complete(error::operation_aborted, 0);
     accepting_.clear();
@@ -216,6 +218,8 @@ void quic_core::on_event(quic::connection_handle handle, const quic::connection_
         on_established(handle, c);
     } else if (const auto* stream_happened = std::get_if<quic::stream_event>(&event)) {
         on_stream_event(handle, c, *stream_happened, at);
+    } else if (const auto* moved = std::get_if<quic::path_changed>(&event)) {
+        on_path_changed(c, *moved);
     } else if (std::holds_alternative<quic::datagrams_available>(event)) {
         auto* transport = endpoint_.find(handle);
         if (!c.receiving.op || transport == nullptr) return;  // kept until somebody asks
@@ -229,6 +233,7 @@ void quic_core::on_established(quic::connection_handle handle, connection_state&
     c.established = true;
     if (c.connecting.op) {
         c.ours = true;
+        if (follower_) note_source(handle, c);
         return c.connecting.op.complete({}, handle);
     }
     if (!accepting_.empty()) {
@@ -257,6 +262,7 @@ void quic_core::on_closed(quic::connection_handle handle, connection_state& c, c
 void quic_core::fail_all(connection_state& c, error_code failure) {
     if (c.connecting.op) c.connecting.op.complete(failure, 0);
     if (c.receiving.op) c.receiving.op.complete(failure, {});
+    if (c.migrating.op) c.migrating.op.complete(failure);
     for (auto& accepting : c.accepting) {
         for (auto& w : accepting) w.op.complete(failure, std::nullopt);
         accepting.clear();

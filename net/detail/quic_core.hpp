@@ -15,6 +15,7 @@
 #include <boost/system/error_code.hpp>
 
 #include <tandem/net/detail/buffer_list.hpp>
+#include <tandem/net/detail/path_follower.hpp>
 #include <tandem/net/detail/pending.hpp>
 #include <tandem/net/driver.hpp>
 #include <tandem/quic/endpoint.hpp>
@@ -70,6 +71,10 @@ public:
     void receive_datagram(std::uint64_t operation, quic::connection_handle handle, datagram_operation op);
     void cancel_receive_datagram(quic::connection_handle handle, std::uint64_t operation);
 
+    void migrate(std::uint64_t operation, quic::connection_handle handle, const ip_endpoint& local, plain_operation op);
+    void cancel_migrate(quic::connection_handle handle, std::uint64_t operation);
+    error_code follow_addresses();
+
     void add_stream(quic::connection_handle handle, quic::stream_id id, stream_halves halves);
     void release_stream(quic::connection_handle handle, quic::stream_id id, stream_halves halves);
     void read(quic::connection_handle handle, quic::stream_id id, std::uint64_t operation, const read_buffers& buffers,
@@ -120,6 +125,10 @@ private:
         std::list<opening> opening_streams;
         waiting<datagram_operation> receiving;
         waiting<handle_operation> connecting;
+        waiting<plain_operation> migrating;
+        std::optional<ip_endpoint> moving_to;  // not validated yet
+        std::uint16_t left_port = 0;           // of the socket before the present one: it may be needed again
+        std::optional<ip_address> source;      // from which the kernel sent when it was last asked
         std::optional<quic::connection_closed> closed;
     };
 
@@ -128,6 +137,10 @@ private:
     void on_stream_event(quic::connection_handle handle, connection_state& c, const quic::stream_event& event, time_point at);
     void on_established(quic::connection_handle handle, connection_state& c);
     void on_closed(quic::connection_handle handle, connection_state& c, const quic::connection_closed& why);
+    void on_path_changed(connection_state& c, const quic::path_changed& event);
+    error_code move_to(quic::connection_handle handle, connection_state& c, const ip_endpoint& local);
+    void note_source(quic::connection_handle handle, connection_state& c);
+    bool look_at_addresses();
     void on_udp_error(const udp_error& error, time_point at);
     void try_read(quic::connection& transport, stream_state& s, quic::stream_id id, time_point at);
     void try_write(quic::connection& transport, stream_state& s, quic::stream_id id, time_point at);
@@ -140,6 +153,8 @@ private:
     boost::asio::any_io_executor executor_;
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
+    udp_options options_;
+    std::unique_ptr<path_follower> follower_;
     std::map<quic::connection_handle, connection_state> connections_;
     std::list<waiting<handle_operation>> accepting_;
     std::deque<quic::connection_handle> unaccepted_;
