@@ -37,6 +37,8 @@ public:
 
     // The first contiguous piece (may be less than readable(): blocks are not contiguous with each other).
     std::span<const std::uint8_t> front() const;
+    // Copies the first out.size() <= readable() bytes, which stay.
+    void peek(std::span<std::uint8_t> out) const { blocks_.read(read_offset_, out); }
     // Drops n <= readable() bytes from the front; appends their times to *times if given.
     void consume(std::size_t n, byte_time_runs* times = nullptr);
     // Copies and consumes up to out.size() bytes; returns how many.

@@ -12,6 +12,10 @@ if(TARGET tandem)
   install(TARGETS tandem RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
+if(TARGET tandem_packetdrill)
+  install(TARGETS tandem_packetdrill LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
 # A fetched BoringSSL goes along, where FindBoringSSL looks for it again.
 set(TANDEM_INSTALLED_BORINGSSL "")
 if(TANDEM_BORINGSSL_FETCHED)

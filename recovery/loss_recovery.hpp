@@ -77,6 +77,7 @@ public:
     std::uint64_t ack_eliciting_outstanding() const { return ack_eliciting_outstanding_; }
     std::optional<time_point> last_ack_eliciting_sent() const { return last_ack_eliciting_sent_; }
     transmission<Contents>* find(std::uint64_t number) { return log_.find(number); }
+    const transmission<Contents>* find(std::uint64_t number) const { return log_.find(number); }
     // Visits outstanding transmissions, oldest first, until f returns false.
     template <class F>
     void for_each_outstanding(F f);

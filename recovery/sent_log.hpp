@@ -38,6 +38,8 @@ public:
         return t.state == fate::forgotten ? nullptr : &t;
     }
 
+    const transmission<Contents>* find(std::uint64_t number) const { return const_cast<sent_log*>(this)->find(number); }
+
     transmission<Contents>& operator[](std::uint64_t number) { return slot(number); }  // first() <= number < next()
     const transmission<Contents>& operator[](std::uint64_t number) const { return slots_[number & (slots_.size() - 1)]; }
 

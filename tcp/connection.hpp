@@ -21,6 +21,7 @@
 #include <tandem/recovery/sender.hpp>
 #include <tandem/tcp/challenge_budget.hpp>
 #include <tandem/tcp/config.hpp>
+#include <tandem/tcp/connection_info.hpp>
 #include <tandem/tcp/delayed_ack.hpp>
 #include <tandem/tcp/ecn.hpp>
 #include <tandem/tcp/event.hpp>
@@ -148,10 +149,18 @@ public:
     std::span<const std::uint8_t> front() const;  // the first contiguous piece of them, without copying
     void consume(std::size_t n, time_point now, byte_time_runs* times = nullptr);
     std::size_t read(std::span<std::uint8_t> out, time_point now, byte_time_runs* times = nullptr);
+    // Copies what read() would, and leaves it there.
+    std::size_t peek(std::span<std::uint8_t> out) const;
     bool peer_closed() const;  // the peer's FIN was received in order
     bool at_end() const { return peer_closed() && readable() == 0; }
 
     void set_nagle(bool on);
+    // Sends nothing but full segments until it is off again (TCP_CORK); a FIN takes what is left along.
+    void set_cork(bool on);
+    void set_user_timeout(duration t);  // config::user_timeout, from now on
+    // Acknowledges the next so many segments with data at once; 0: delays from now on (config::quick_acks).
+    void set_quick_ack(unsigned segments);
+    void set_keepalive(const std::optional<keepalive_config>& k);
     // What arrives from now on is for nobody: data are answered with RST, FIN-WAIT-2 has a timeout. Unread data: RST at once
     // (RFC 9293 3.6.1, RFC 2525 2.17). endpoint::release calls it.
     void orphan(time_point now);
@@ -164,6 +173,7 @@ public:
     const recovery::congestion_controller& controller() const;
     const recovery::rtt_estimator& rtt() const;
     const recovery::reordering_tolerance& reordering() const { return tolerance_; }
+    connection_info info() const;  // costs a look at every segment in flight
     std::size_t memory() const;        // bytes of heap held for data
     void set_trace(trace_sink* sink);  // may be null; outlives the connection
     void set_owner(connection_owner* owner, std::uint32_t tag);
@@ -205,6 +215,7 @@ private:
     void take_syn(const segment& syn, time_point now);
     void establish(time_point now);
     segment_options syn_options(time_point now) const;
+    std::uint16_t path_mss() const;
     void update_mss();
 
     // connection_acknowledgment.cpp
@@ -236,6 +247,7 @@ private:
     std::optional<outgoing> next_lost(std::uint64_t mss, std::uint64_t edge) const;
     std::optional<outgoing> next_new(std::uint64_t begin, std::uint64_t mss, std::uint64_t edge, bool override) const;
     std::optional<outgoing> probe_segment(std::uint64_t mss) const;
+    void push_last(train& out) const;
     bool append(const outgoing& next, const segment_options& options, time_point now, train& out);
     void count_retransmission(const outgoing& sent, std::uint64_t previous);
     void record(const outgoing& sent, const packet& p, std::size_t size, time_point now);

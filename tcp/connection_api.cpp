@@ -123,11 +123,11 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       sack_(config_.sack),
       nagle_(config_.nagle),
       window_(config_.receive_window, config_.max_receive_window, config_.window_scale),
-      ack_(config_.ack_delay),
+      ack_(config_.ack_delay, config_.quick_acks),
       sender_(sender_config_of(config_, path.remote.address.is_v6)),
       tolerance_(config_.reordering),
       timestamps_(config_.timestamps, seed.timestamp_offset),
-      timer_(config_.min_rto, config_.max_rto, config_.ack_delay),
+      timer_(config_.min_rto, config_.max_rto, config_.peer_ack_delay, config_.min_rto_variation),
       created_(now),
       progress_at_(now),
       heard_at_(now),
@@ -159,7 +159,8 @@ std::unique_ptr<connection> connection::accept_answered(const ip_path& path, con
 
 std::uint16_t connection::announced_mss(const config& c, const ip_path& path) {
     const bool v6 = path.remote.address.is_v6;
-    return static_cast<std::uint16_t>(within_bounds(c, v6).mtu - ip_header_size(v6) - 20);
+    const auto path_mss = static_cast<std::uint16_t>(within_bounds(c, v6).mtu - ip_header_size(v6) - 20);
+    return c.mss_limit == 0 ? path_mss : std::min(path_mss, std::max(c.mss_limit, min_peer_mss));
 }
 
 std::size_t connection::send_room() const {
@@ -269,8 +270,35 @@ std::size_t connection::read(std::span<std::uint8_t> out, time_point now, byte_t
     return n;
 }
 
+std::size_t connection::peek(std::span<std::uint8_t> out) const {
+    const auto n = std::min(out.size(), readable());
+    if (n > 0) in_.peek(out.first(n));
+    return n;
+}
+
 void connection::set_nagle(bool on) {
     nagle_.set(on);
+    wake();
+}
+
+void connection::set_cork(bool on) {
+    nagle_.cork(on);
+    if (!on) wake();
+}
+
+void connection::set_user_timeout(duration t) {
+    config_.user_timeout = t;
+    wake();
+}
+
+void connection::set_quick_ack(unsigned segments) {
+    ack_.set_quick(segments);
+    if (ack_.due()) wake();
+}
+
+void connection::set_keepalive(const std::optional<keepalive_config>& k) {
+    config_.keepalive = k;
+    keepalives_unanswered_ = 0;
     wake();
 }
 

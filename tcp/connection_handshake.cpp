@@ -16,6 +16,12 @@ segment_options connection::syn_options(time_point now) const {
     return out;
 }
 
+// What the path carries, and the application allows.
+std::uint16_t connection::path_mss() const {
+    const auto path = static_cast<std::uint16_t>(mtu_ - ip_header_size(path_.remote.address.is_v6) - 20);
+    return config_.mss_limit == 0 ? path : std::min(path, std::max(config_.mss_limit, min_peer_mss));
+}
+
 // The peer's SYN: numbers, window and options.
 void connection::take_syn(const segment& syn, time_point now) {
     irs_ = first_sequence(syn.sequence);
@@ -42,8 +48,7 @@ void connection::take_syn(const segment& syn, time_point now) {
 
 // RFC 9293 3.7.1: the smaller of what the peer takes and what the path carries; RFC 6691: options are not subtracted here.
 void connection::update_mss() {
-    const auto path = static_cast<std::uint16_t>(mtu_ - ip_header_size(path_.remote.address.is_v6) - 20);
-    mss_ = std::min(std::max(peer_mss_, min_peer_mss), path);
+    mss_ = std::min(std::max(peer_mss_, min_peer_mss), path_mss());
     sender_.set_max_datagram_size(20u + mss_ - 8u);
 }
 

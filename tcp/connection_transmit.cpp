@@ -15,6 +15,7 @@ bool connection::transmit(time_point now, train& out) {
     if (syn_pending_) transmit_syn(now, out);
     if (synchronized() && state_ != state::time_wait) {
         transmit_counted(now, out);
+        if (config_.push_trains && out.count() > 1) push_last(out);
         if (window_probe_pending_) transmit_window_probe(now, out);
     }
     if (out.size == 0 && keepalive_pending_) {
@@ -124,6 +125,20 @@ std::optional<connection::outgoing> connection::probe_segment(std::uint64_t mss)
     out.data.begin = std::min(std::max(offset_of(last->begin), out_.begin_offset()), out.data.end);
     out.data.begin = std::max(out.data.begin, out.data.end - std::min(out.data.end, mss));
     return out;
+}
+
+// The last segment of the train asks to be delivered, and with it the train.
+void connection::push_last(train& out) const {
+    const auto last = out.datagram(out.count() - 1);
+    const auto tcp = last.subspan(ip_header_size(path_.remote.address.is_v6));
+    if ((tcp[13] & flag::psh) != 0) return;
+    tcp[13] |= flag::psh;
+    if (config_.checksum_offload) return;
+    // RFC 1624 3: the sum's complement grows by what the word with the flags grew by.
+    std::uint32_t sum = static_cast<std::uint16_t>(~(tcp[16] << 8 | tcp[17])) + std::uint32_t{flag::psh};
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    tcp[16] = static_cast<std::uint8_t>(sum >> 8);
+    tcp[17] = static_cast<std::uint8_t>(sum);
 }
 
 bool connection::append(const outgoing& next, const segment_options& options, time_point now, train& out) {
@@ -270,6 +285,7 @@ bool connection::add_to_train(const packet& p, train& out) {
     out.size += size;
     ++stats_.segments_sent;
     if (p.tcp.has(flag::ack) && !p.tcp.has(flag::rst)) {
+        if (!p.tcp.payload.empty()) ack_.on_answer();
         ack_.on_sent();
         if (sack_report_.pending_duplicate() && p.tcp.options.sack_count > 0) ++stats_.dsacks_sent;
         sack_report_.on_sent();

@@ -12,12 +12,22 @@ class delayed_ack {
 public:
     static constexpr unsigned threshold = 2;  // RFC 9293 SHLD-19
 
-    explicit delayed_ack(duration delay) : delay_(delay) {}
+    explicit delayed_ack(duration delay, unsigned quick = 0) : delay_(delay), quick_(quick) {}
 
     void on_data(unsigned segments, time_point now) {
         if (pending_ == 0) deadline_ = now + delay_;
         pending_ += segments;
-        if (pending_ >= threshold) immediate_ = true;
+        if (pending_ >= threshold || quick_ > 0) immediate_ = true;
+        quick_ -= segments < quick_ ? segments : quick_;
+    }
+    // The next so many segments are acknowledged at once; 0: from now on acknowledgments are delayed.
+    void set_quick(unsigned segments) {
+        quick_ = segments;
+        if (quick_ > 0 && pending_ > 0) immediate_ = true;
+    }
+    // Data of ours carry an acknowledgment of data that wait for one: the peer's requests are answered, so that waiting pays.
+    void on_answer() {
+        if (pending_ > 0) quick_ = 0;
     }
     void at_once() { immediate_ = true; }
     void on_timeout(time_point now) {
@@ -34,6 +44,7 @@ public:
 private:
     duration delay_;
     time_point deadline_;
+    unsigned quick_;
     unsigned pending_ = 0;
     bool immediate_ = false;
 };

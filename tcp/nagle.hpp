@@ -10,6 +10,8 @@ class nagle {
 public:
     explicit nagle(bool on) : on_(on) {}
     void set(bool on) { on_ = on; }
+    // Nothing but full segments, however long they wait (TCP_CORK).
+    void cork(bool on) { corked_ = on; }
 
     struct candidate {
         std::uint64_t bytes = 0;   // what would be sent
@@ -21,6 +23,7 @@ public:
 
     bool may_send(const candidate& c, std::uint64_t first_unacknowledged) const {
         if (c.bytes >= c.mss) return true;
+        if (c.bytes == c.unsent && corked_) return c.last;
         if (c.bytes == c.unsent)
             return !on_ || c.last || first_unacknowledged >= small_end_;  // at most one small segment in flight
         return c.bytes >= (c.largest_window + 1) / 2;                     // Fs = 1/2
@@ -31,6 +34,7 @@ public:
 
 private:
     bool on_;
+    bool corked_ = false;
     std::uint64_t small_end_ = 0;  // sequence number behind the last small segment sent
 };
 

@@ -3,7 +3,8 @@
 namespace tandem::tcp {
 
 duration retransmission_timer::interval(const recovery::rtt_estimator& rtt) const {
-    auto out = std::clamp(rtt.has_sample() ? rtt.timeout() : std::max(rtt.timeout(), unsampled_minimum_), minimum_, maximum_);
+    const auto sampled = std::max(rtt.timeout(), rtt.smoothed() + minimum_variation_);
+    auto out = std::clamp(rtt.has_sample() ? sampled : std::max(rtt.timeout(), unsampled_minimum_), minimum_, maximum_);
     for (unsigned i = 0; i < backoff_ && out < maximum_; ++i) out *= 2;
     return std::min(out, maximum_);
 }

@@ -21,8 +21,11 @@ public:
         bool one_segment = false;     // the peer may delay the acknowledgment of a single segment
     };
 
-    retransmission_timer(duration minimum, duration maximum, duration peer_ack_delay)
-        : minimum_(minimum), maximum_(std::max(maximum, minimum)), peer_ack_delay_(peer_ack_delay) {}
+    retransmission_timer(duration minimum, duration maximum, duration peer_ack_delay, duration minimum_variation = {})
+        : minimum_(minimum),
+          maximum_(std::max(maximum, minimum)),
+          peer_ack_delay_(peer_ack_delay),
+          minimum_variation_(minimum_variation) {}
 
     kind armed() const { return kind_; }
     std::optional<time_point> deadline() const { return kind_ == kind::none ? std::nullopt : std::optional(deadline_); }
@@ -53,6 +56,7 @@ private:
     duration minimum_;
     duration maximum_;
     duration peer_ack_delay_;
+    duration minimum_variation_;
     duration unsampled_minimum_ = std::chrono::seconds(1);  // RFC 6298 2.1
     time_point base_;                                       // what the RTO counts from
     time_point last_sent_;                                  // what a tail loss probe counts from

@@ -51,6 +51,10 @@ public:
     // Calls f(entry) for each entry that is not settled, overlaps `newly` and is covered(range).
     template <class Covered, class F>
     void acknowledge(range newly, Covered covered, F f);
+    template <class F>
+    void for_each(F f) const {
+        for (const auto& e : entries_) f(e);
+    }
     // Calls f(entry) for every entry that is not settled.
     template <class F>
     void for_each_unsettled(F f) const;
