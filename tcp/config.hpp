@@ -32,6 +32,10 @@ struct config {
     // Bytes of payload in a segment, at most, both ways (TCP_MAXSEG): announced to the peer, and kept to. 0: what the MTU allows.
     std::uint16_t mss_limit = 0;
 
+    // So many segments with data are acknowledged at once when the connection is young and the peer's window still opens, unless
+    // data of ours answers them. 0: every second segment from the start.
+    std::uint16_t quick_acks = 0;
+
     std::uint8_t hop_limit = 64;  // of packets sent (RFC 9293 MUST-49)
     std::uint8_t dscp = 0;        // Differentiated Services codepoint, 0 to 63 (RFC 9293 MUST-48)
 
@@ -39,6 +43,7 @@ struct config {
     recovery::controller_config controller;
     recovery::reordering_kind reordering = recovery::reordering_kind::adaptive;
     bool pacing = true;
+    bool push_trains = false;  // PSH on the last of several segments that leave together, not only where a write ends
     duration initial_rtt = std::chrono::milliseconds(333);  // makes the first RTO 1 s (RFC 6298 2.1)
 
     std::size_t send_buffer = 512 * 1024;              // bytes written and not sent yet, at most; those in flight have the window
@@ -53,11 +58,7 @@ struct config {
 
     bool nagle = true;                                   // RFC 9293 3.7.4 (Minshall's variant); false: TCP_NODELAY
     duration ack_delay = std::chrono::milliseconds(25);  // longest delay of an acknowledgment; QUIC's default max_ack_delay
-    // So many segments with data are acknowledged at once when the connection is young and the peer's window still opens, unless
-    // data of ours answers them. 0: every second segment from the start.
-    unsigned quick_acks = 0;
     duration peer_ack_delay = std::chrono::milliseconds(25);  // what a tail loss probe allows the peer (RFC 8985 7.2 WCDelAckT)
-    bool push_trains = false;  // PSH on the last of several segments that leave together, not only where a write ends
     duration min_rto = std::chrono::milliseconds(200);
     duration min_rto_variation{};  // the RTO is this much above the smoothed RTT at least (RFC 6298 2.3's G); 0: 1 ms
     duration max_rto = std::chrono::seconds(60);  // RFC 6298 2.5: at least 60 s

@@ -159,7 +159,7 @@ public:
     void set_cork(bool on);
     void set_user_timeout(duration t);  // config::user_timeout, from now on
     // Acknowledges the next so many segments with data at once; 0: delays from now on (config::quick_acks).
-    void set_quick_ack(unsigned segments);
+    void set_quick_ack(std::uint16_t segments);
     void set_keepalive(const std::optional<keepalive_config>& k);
     // What arrives from now on is for nobody: data are answered with RST, FIN-WAIT-2 has a timeout. Unread data: RST at once
     // (RFC 9293 3.6.1, RFC 2525 2.17). endpoint::release calls it.

@@ -291,7 +291,7 @@ void connection::set_user_timeout(duration t) {
     wake();
 }
 
-void connection::set_quick_ack(unsigned segments) {
+void connection::set_quick_ack(std::uint16_t segments) {
     ack_.set_quick(segments);
     if (ack_.due()) wake();
 }

@@ -2,6 +2,7 @@
 // and never later than the configured delay. Asked once per batch of received segments, so that a batch costs one ACK.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <tandem/bytes/time.hpp>
@@ -12,16 +13,16 @@ class delayed_ack {
 public:
     static constexpr unsigned threshold = 2;  // RFC 9293 SHLD-19
 
-    explicit delayed_ack(duration delay, unsigned quick = 0) : delay_(delay), quick_(quick) {}
+    explicit delayed_ack(duration delay, std::uint16_t quick = 0) : delay_(delay), quick_(quick) {}
 
     void on_data(unsigned segments, time_point now) {
         if (pending_ == 0) deadline_ = now + delay_;
         pending_ += segments;
         if (pending_ >= threshold || quick_ > 0) immediate_ = true;
-        quick_ -= segments < quick_ ? segments : quick_;
+        quick_ = segments < quick_ ? static_cast<std::uint16_t>(quick_ - segments) : std::uint16_t{0};
     }
     // The next so many segments are acknowledged at once; 0: from now on acknowledgments are delayed.
-    void set_quick(unsigned segments) {
+    void set_quick(std::uint16_t segments) {
         quick_ = segments;
         if (quick_ > 0 && pending_ > 0) immediate_ = true;
     }
@@ -44,8 +45,8 @@ public:
 private:
     duration delay_;
     time_point deadline_;
-    unsigned quick_;
     unsigned pending_ = 0;
+    std::uint16_t quick_;
     bool immediate_ = false;
 };
 

@@ -30,7 +30,12 @@ public:
     // What a socket made now gets.
     tcp::config connection() const;
     std::size_t default_receive_buffer() const { return memory("tcp_rmem", {4096, 131072, 6291456})[1]; }
-    std::size_t default_send_buffer() const { return memory("tcp_wmem", {4096, 16384, 4194304})[1]; }
+    // Linux's grows with what is under way; here there is room for that from the start, unless the sysctl was changed.
+    std::size_t default_send_buffer() const {
+        constexpr std::uint64_t unchanged = 16384, roomy = 262144;
+        const auto first = memory("tcp_wmem", {4096, unchanged, 4194304})[1];
+        return first == unchanged ? roomy : first;
+    }
     std::uint64_t number(const std::string& sysctl, std::uint64_t fallback) const;
 
 private:

@@ -349,10 +349,11 @@ std::string call_runner::run(const system_call& c, std::int64_t start_usecs, std
     return "";
 }
 
-std::string call_runner::settle(bool final) {
+std::string call_runner::settle(bool final, std::int64_t now_usecs) {
     if (!sleeping_) return "";
     std::unique_lock l(mutex_);
-    if (final && !done_) changed_.wait_for(l, std::chrono::seconds(1), [this] { return done_.has_value(); });
+    const bool due = now_usecs > sleeping_start_ + *sleeping_->end_usecs + tolerance_;
+    if ((final || due) && !done_) changed_.wait_for(l, std::chrono::seconds(1), [this] { return done_.has_value(); });
     if (!done_) return final ? sleeping_->name + " has not returned" : "";
     const auto c = *sleeping_;
     sleeping_.reset();

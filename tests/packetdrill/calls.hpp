@@ -21,7 +21,7 @@ public:
     // Runs it; if it has an end time, until it returns or sleeps. The error, if there is one.
     std::string run(const system_call& c, std::int64_t start_usecs, std::int64_t tolerance);
     // A call that slept must have returned by now if `final`, or if it should have by its time.
-    std::string settle(bool final);
+    std::string settle(bool final, std::int64_t now_usecs);
 
     void remote_port(std::uint16_t port) { remote_port_ = port; }
     const std::map<int, int>& descriptors() const { return descriptors_; }  // of the script, live

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace tandem::packetdrill {
@@ -28,7 +29,11 @@ std::int64_t live_stack::now() {
 void live_stack::wait_until(std::int64_t usecs) {
     constexpr std::int64_t spin = 20;
     auto at = now();
-    if (usecs - at > spin) interface_.usleep(user(), static_cast<useconds_t>(usecs - at - spin));
+    constexpr std::int64_t most = 1'000'000'000;  // useconds_t has 32 bits
+    while (usecs - at > spin) {
+        interface_.usleep(user(), static_cast<useconds_t>(std::min(usecs - at - spin, most)));
+        at = now();
+    }
     while (at < usecs) at = now();
 }
 

@@ -63,7 +63,7 @@ public:
                 throw script_error(e.line, f.what());
             }
         }
-        need(calls_.settle(true));
+        need(calls_.settle(true, start_));
         if (options_.strict) nothing_left();
         finish();
     }
@@ -81,7 +81,7 @@ private:
             return;
         }
         live_.wait_until(start_ + e.at);
-        need(calls_.settle(false));
+        need(calls_.settle(false, start_ + e.at));
         if (options_.strict) nothing_left();
         if (p) {
             p->icmp.is ? inject_icmp(*p) : inject(*p);
@@ -265,7 +265,10 @@ bool run_file(const std::string& library, const std::string& path) {
     try {
         if (!in) throw std::runtime_error("cannot be read");
         const auto s = parse_script(text.str());
-        run(library, s).play(s);
+        // One that fails may leave a thread asleep in the library, which cannot be destroyed then.
+        auto* r = new run(library, s);
+        r->play(s);
+        delete r;
         return true;
     } catch (const std::exception& e) {
         std::cerr << path << ": " << e.what() << '\n';
