@@ -24,6 +24,7 @@
 #include "exit_code.hpp"
 #include "get_report.hpp"
 #include "known_origins.hpp"
+#include "session_file.hpp"
 
 namespace tandem::apps {
 
@@ -316,6 +317,10 @@ int run_get(const get_options& o) {
     std::string text;
     if (!o.alt_svc.empty() && !known.load(o.alt_svc, text)) return fail(exit_code::usage, "--alt-svc: " + text);
     options.known = known.cache();
+    session_file sessions;
+    if (!o.session.empty() && !sessions.load(o.session, text)) return fail(exit_code::usage, "--session: " + text);
+    if (!o.session.empty()) options.connection.sessions = sessions.cache();
+    options.connection.early_data = o.early_data;
     if (o.race) options.connection.decided = [](const http::race& race) { show_race(race); };
     if (!o.parallel) options.http1_connections = 1;
     options.concurrent_requests = o.parallel ? o.parallel_max : 1;
@@ -330,6 +335,7 @@ int run_get(const get_options& o) {
     getter get(io, tcp, o, plan, std::move(options));
     const auto code = get.run();
     if (!known.save(text)) return fail(exit_code::write, "--alt-svc: " + text);
+    if (!sessions.save(text)) return fail(exit_code::write, "--session: " + text);
     return code;
 }
 

@@ -81,6 +81,9 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     only->excludes(qmux);
     sub.add_flag("--race", o.race, "Show the connection attempts on a time line, and why one won")->group(group);
     sub.add_option("--alt-svc", o.alt_svc, "File that keeps what servers say of alternatives (RFC 7838) and where QUIC did not work")->group(group);
+    sub.add_option("--session", o.session, "File (mode 0600) that keeps TLS sessions and address tokens between runs: the next run resumes")->group(group);
+    sub.add_flag("--early-data", o.early_data, "With --session and one way to the server (--http3-only): send GET, HEAD and OPTIONS before the\n"
+                 "handshake is complete (0-RTT). Whoever sees them can send the server a copy")->group(group);
     sub.add_flag("-k,--insecure", o.insecure, "Accept any certificate: anybody can pretend to be the server")->group(group);
     sub.add_option("--cacert", o.cacert, "PEM file of the certificates to trust, instead of the system's")->group(group);
     sub.add_option("-E,--cert", o.cert, "PEM file of the client's certificate chain, for servers that ask for one")->group(group);

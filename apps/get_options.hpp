@@ -63,6 +63,8 @@ struct get_options {
     std::string write_out;
     bool json = false;
     bool verbose = false;
+    std::string session;
+    bool early_data = false;
     bool silent = false;
     bool show_error = false;
 };

@@ -139,6 +139,7 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     quic.accepted.max_datagram_size = o.max_datagram_size;
     quic.accepted.mtu_discovery = o.mtu_discovery;
     quic.accepted.max_idle_timeout = seconds(o.idle_timeout);
+    quic.accepted.early_data = o.early_data && o.proxies.empty();  // the server behind would have to be told (RFC 8470 5.1)
     quic.retry = o.retry ? quic::retry_policy::always : quic::retry_policy::when_busy;
     out.requests.idle_timeout = seconds(o.idle_timeout);
     if (o.log) {

@@ -56,6 +56,8 @@ void add_serve(CLI::App& app, command& chosen) {
         ->check(CLI::Range(1200, 65487))
         ->capture_default_str();
     sub->add_flag("--retry", o->retry, "Have every QUIC client prove its address first (Retry packets)");
+    sub->add_flag("--early-data,!--no-early-data", o->early_data, "Answer requests that come before the handshake is complete (0-RTT), each ticket's\n"
+                  "once; other methods than GET, HEAD and OPTIONS wait (on unless switched off, or with --proxy)");
     sub->add_flag("--no-quic", o->no_quic, "TCP only");
     sub->add_flag("--no-tcp", o->no_tcp, "QUIC only");
     sub->add_flag("--no-listing", o->no_listing, "Answer 403 for a directory without index.html, instead of listing it");

@@ -21,6 +21,7 @@ struct serve_options {
     std::size_t max_datagram_size = 1200;
     bool mtu_discovery = true;
     bool retry = false;
+    bool early_data = true;
     bool no_quic = false;
     bool no_tcp = false;
     bool no_listing = false;

@@ -38,7 +38,7 @@ struct byte_stream_client::state {
 byte_stream_client::byte_stream_client(std::shared_ptr<const tls::client_context> context, std::string server_name,
                                        byte_stream_client_config config, time_point now) {
     tls::error why;
-    auto tls = tls::record_session::client(std::move(context), {.server_name = std::move(server_name), .alpn = config.alpn, .ticket = {}},
+    auto tls = tls::record_session::client(std::move(context), {.server_name = std::move(server_name), .alpn = config.alpn, .ticket = config.ticket},
                                            {.max_record_size = config.max_record_size}, why);
     state_ = std::make_unique<state>(std::move(tls), why, std::move(config), now);
 }
@@ -58,6 +58,8 @@ std::optional<time_point> byte_stream_client::next_timeout() const { return stat
 void byte_stream_client::on_timeout(time_point now) { state_->core.on_timeout(now); }
 client_session* byte_stream_client::session() { return state_->session; }
 bool byte_stream_client::handshake_complete() const { return state_->core.handshake_complete(); }
+bool byte_stream_client::resumed() const { return state_->core.resumed(); }
+std::optional<tls::session_ticket> byte_stream_client::poll_ticket() { return state_->core.poll_ticket(); }
 std::string_view byte_stream_client::alpn() const { return state_->core.alpn(); }
 const std::optional<session_error>& byte_stream_client::error() const { return state_->core.error(); }
 

@@ -18,6 +18,7 @@
 #include <tandem/http/error.hpp>
 #include <tandem/http/limits.hpp>
 #include <tandem/http/qmux.hpp>
+#include <tandem/tls/session.hpp>
 
 namespace tandem::tls {
 class client_context;
@@ -30,6 +31,7 @@ struct byte_stream_client_config {
     http::limits limits;
     qmux::config qmux;  // windows and idle timeout of HTTP/3 over QMux
     std::size_t max_record_size = 16 * 1024;  // plaintext bytes of a TLS record that this side makes
+    tls::session_ticket ticket;               // of an earlier connection, to resume with
 };
 
 class byte_stream_client {
@@ -59,6 +61,8 @@ public:
     // Null until the TLS handshake is complete; then valid as long as this object.
     client_session* session();
     bool handshake_complete() const;
+    bool resumed() const;  // with the ticket
+    std::optional<tls::session_ticket> poll_ticket();  // for a later connection; nothing when there are no more
     std::string_view alpn() const;  // empty before the handshake, or if the peer chose none (then HTTP/1.1 is spoken)
     // The connection is over: TLS or HTTP failed, or the peer closed. Requests have failed by then.
     const std::optional<session_error>& error() const;

@@ -159,6 +159,8 @@ public:
     std::optional<time_point> next_timeout() const;
     void on_timeout(time_point now);
     bool handshake_complete() const { return tls_ && tls_->handshake_complete(); }
+    bool resumed() const { return tls_ && tls_->resumed(); }
+    std::optional<tls::session_ticket> poll_ticket() { return tls_ ? tls_->poll_ticket() : std::nullopt; }
     std::string_view alpn() const { return tls_ ? tls_->alpn() : std::string_view{}; }
     const std::optional<session_error>& error() const { return error_; }
 

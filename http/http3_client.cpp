@@ -71,6 +71,9 @@ bool http3_client::state::begin(pending& p) {
 
 void http3_client::state::before_write() {
     while (!waiting.empty() && !open_blocked_) {
+        // RFC 8470 4: only what may be repeated goes as early data; the rest when the handshake is complete, and what is behind it.
+        const auto& first = waiting.front();
+        if (transport_.sends_early() && (first.body || !is_safe_method(first.message.method))) return;
         if (!begin(waiting.front())) return;
         waiting.pop_front();
     }

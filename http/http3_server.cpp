@@ -38,8 +38,10 @@ struct http3_server::state final : http3_core {
     void on_over() override;
     void before_write() override;
     void after_pump() override;
+    bool may_tell(const server_event& event);
 
     std::deque<server_event> events;
+    std::vector<request_id> unproven;  // came in early data and are not safe: nobody hears of them before the handshake is complete
     std::vector<request_id> refused;  // to be answered 431
     std::vector<request_id> awaiting_continue;  // begun in this pump
     std::vector<request_id> continue_now;       // begun in the one before
@@ -64,6 +66,7 @@ void http3_server::state::on_head(http3_exchange& e) {
     if (!e.ends_with_head && message.fields.find("expect") == "100-continue") awaiting_continue.push_back(e.id);
     e.head_told = true;
     take_priority(e);
+    if (!is_safe_method(e.method) && transport_.may_be_replayed(e.stream)) unproven.push_back(e.id);
     events.push_back(server_events::request{e.id, std::exchange(message, {}), !e.ends_with_head});
 }
 
@@ -79,6 +82,21 @@ void http3_server::state::on_control_read() {
     for (auto& [stream, e] : exchanges_) {
         if (e->head_told) take_priority(*e);
     }
+}
+
+// RFC 8470 3: a server may wait for the handshake instead of answering 425 (Too Early).
+bool http3_server::state::may_tell(const server_event& event) {
+    if (unproven.empty()) return true;
+    if (!transport_.sends_early()) unproven.clear();
+    return std::visit(
+        [this](const auto& e) {
+            if constexpr (requires { e.id; }) {
+                return std::find(unproven.begin(), unproven.end(), e.id) == unproven.end();
+            } else {
+                return unproven.empty();
+            }
+        },
+        event);
 }
 
 void http3_server::state::on_too_large(http3_exchange& e) {
@@ -176,6 +194,7 @@ void http3_server::state::after_pump() {
 }
 
 void http3_server::state::on_over() {
+    unproven.clear();
     std::vector<http3_exchange*> all;
     for (auto& [stream, e] : exchanges_) all.push_back(e.get());
     std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->id < b->id; });
@@ -237,9 +256,10 @@ void http3_server::close(time_point now) {
 
 std::optional<server_event> http3_server::poll_event() {
     auto& events = state_->events;
-    if (events.empty()) return std::nullopt;
-    auto event = std::move(events.front());
-    events.pop_front();
+    const auto next = std::find_if(events.begin(), events.end(), [this](const server_event& e) { return state_->may_tell(e); });
+    if (next == events.end()) return std::nullopt;
+    auto event = std::move(*next);
+    events.erase(next);
     return event;
 }
 

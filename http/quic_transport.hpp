@@ -27,6 +27,8 @@ public:
     void set_priority(quic::stream_id, const priority&) override;
     void close(std::uint64_t code, std::string_view reason, time_point now) override;
     std::optional<stream_event> poll_stream_event() override;
+    bool sends_early() const override { return !connection_.handshake_complete(); }
+    bool may_be_replayed(quic::stream_id id) const override { return sends_early() && connection_.arrived_early(id); }
 
 private:
     quic::connection& connection_;

@@ -53,6 +53,10 @@ public:
     // Ends the connection with an application error code.
     virtual void close(std::uint64_t code, std::string_view reason, time_point now) = 0;
     virtual std::optional<stream_event> poll_stream_event() = 0;
+    // The peer is not proven yet: what is written now is early data, of which somebody may send the server a copy (RFC 8470 2).
+    virtual bool sends_early() const { return false; }
+    // What came on this stream may be such a copy; nobody knows before the handshake is complete.
+    virtual bool may_be_replayed(quic::stream_id) const { return false; }
 };
 
 }  // namespace tandem::http

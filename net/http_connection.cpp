@@ -1,3 +1,4 @@
+#include <tandem/net/http_sessions.hpp>
 #include <tandem/net/http_connection.hpp>
 
 #include <utility>
@@ -33,11 +34,16 @@ tcp_engine_kind<http::byte_stream_client> tls_kind(http_protocol protocol, const
     }
     if (protocol == http_protocol::http2) config.alpn = {std::string(http::alpn_h2), std::string(http::alpn_http1)};
     auto where = target.host + " port " + std::to_string(target.port);
+    http_sessions sessions(options.sessions, target, "TLS " + config.alpn.front());
     return {protocol, required,
-            [context = options.tls, name = target.host, config](time_point at) {
+            [context = options.tls, name = target.host, config, sessions](time_point at) mutable {
+                config.ticket = sessions.take_ticket();
                 return http::byte_stream_client(context, name, config, at);
             },
-            [where](const http::byte_stream_client& engine) { return describe_tls(*engine.error(), where); }};
+            [where](const http::byte_stream_client& engine) { return describe_tls(*engine.error(), where); },
+            [sessions](http::byte_stream_client& engine) mutable {
+                while (auto ticket = engine.poll_ticket()) sessions.put_ticket(*ticket);
+            }};
 }
 
 tcp_engine_kind<plain_http1_client> plain_kind(const http_target& target, const http_connection_options& options) {

@@ -22,6 +22,7 @@ class race;
 }
 namespace tandem::tls {
 class client_context;
+class session_cache;
 }
 
 namespace tandem::net {
@@ -51,6 +52,11 @@ struct http_connection_options {
     http::limits limits;
     duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
     std::vector<address_override> overrides;
+    // What earlier connections left to resume with; null: nothing is kept. Its owner may save it. Of one thread.
+    std::shared_ptr<tls::session_cache> sessions;
+    // HTTP/3, where `sessions` has a ticket and there is one address and protocol to try: requests with safe methods and no body go before
+    // the handshake is complete (0-RTT). Whoever sees them can send the server a copy (RFC 8470).
+    bool early_data = false;
     std::function<void(std::string_view line)> trace;  // one line per step, for people
     std::function<void(const http::race&)> decided;    // a race between protocols and addresses has been won, or lost by all
 };

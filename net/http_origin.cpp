@@ -191,6 +191,14 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
     if (auto* response = std::get_if<http::client_events::response>(&event)) {
         auto it = l.active.find(response->id);
         if (it == l.active.end()) return;
+        // RFC 8470 5.2: the server does not want to answer what may be a copy. The handshake is complete by now.
+        if (response->message.status == 425 && it->second->info.attempts < max_attempts && is_safe(it->second->request.method)) {
+            auto node = l.active.extract(it);
+            --active_;
+            l.connection->session()->cancel(response->id, at);
+            queue_.push_front(std::move(node.mapped()));
+            return;
+        }
         it->second->info.first_byte = it->second->moved = at;
         it->second->answered = true;
         learn(response->message);

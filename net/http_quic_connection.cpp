@@ -11,6 +11,7 @@
 #include <tandem/net/detail/path_follower.hpp>
 #include <tandem/net/driver.hpp>
 #include <tandem/net/entropy.hpp>
+#include <tandem/net/http_sessions.hpp>
 #include <tandem/quic/endpoint.hpp>
 
 namespace tandem::net {
@@ -21,7 +22,11 @@ class quic_connection_client final : public http_connection, public std::enable_
 public:
     quic_connection_client(const boost::asio::any_io_executor& executor, const http_target& target, const http_connection_options& options,
                            http_connection_hooks hooks)
-        : executor_(executor), target_(target), options_(options), hooks_(std::move(hooks)) {}
+        : executor_(executor),
+          target_(target),
+          options_(options),
+          hooks_(std::move(hooks)),
+          sessions_(options.sessions, target, version_name(options.quic.version)) {}
     ~quic_connection_client() override { quic_connection_client::stop(); }
 
     void start();
@@ -53,6 +58,7 @@ private:
     void end_attempt();
     void application(time_point at);
     void on_event(const quic::connection_event& event, time_point at);
+    void become_ready(time_point at);
     void fail(http_error why);
     void over(http_error why);
     void follow_addresses();
@@ -62,6 +68,7 @@ private:
     http_target target_;
     http_connection_options options_;
     http_connection_hooks hooks_;
+    http_sessions sessions_;
     std::shared_ptr<address_walk> walk_;
     std::unique_ptr<attempt> attempt_;
     std::unique_ptr<detail::path_follower> follower_;
@@ -105,6 +112,9 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     connect.config = options_.quic;
     connect.config.alpn = {std::string(http::alpn_h3)};
     connect.config.handshake_timeout = std::max(connect.config.handshake_timeout, options_.connect_timeout);  // the walk keeps the time
+    connect.ticket = sessions_.take_ticket();
+    connect.token = sessions_.take_token();
+    connect.config.early_data = options_.early_data && !connect.ticket.empty();
     tls::error why;
     auto handle = endpoint->connect(connect, now(), why);
     if (!handle) return fail({failure_class::tls, why.text, true});
@@ -159,13 +169,19 @@ void quic_connection_client::application(time_point at) {
 
 void quic_connection_client::on_event(const quic::connection_event& event, time_point at) {
     attempt_->http.on_event(event, at);
-    if (std::holds_alternative<quic::handshake_completed>(event)) {
-        ready_ = true;
-        walk_->times().secured = at;
-        walk_->trace("connected to " + walk_->current().to_string() + " (QUIC)");
-        walk_->succeeded();
+    if (std::holds_alternative<quic::early_data_started>(event)) {
+        walk_->trace("sending early data to " + walk_->current().to_string() + " (QUIC)");
+        become_ready(at);
+    } else if (const auto* done = std::get_if<quic::handshake_completed>(&event)) {
+        walk_->trace("connected to " + walk_->current().to_string() + " (QUIC" + (done->resumed ? ", resumed" : "") + ")");
+        if (done->early_data == tls::early_data_state::accepted) walk_->trace("early data accepted");
+        if (done->early_data == tls::early_data_state::rejected) walk_->trace("early data rejected: sent again");
         if (options_.follow_addresses) follow_addresses();
-        if (hooks_.ready) hooks_.ready();
+        become_ready(at);
+    } else if (const auto* ticket = std::get_if<quic::ticket_received>(&event)) {
+        sessions_.put_ticket(ticket->ticket);
+    } else if (const auto* token = std::get_if<quic::token_received>(&event)) {
+        sessions_.put_token(token->token);
     } else if (const auto* moved = std::get_if<quic::path_changed>(&event)) {
         if (moved->validated) walk_->trace("moved to " + moved->path.local.to_string() + " (QUIC)");
     } else if (const auto* closed = std::get_if<quic::connection_closed>(&event)) {
@@ -205,6 +221,14 @@ bool quic_connection_client::look_at_addresses() {
     attempt_->io->add_socket(std::move(socket));
     attempt_->io->wake();
     return true;
+}
+
+// The first time with early data, which is before anything came back.
+void quic_connection_client::become_ready(time_point at) {
+    walk_->times().secured = at;
+    if (std::exchange(ready_, true)) return;
+    walk_->succeeded();
+    if (hooks_.ready) hooks_.ready();
 }
 
 // The attempt under way failed.

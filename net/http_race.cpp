@@ -130,6 +130,8 @@ void raced_connection::open(std::size_t candidate) {
     };
     auto options = options_;
     options.overrides = {{target_.host, target_.port, {race_->candidates()[candidate].address}}};
+    // A connection with early data is ready before anything came back: that must not decide a race.
+    options.early_data = options.early_data && race_->candidates().size() == 1;
     attempts_[candidate].connection = http_connection::open(executor_, protocol_of(candidate), target_, options, std::move(hooks));
 }
 

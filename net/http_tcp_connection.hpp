@@ -22,6 +22,7 @@ struct tcp_engine_kind {
     std::string_view required_alpn;                     // empty: any will do
     std::function<Engine(time_point now)> make;
     std::function<http_error(const Engine&)> describe;  // called when engine.error() is set
+    std::function<void(Engine&)> settle = {};           // called after each activity: takes what came besides HTTP
 };
 
 template <class Engine, class Transport>
@@ -127,6 +128,7 @@ template <class Engine, class Transport>
 void http_tcp_connection<Engine, Transport>::application(time_point at) {
     if (stopped_ || !pump_) return;
     auto& engine = pump_->engine();
+    if (kind_.settle) kind_.settle(engine);
     if (!ready_ && engine.session() != nullptr) {
         if (!kind_.required_alpn.empty() && engine.alpn() != kind_.required_alpn) {
             return fail({failure_class::protocol, walk_->where() + " does not speak " + std::string(to_string(kind_.protocol)), true});
@@ -134,6 +136,9 @@ void http_tcp_connection<Engine, Transport>::application(time_point at) {
         if (kind_.protocol == http_protocol::http2 && engine.alpn() != http::alpn_h2) kind_.protocol = http_protocol::http1;
         ready_ = true;
         walk_->times().secured = at;
+        if constexpr (requires { engine.resumed(); }) {
+            if (engine.resumed()) walk_->trace("resumed an earlier TLS session");
+        }
         walk_->succeeded();
         if (hooks_.ready) hooks_.ready();
     }

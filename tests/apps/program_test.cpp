@@ -105,6 +105,45 @@ TEST_F(Program, RaceIsShownAndRemembered) {
     expect_one_line(get({"--alt-svc", "/", server.url("/f")}), exit_code::usage, "--alt-svc");
 }
 
+TEST_F(Program, SessionsAreKept) {
+    site.write("f", "hello");
+    serving server(serve_arguments());
+    const auto file = (work.path() / "sessions").string();
+    const auto told = [](const program_result& r, const std::string& what) { return r.err.find(what) != std::string::npos; };
+    auto first = get({"--http3-only", "-v", "--session", file, "--early-data", server.url("/f")});
+    EXPECT_EQ(first.out, "hello") << first.err;
+    EXPECT_FALSE(told(first, "resumed") || told(first, "early")) << first.err;
+    EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    auto second = get({"--http3-only", "-v", "--session", file, "--early-data", server.url("/f")});
+    EXPECT_EQ(second.out, "hello") << second.err;
+    EXPECT_TRUE(told(second, "(QUIC, resumed)") && told(second, "early data accepted")) << second.err;
+    auto plain = get({"--http3-only", "-v", "--session", file, server.url("/f")});
+    EXPECT_TRUE(told(plain, "(QUIC, resumed)") && !told(plain, "early data")) << plain.err;
+    for (const bool again : {false, true}) {
+        auto tcp = get({"--http2", "-v", "--session", file, server.url("/f")});
+        EXPECT_EQ(tcp.out, "hello") << tcp.err;
+        EXPECT_EQ(told(tcp, "resumed an earlier TLS session"), again) << tcp.err;
+    }
+    std::filesystem::permissions(file, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+    expect_one_line(get({"--session", file, server.url("/f")}), exit_code::usage, "--session: .*chmod 600");
+    std::filesystem::remove(file);
+    work.write("strange", "something else");
+    std::filesystem::permissions(work.path() / "strange", std::filesystem::perms::owner_read);
+    expect_one_line(get({"--session", (work.path() / "strange").string(), server.url("/f")}), exit_code::usage, "not a file of sessions");
+}
+
+TEST_F(Program, EarlyDataThatTheServerDoesNotTake) {
+    site.write("f", "hello");
+    serving server(serve_arguments({"--no-early-data"}));
+    const auto file = (work.path() / "sessions").string();
+    for (const bool again : {false, true}) {
+        auto r = get({"--http3-only", "-v", "--session", file, "--early-data", server.url("/f")});
+        EXPECT_EQ(r.out, "hello") << r.err;
+        EXPECT_EQ(r.err.find("resumed") != std::string::npos, again) << r.err;
+        EXPECT_EQ(r.err.find("early data"), std::string::npos) << r.err;
+    }
+}
+
 TEST_F(Program, ManyFilesAtATime) {
     std::string list;
     serving server(serve_arguments());

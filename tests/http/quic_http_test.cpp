@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <tandem/http/http3_client.hpp>
 #include <tandem/http/quic_client.hpp>
 #include <tandem/http/quic_server.hpp>
+#include <tandem/http/quic_transport.hpp>
 
 #include "../quic/pipe.hpp"
 #include "session_trace.hpp"
@@ -13,7 +15,7 @@ using namespace std::chrono_literals;
 
 // HTTP/3 over two QUIC endpoints in virtual time; the server answers every request with `size` bytes.
 struct quic_http : testing::Test {
-    quic_http() : pipe(quic::test::pipe::defaults()) {
+    explicit quic_http(quic::test::pipe::options o = quic::test::pipe::defaults()) : pipe(std::move(o)) {
         pipe.on_client_event = [this](quic::endpoint_event& e) {
             if (client) client->on_event(e.event, pipe.now);
         };
@@ -194,6 +196,93 @@ TEST_F(quic_http, urgent_answers_come_first) {
     auto place = [&](int id) { return asked.text.find("finished " + std::to_string(id)); };
     EXPECT_LT(place(2), place(1));
     EXPECT_LT(place(1), place(0));
+}
+
+// RFC 8470: what may be repeated goes in the first flight and is answered there; the rest waits for the handshake.
+struct early_http : quic_http {
+    early_http() : quic_http(with_early_data()) {}
+    static quic::test::pipe::options with_early_data() {
+        auto o = quic::test::pipe::defaults();
+        o.server.accepted.early_data = o.client.early_data = true;
+        return o;
+    }
+    void resume() {
+        connect();
+        ASSERT_TRUE(run(1s, [&] { return pipe.client_connection()->handshake_confirmed(); }));
+        pipe.run_for(100ms);
+        const auto ticket = quic::test::first_of<quic::ticket_received>(pipe.client_events);
+        ASSERT_TRUE(ticket);
+        client->session().close(pipe.now);
+        run(1s, [] { return false; });
+        pipe.client_events.clear();
+        asked = {};
+        served = {};
+        answered = 0;
+        client.reset();
+        server.reset();
+        auto options = pipe.connect_to_server();
+        options.ticket = ticket->ticket;
+        pipe.connect(options);
+        client.emplace(*pipe.client_connection());
+        begin = pipe.now;
+    }
+    void ask(std::string method, bool with_body = false) {
+        client->session().submit({.method = std::move(method), .authority = "localhost", .path = "/"},
+                                 with_body ? std::make_unique<memory_body>(std::string(100, 'b')) : nullptr, pipe.now);
+    }
+    bool served_after(duration d) {
+        return run(1s, [&] { return !served.requests.empty(); }) && pipe.now - begin == d;
+    }
+    time_point begin;
+};
+
+TEST_F(early_http, safe_requests_are_answered_in_one_round_trip) {
+    size = 1000;
+    resume();
+    ask("GET");
+    EXPECT_TRUE(served_after(10ms));
+    ASSERT_TRUE(run(1s, [&] { return all_finished(1); }));
+    EXPECT_EQ(pipe.now - begin, 20ms);
+    EXPECT_EQ(quic::test::first_of<quic::handshake_completed>(pipe.client_events)->early_data, tls::early_data_state::accepted);
+}
+
+TEST_F(early_http, others_wait_at_the_client) {
+    resume();
+    ask("POST", true);
+    EXPECT_TRUE(served_after(30ms)) << (pipe.now - begin).count();
+    ASSERT_TRUE(run(1s, [&] { return all_finished(1); }));
+}
+
+TEST_F(early_http, a_body_waits_with_any_method) {
+    resume();
+    ask("GET", true);
+    EXPECT_TRUE(served_after(30ms)) << (pipe.now - begin).count();
+}
+
+// A client that sends what it should not: the application hears of it when it is certain that it is no copy. A safe one is not held up.
+TEST_F(early_http, others_wait_at_the_server) {
+    resume();
+    struct careless final : quic_transport {
+        using quic_transport::quic_transport;
+        bool sends_early() const override { return false; }
+    };
+    client.reset();
+    careless transport(*pipe.client_connection());
+    http3_client http(transport);
+    pipe.on_client_event = [&](quic::endpoint_event& e) { transport.take(e.event, pipe.now); };
+    http.submit({.method = "DELETE", .authority = "localhost", .path = "/"}, nullptr, pipe.now);
+    http.submit({.method = "GET", .authority = "localhost", .path = "/"}, nullptr, pipe.now);
+    std::map<std::string, duration> heard;
+    answer = false;
+    ASSERT_TRUE(run(1s, [&] {
+        transport.set_now(pipe.now);
+        http.pump(pipe.now);
+        for (const auto& [id, request] : served.requests) heard.try_emplace(request.method, pipe.now - begin);
+        return heard.size() == 2;
+    }));
+    EXPECT_EQ(heard["GET"], 10ms);
+    EXPECT_EQ(heard["DELETE"], 30ms);
+    server.reset();
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ http {
   server {
     listen 127.0.0.1:@PORT@ quic reuseport; listen 127.0.0.1:@PORT@ ssl;
     http2 on;
-    http3 on; quic_retry on;
+    http3 on; quic_retry on; ssl_early_data on;
     ssl_certificate @CERTS@/chain.pem; ssl_certificate_key @CERTS@/leaf.key;
     location / { root @WWW@; }
   }
@@ -268,6 +268,52 @@ def get_refuses_an_unknown_authority(world):
             check(result.returncode == 60, f"{protocol}: exit code {result.returncode}: {result.stderr}")
 
 
+def resumes(world, port, early, path="", name="1k.bin"):
+    """Two runs with a session file: the second resumes, and its request goes as early data, which the server takes or not."""
+    out = world.out()
+    for run_number in (1, 2):
+        result = run([TANDEM, "get", "--http3-only", "-v", "--session", out / "sessions", "--early-data", "--cacert", world.certs / "ca.pem",
+                      "-o", out / name, f"https://127.0.0.1:{port}{path}/{name}"])
+        check(result.returncode == 0, f"get: {result.stderr.strip()}")
+        check(sha(out / name) == sha(world.www / name), f"{name} differs")
+        check(oct((out / "sessions").stat().st_mode & 0o777) == "0o600", "the session file can be read by others")
+        check(("resumed" in result.stderr) == (run_number == 2), f"run {run_number}: {result.stderr}")
+        if run_number == 2 and early is not None:
+            check(f"early data {early}" in result.stderr, result.stderr)
+        (out / name).unlink()
+
+
+def get_resumes_with_gtlsserver(world):
+    with world.gtlsserver() as port:
+        time.sleep(11)  # GnuTLS refuses early data in the first ten seconds, when it cannot know what was seen before
+        resumes(world, port, "accepted")
+
+
+def get_resumes_with_nginx(world):
+    with world.nginx() as port:
+        resumes(world, port, None)
+
+
+def get_resumes_with_aioquic(world):
+    with world.aioquic_server() as port:
+        resumes(world, port, "accepted")
+
+
+def get_resumes_with_caddy(world):
+    with world.caddy() as port:
+        resumes(world, port, "accepted")
+
+
+def get_resumes_tls_over_tcp(world):
+    with world.caddy() as port:
+        out = world.out()
+        for run_number in (1, 2):
+            result = run([TANDEM, "get", "--http2", "-v", "--session", out / "sessions", "--cacert", world.certs / "ca.pem", "-o", out / "1k.bin",
+                          f"https://127.0.0.1:{port}/1k.bin"])
+            check(result.returncode == 0, result.stderr)
+            check(("resumed" in result.stderr) == (run_number == 2), f"run {run_number}: {result.stderr}")
+
+
 # Their client, our server.
 
 def gtlsclient_fetches(world, *server_options, client_options=()):
@@ -286,6 +332,33 @@ def serve_to_gtlsclient(world):
 
 def serve_with_retry_to_gtlsclient(world):
     gtlsclient_fetches(world, "--retry")
+
+
+def serve_resumes_gtlsclient(world):
+    with world.tandem_server() as port:
+        out = world.out()
+        for run_number in (1, 2):
+            result = run(["gtlsclient", "--exit-on-all-streams-close", "--no-http-dump", f"--download={out}", "--sni=localhost",
+                          f"--session-file={out}/session", f"--tp-file={out}/tp", f"--token-file={out}/token",
+                          "127.0.0.1", port, f"https://localhost:{port}/1k.bin"])
+            check(result.returncode == 0, result.stderr[-300:])
+            check(sha(out / "1k.bin") == sha(world.www / "1k.bin"), "1k.bin differs")
+            (out / "1k.bin").unlink()
+        # Its log says which kinds of packets it sent, and whether the server took them.
+        check(" 0RTT" in result.stderr, "no 0-RTT packets were sent")
+        check("Early data was rejected" not in result.stderr, "early data was rejected")
+
+
+def serve_resumes_aioquic(world):
+    examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
+    with world.tandem_server() as port:
+        out = world.out()
+        for run_number in (1, 2):
+            result = run([PEERS / "aioquic/run", "python3.13", examples / "http3_client.py", "--ca-certs", world.certs / "ca.pem", "--output-dir", out,
+                          "--session-ticket", out / "ticket", "--zero-rtt", "-v", f"https://127.0.0.1:{port}/1k.bin"],
+                         env={**os.environ, "PYTHONHOME": str(PEERS / "aioquic/usr")})
+            check(result.returncode == 0, result.stderr[-300:])
+            check(sha(out / "1k.bin") == sha(world.www / "1k.bin"), "1k.bin differs")
 
 
 def serve_to_gtlsclient_with_loss(world):
@@ -391,7 +464,8 @@ CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserve
          get_from_nginx_with_retry, get_from_nginx_over_http1, get_from_nginx_over_http2, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
          get_refuses_an_unknown_authority, serve_to_gtlsclient, serve_with_retry_to_gtlsclient, serve_to_gtlsclient_with_loss,
          serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_gtlsclient_over_version_2, serve_to_gtlsclient_that_migrates,
-         serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl,
+         serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl, get_resumes_with_gtlsserver, get_resumes_with_nginx, get_resumes_with_aioquic,
+         get_resumes_with_caddy, get_resumes_tls_over_tcp, serve_resumes_gtlsclient, serve_resumes_aioquic,
          serve_to_curl_over_http1, serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic, wireshark_decrypts_the_simulation]
 
 
