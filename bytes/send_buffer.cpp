@@ -60,6 +60,12 @@ void send_buffer::reneged() {
 void send_buffer::rewind() {
     next_unsent_ = begin_;
     lost_.clear();
+    acknowledged_.clear();
+}
+
+void send_buffer::abandon_from(std::uint64_t end) {
+    end_ = std::max(next_unsent_, std::min(end_, end));
+    acknowledged({end, next_unsent_});
 }
 
 void send_buffer::clear() {

@@ -41,6 +41,8 @@ public:
     const range_set& acknowledged() const { return acknowledged_; }  // above begin_offset()
     // Nothing of it was ever sent: the peer threw all of it away (QUIC: RFC 9001 4.6.2). Not after an acknowledgment.
     void rewind();
+    // Bytes from `end` on that were never sent are dropped; those that were sent need not arrive any more.
+    void abandon_from(std::uint64_t end);
     // Drops all bytes held (the stream was reset). What was never sent never existed: end_offset() becomes next_unsent().
     void clear();
 

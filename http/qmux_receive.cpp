@@ -20,6 +20,9 @@ bool prohibited(std::uint64_t type) {
         case t::path_challenge:
         case t::path_response:
         case t::handshake_done:
+        case t::immediate_ack:
+        case t::ack_frequency:
+        case t::reset_stream_at:  // permitted, but we do not offer it
             return true;
         default:
             return false;

@@ -64,6 +64,15 @@ struct config {
     std::uint64_t max_datagram_frame_size = 0;
     std::size_t datagram_buffer = 256 * 1024;
 
+    // Asks peers that offer it for fewer acknowledgments while the window is large, and obeys their requests, with delays down to
+    // min_ack_delay, which is at most max_ack_delay (draft-ietf-quic-ack-frequency).
+    bool ack_frequency = true;
+    duration min_ack_delay = std::chrono::milliseconds(1);
+    bool reset_stream_at = true;  // take RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset)
+    // Sends what peers must ignore, so that nobody learns to rely on its absence: reserved versions and transport parameters (RFC 9000 15,
+    // 18.1), and the QUIC Bit at random to peers that agree (RFC 9287).
+    bool grease = true;
+
     recovery::controller_kind controller = recovery::controller_kind::cubic;
     std::uint64_t initial_window = 0;  // bytes; 0: RFC 9002 7.2
     std::uint64_t fixed_window = 0;    // bytes; for controller_kind::fixed_window

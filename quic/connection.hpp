@@ -17,6 +17,7 @@
 #include <tandem/bytes/random.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/quic/ack_frequency.hpp>
 #include <tandem/quic/application_keys.hpp>
 #include <tandem/quic/close.hpp>
 #include <tandem/quic/config.hpp>
@@ -108,6 +109,7 @@ public:
     // (RFC 9001 9.2).
     bool arrived_early(stream_id id) const { return streams_.arrived_early(id); }
     void reset(stream_id id, std::uint64_t application_code, time_point now);
+    bool reset_at(stream_id id, std::uint64_t reliable_size, std::uint64_t application_code, time_point now);
     void stop_sending(stream_id id, std::uint64_t application_code, time_point now);
     void set_priority(stream_id id, std::uint8_t urgency, bool incremental);  // RFC 9218: urgency 0 to 7
     // What the bytes of all streams waited for, by cause.
@@ -214,6 +216,7 @@ private:
                                              time_point now);
     std::optional<connection_error> on_frame(const ack_frame& f, packet_space& s, time_point now);
     std::optional<connection_error> on_control_frame(const frame& f, const connection_id& destination, time_point now);
+    std::optional<connection_error> on_extension_frame(const frame& f, time_point now);
     void on_close_frame(const connection_close_frame& f, time_point now);
     void on_acknowledged(packet_space& s, const sent_frames& contents, time_point now);
     void on_lost(packet_space& s, const recovery::lost<sent_frames>& losses, time_point now);
@@ -293,6 +296,7 @@ private:
     recovery::reordering_tolerance tolerance_;
     quic::streams streams_;
     quic::datagrams datagrams_;
+    quic::ack_frequency ack_frequency_;
     idle_timer idle_;
     close_process close_;
     undecryptable_packets undecryptable_;
@@ -305,6 +309,7 @@ private:
     bool handshake_done_owed_ = false;
     bool new_token_owed_ = false;  // server: for the address that was validated last
     bool ping_owed_ = false;
+    bool grease_quic_bit_ = false;  // the peer takes packets without the QUIC Bit (RFC 9287)
 
     unsigned probe_count_ = 0;                 // probe timeouts since the last acknowledgment
     time_point last_activity_;                 // anything sent or received: the anti-deadlock timer counts from here

@@ -42,7 +42,8 @@ std::string session_context(version v) { return "QUIC " + std::to_string(static_
 std::unique_ptr<connection> connection::create(connection_start start, connection_host& host, time_point now, tls::error& why) {
     const auto streams = make_streams_config(start.settings, start.side);
     const auto declared = make_parameters(start, streams, host);
-    const auto parameters = emit(declared);
+    auto parameters = emit(declared);
+    if (start.settings.grease) add_reserved(parameters, host.random);
     std::optional<transport_parameters> remembered;
     std::unique_ptr<tls::quic_handshake> engine;
     if (start.side == perspective::client) {
@@ -167,6 +168,11 @@ std::size_t connection::readable(stream_id id) const { return streams_.readable(
 void connection::reset(stream_id id, std::uint64_t application_code, time_point now) {
     mark_ready();
     streams_.reset(id, application_code, now);
+}
+
+bool connection::reset_at(stream_id id, std::uint64_t reliable_size, std::uint64_t code, time_point now) {
+    mark_ready();
+    return streams_.reset_at(id, reliable_size, code, now);
 }
 
 void connection::stop_sending(stream_id id, std::uint64_t application_code, time_point now) {

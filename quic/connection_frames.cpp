@@ -39,6 +39,8 @@ std::optional<connection_error> connection::on_frame(const frame& f, encryption_
                 auto error = datagrams_.receive(each, first);
                 if (first) add_event(datagrams_available{});
                 return error;
+            } else if constexpr (one_of<type, ack_frequency_frame, immediate_ack_frame, reset_stream_at_frame>) {
+                return on_extension_frame(f, now);
             } else {
                 return streams_.receive(each, now);
             }
@@ -65,6 +67,23 @@ std::optional<connection_error> connection::on_control_frame(const frame& f, con
     return std::nullopt;
 }
 
+// Those that we did not offer are as unknown as any (RFC 9000 12.4).
+std::optional<connection_error> connection::on_extension_frame(const frame& f, time_point now) {
+    const auto unknown = [](std::uint64_t type) {
+        return connection_error::transport(transport_error::frame_encoding_error, type, "frame of an extension that was not offered");
+    };
+    if (const auto* reset = std::get_if<reset_stream_at_frame>(&f)) {
+        if (!start_.settings.reset_stream_at) return unknown(frame_type::reset_stream_at);
+        return streams_.receive(*reset, now);
+    }
+    const auto* frequency = std::get_if<ack_frequency_frame>(&f);
+    if (!start_.settings.ack_frequency) return unknown(frequency != nullptr ? frame_type::ack_frequency : frame_type::immediate_ack);
+    auto& received = space(packet_space_id::application).received;
+    if (frequency != nullptr) return received.on_ack_frequency(*frequency, *declared_parameters(start_.settings).min_ack_delay);
+    received.on_immediate_ack();
+    return std::nullopt;
+}
+
 void connection::on_close_frame(const connection_close_frame& f, time_point now) {
     const bool first = active();
     close_.begin_draining(now + 3 * probe_timeout(packet_space_id::application));
@@ -82,8 +101,8 @@ std::optional<connection_error> connection::on_frame(const ack_frame& f, packet_
     if (s.id == packet_space_id::application && peer != nullptr) {
         // RFC 9002 5.3: no more than the peer promised, once it can be held to it.
         constexpr std::uint64_t hour = 3'600'000'000;  // microseconds; more makes no sense and must not overflow
-        const auto delay = std::chrono::microseconds(std::min(f.delay, hour) << peer->ack_delay_exponent);
-        rtt.ack_delay = confirmed_ ? std::min<duration>(delay, peer->max_ack_delay) : duration(delay);
+        const duration delay = std::chrono::microseconds(std::min(f.delay, hour) << peer->ack_delay_exponent);
+        rtt.ack_delay = confirmed_ ? std::min(delay, ack_frequency_.max_ack_delay()) : delay;
     }
     const auto largest_before = s.sent.largest_acknowledged();
     const auto delivered = s.sent.on_ack(f.ranges, rtt, tolerance_, path_.sender(), now);
@@ -94,6 +113,7 @@ std::optional<connection_error> connection::on_frame(const ack_frame& f, packet_
     if (s.id == packet_space_id::handshake) handshake_acknowledged_ = true;
     if (s.id == packet_space_id::application) streams_.set_rtt(path_.sender().rtt().smoothed());
     detect_lost(s, now);
+    if (s.id == packet_space_id::application && confirmed_) ack_frequency_.consider(path_.sender(), tolerance_);
     // RFC 9002 6.2.1: a client that may still be held back by the server's amplification limit goes on backing off.
     if (is_server() || s.id != packet_space_id::initial) probe_count_ = 0;
     if (trace_ != nullptr) trace_congestion(sample_cause::acknowledged, now);
@@ -132,6 +152,8 @@ void connection::on_acknowledged(packet_space& s, const sent_frames& contents, t
             peer_ids_.acknowledged(*retired);
         else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
             path_.on_mtu_probe_acknowledged(probe->size, now);
+        else if (const auto* frequency = std::get_if<ack_frequency_token>(&token))
+            ack_frequency_.acknowledged(*frequency);
     }
     if (s.id == packet_space_id::application) {
         application_keys_.on_acknowledged(contents.key_generation, now + 3 * probe_timeout(s.id));
@@ -154,6 +176,8 @@ void connection::on_lost(packet_space& s, const sent_frames& contents, time_poin
             new_token_owed_ = true;
         else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
             path_.mtu().on_probe_lost(probe->size, now);
+        else if (const auto* frequency = std::get_if<ack_frequency_token>(&token))
+            ack_frequency_.lost(*frequency);
     }
 }
 

@@ -81,7 +81,10 @@ bool connection::apply_peer_parameters(time_point now) {
     idle_.set_peer_timeout(peer->max_idle_timeout);
     if (peer->reset_token) peer_ids_.set_first_token(*peer->reset_token);
     path_.limit_datagram_size(peer->max_udp_payload_size);
-    space(packet_space_id::application).sent.enable_persistent_congestion(peer->max_ack_delay);
+    grease_quic_bit_ = start_.settings.grease && peer->grease_quic_bit;
+    ack_frequency_.set_peer(start_.settings.ack_frequency ? peer->min_ack_delay : std::nullopt, peer->max_ack_delay);
+    const auto longest_delay = std::max<duration>(peer->max_ack_delay, ack_frequency_.available() ? ack_frequency::max_requested_delay : duration());
+    space(packet_space_id::application).sent.enable_persistent_congestion(longest_delay);
     return true;
 }
 

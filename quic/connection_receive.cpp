@@ -23,7 +23,7 @@ void connection::receive(received_datagram& datagram, time_point now) {
     auto rest = datagram.payload;
     std::optional<connection_id> destination;
     while (!rest.empty() && connection_state_ != connection_state::closed) {
-        const auto parsed = parse_packet(rest, local_connection_id_size);
+        const auto parsed = parse_packet(rest, local_connection_id_size, start_.settings.grease ? quic_bit::any : quic_bit::required);
         if (!parsed) {
             drop(parsed.error == header_error::unknown_version ? drop_reason::unexpected_version : drop_reason::malformed);
             check_stateless_reset(rest, now);
@@ -186,7 +186,7 @@ void connection::check_stateless_reset(std::span<const std::uint8_t> packet, tim
 void connection::retry_undecryptable(encryption_level level, time_point now) {
     for (auto& kept : undecryptable_.take(level)) {
         if (!active()) return;
-        const auto parsed = parse_packet(kept.bytes, local_connection_id_size);
+        const auto parsed = parse_packet(kept.bytes, local_connection_id_size, quic_bit::any);
         if (parsed) receive_packet(kept.bytes, parsed.header, kept.mark, now);
     }
 }

@@ -17,7 +17,7 @@ void take_earlier(std::optional<time_point>& earliest, std::optional<time_point>
 duration connection::probe_timeout(packet_space_id id) const {
     auto timeout = path_.sender().rtt().timeout();
     const auto* peer = handshake_.peer_parameters();
-    if (id == packet_space_id::application && peer != nullptr) timeout += peer->max_ack_delay;
+    if (id == packet_space_id::application && peer != nullptr) timeout += ack_frequency_.max_ack_delay();
     return timeout;
 }
 

@@ -61,6 +61,7 @@ bool connection::transmit_mtu_probe(train& out, time_point now) {
     auto packet = packet_builder::begin(out.buffer.first(*size), next_packet(packet_space_id::application));
     if (!packet) return false;
     packet->frames().write(ping_frame{});
+    if (ack_frequency_.in_force()) packet->frames().write(immediate_ack_frame{});  // draft-ietf-quic-ack-frequency 8.3
     packet->pad_to(*size);
     packet->contents().control.push_back(mtu_probe_token{static_cast<std::uint32_t>(*size)});
     out.mark = path_.ecn().mark();
@@ -104,7 +105,8 @@ bool connection::has_data(const packet_space& s) const {
     const bool data = ping_owed_ || datagrams_.wants_to_send() || streams_.wants_to_send();
     // RFC 9000 7.4.1: 0-RTT packets obey the remembered limits only, so none is sent once the new ones are known.
     if (!complete_) return early_.flowing && (is_server() || handshake_.peer_parameters() == nullptr) && data;
-    return data || handshake_done_owed_ || new_token_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() || peer_ids_.wants_to_send();
+    return data || handshake_done_owed_ || new_token_owed_ || path_.wants_to_send() || local_ids_.wants_to_send() ||
+           peer_ids_.wants_to_send() || ack_frequency_.wants_to_send();
 }
 
 bool connection::wants_packet(const packet_space& s, bool may_send_data, time_point now) const {
@@ -124,7 +126,8 @@ packet_start connection::next_packet(packet_space_id id) const {
             .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token_) : std::span<const std::uint8_t>(),
             .number = s.numbers.next(),
             .largest_acknowledged = s.sent.largest_acknowledged(),
-            .key_phase = application_keys_.phase() && level == encryption_level::one_rtt};
+            .key_phase = application_keys_.phase() && level == encryption_level::one_rtt,
+            .quic_bit = !grease_quic_bit_ || (host_->hidden() & 1) != 0};
 }
 
 // Builds one datagram of at most out.size() bytes: packets of all levels that have something to say, coalesced.
@@ -186,6 +189,8 @@ void connection::write_frames(packet_space& s, packet_builder& packet, bool may_
     // ranges they repeat, and our memory of them, stay few: RFC 9000 13.2.4.
     const bool lonely = s.acks_alone >= max_acks_alone && s.id == packet_space_id::application;
     if (!out.ack_eliciting() && (s.probes > 0 || lonely)) out.write(ping_frame{});
+    // draft-ietf-quic-ack-frequency 7: a peer that was asked to wait for more is asked not to wait now.
+    if (s.probes > 0 && s.id == packet_space_id::application && ack_frequency_.in_force()) out.write(immediate_ack_frame{});
 }
 
 void connection::write_application_frames(packet_builder& packet, time_point now) {
@@ -206,6 +211,7 @@ void connection::write_application_frames(packet_builder& packet, time_point now
         pad_datagram_ = path_.write_frames(out, host_->hidden);
         local_ids_.write_frames(out, contents);
         peer_ids_.write_frames(out, contents);
+        ack_frequency_.write_frame(out, contents);
     }
     if (ping_owed_ && out.write(ping_frame{})) ping_owed_ = false;
     datagrams_.write_frames(out);

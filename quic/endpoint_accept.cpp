@@ -16,7 +16,7 @@ void endpoint::state::receive_unknown(received_datagram& datagram, const invaria
     // RFC 9000 6.1: never answer Version Negotiation.
     if (header.version == static_cast<std::uint32_t>(version::negotiation)) return drop(drop_reason::unexpected_packet);
     if (parameters_of(static_cast<version>(header.version)) == nullptr) return answer_unknown_version(datagram, header);
-    const auto parsed = parse_packet(datagram.payload, local_connection_id_size);
+    const auto parsed = parse_packet(datagram.payload, local_connection_id_size, config_.accepted.grease ? quic_bit::any : quic_bit::required);
     if (!parsed) return drop(drop_reason::malformed);
     if (parsed.header.type != packet_type::initial) return drop(drop_reason::unknown_connection);
     accept(datagram, parsed.header, now);

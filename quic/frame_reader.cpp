@@ -8,8 +8,7 @@ namespace tandem::quic {
 
 bool frame_permitted(std::uint64_t type, encryption_level level) {
     namespace t = frame_type;
-    const bool datagram = type == t::datagram || type == t::datagram_with_length;
-    if (type > t::handshake_done && !datagram) return false;
+    if (!is_known_frame(type)) return false;
     switch (level) {
         case encryption_level::initial:
         case encryption_level::handshake:
@@ -17,7 +16,8 @@ bool frame_permitted(std::uint64_t type, encryption_level level) {
         case encryption_level::zero_rtt:
             // RFC 9000 12.5 adds RETIRE_CONNECTION_ID to what Table 3 keeps out of 0-RTT.
             return type != t::ack && type != t::ack_ecn && type != t::crypto && type != t::new_token &&
-                   type != t::path_response && type != t::retire_connection_id && type != t::handshake_done;
+                   type != t::path_response && type != t::retire_connection_id && type != t::handshake_done &&
+                   type != t::immediate_ack && type != t::ack_frequency;
         case encryption_level::one_rtt:
             return true;
     }
@@ -46,8 +46,7 @@ bool frame_reader::read_type() {
     // RFC 9000 12.4
     if (varint_size(type_) != in_.offset() - before)
         return fail(transport_error::protocol_violation, "frame type is not in its shortest encoding");
-    const bool datagram = type_ == frame_type::datagram || type_ == frame_type::datagram_with_length;
-    if (type_ > frame_type::handshake_done && !datagram) return fail(transport_error::frame_encoding_error, "unknown frame type");
+    if (!is_known_frame(type_)) return fail(transport_error::frame_encoding_error, "unknown frame type");
     if (!frame_permitted(type_, level_))
         return fail(transport_error::protocol_violation, "frame is not permitted in this packet type");
     return true;
@@ -233,6 +232,30 @@ bool frame_reader::parse_connection(frame& out) {
         case frame_type::handshake_done:
             out = handshake_done_frame{};
             return true;
+        case frame_type::immediate_ack:
+            out = immediate_ack_frame{};
+            return true;
+        case frame_type::ack_frequency: {
+            ack_frequency_frame f;
+            f.sequence = in_.varint();
+            f.threshold = in_.varint();
+            f.max_ack_delay = in_.varint();
+            f.reordering = in_.varint();
+            out = f;
+            return in_.ok();
+        }
+        case frame_type::reset_stream_at: {
+            reset_stream_at_frame f;
+            f.id = stream_id{in_.varint()};
+            f.error_code = in_.varint();
+            f.final_size = in_.varint();
+            f.reliable_size = in_.varint();
+            if (!in_.ok()) return false;
+            if (f.reliable_size > f.final_size)
+                return fail(transport_error::frame_encoding_error, "Reliable Size above Final Size");
+            out = f;
+            return true;
+        }
         case frame_type::datagram:
             out = datagram_frame{in_.bytes(in_.remaining())};
             return true;

@@ -183,6 +183,28 @@ bool frame_writer::write(const datagram_frame& f) {
     });
 }
 
+bool frame_writer::write(const reset_stream_at_frame& f) {
+    return whole(frame_type::reset_stream_at, [&] {
+        out_.varint(f.id.value);
+        out_.varint(f.error_code);
+        out_.varint(f.final_size);
+        out_.varint(f.reliable_size);
+    });
+}
+
+bool frame_writer::write(const ack_frequency_frame& f) {
+    return whole(frame_type::ack_frequency, [&] {
+        out_.varint(f.sequence);
+        out_.varint(f.threshold);
+        out_.varint(f.max_ack_delay);
+        out_.varint(f.reordering);
+    });
+}
+
+bool frame_writer::write(const immediate_ack_frame&) {
+    return whole(frame_type::immediate_ack, [] {});
+}
+
 frame_writer::data_room frame_writer::stream(stream_id id, std::uint64_t offset, std::size_t length, bool fin) {
     data_room room;
     const auto type = frame_type::stream | 0x02U | (offset ? 0x04U : 0U) | (fin ? 0x01U : 0U);

@@ -43,6 +43,9 @@ public:
     bool write(const connection_close_frame&);  // a reason that does not fit is cut short
     bool write(const handshake_done_frame&);
     bool write(const datagram_frame&);  // with its length
+    bool write(const reset_stream_at_frame&);
+    bool write(const ack_frequency_frame&);
+    bool write(const immediate_ack_frame&);
 
     // A STREAM or CRYPTO frame whose data the caller copies into the room that is returned (exactly `length` bytes), so that
     // data is copied once. Empty data span and `written` unchanged if it does not fit; a STREAM frame may have length 0 (a lone

@@ -21,6 +21,7 @@ std::optional<packet_builder> packet_builder::begin(std::span<std::uint8_t> out,
             write_long_header(head, type, start.version, start.destination, start.source, start.token, start.number, number_size);
     }
     if (!written || out.size() < written->payload_offset() + min_frame_room + tls::aead_tag_size) return std::nullopt;
+    if (!start.quic_bit) out[0] &= static_cast<std::uint8_t>(~fixed_bit);
     return packet_builder(out, *written, start);
 }
 

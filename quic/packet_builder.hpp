@@ -24,6 +24,7 @@ struct packet_start {
     packet_number number = 0;
     std::optional<packet_number> largest_acknowledged;
     bool key_phase = false;  // 1-RTT
+    bool quic_bit = true;    // RFC 9287
 };
 
 class packet_builder {

@@ -24,8 +24,8 @@ std::uint8_t bits_of(const version_parameters& v, packet_type type) {
     return static_cast<std::uint8_t>(v.long_types[static_cast<std::size_t>(type)] << 4);
 }
 
-parsed_packet parse_short(std::span<const std::uint8_t> datagram, const invariant_header& invariant) {
-    if ((datagram[0] & fixed_bit) == 0) return failed(header_error::fixed_bit_zero);
+parsed_packet parse_short(std::span<const std::uint8_t> datagram, const invariant_header& invariant, quic_bit bit) {
+    if (bit == quic_bit::required && (datagram[0] & fixed_bit) == 0) return failed(header_error::fixed_bit_zero);
     if (datagram.size() < invariant.size + min_protected_size) return failed(header_error::too_short);
     packet_header header;
     header.type = packet_type::one_rtt;
@@ -87,10 +87,10 @@ std::optional<invariant_header> parse_invariant_header(std::span<const std::uint
     return header;
 }
 
-parsed_packet parse_packet(std::span<const std::uint8_t> datagram, std::size_t short_id_size) {
+parsed_packet parse_packet(std::span<const std::uint8_t> datagram, std::size_t short_id_size, quic_bit bit) {
     auto invariant = parse_invariant_header(datagram, short_id_size);
     if (!invariant) return failed(header_error::truncated);
-    if (!invariant->long_form) return parse_short(datagram, *invariant);
+    if (!invariant->long_form) return parse_short(datagram, *invariant, bit);
 
     packet_header header;
     header.version = version{invariant->version};
@@ -103,7 +103,7 @@ parsed_packet parse_packet(std::span<const std::uint8_t> datagram, std::size_t s
     header.source = connection_id(invariant->source);
     if (v == nullptr) return parse_negotiation(datagram, header, invariant->size);
 
-    if ((datagram[0] & fixed_bit) == 0) return failed(header_error::fixed_bit_zero);
+    if (bit == quic_bit::required && (datagram[0] & fixed_bit) == 0) return failed(header_error::fixed_bit_zero);
     header.type = type_of(*v, datagram[0]);
     if (header.type == packet_type::retry) return parse_retry(datagram, header, invariant->size);
 

@@ -61,8 +61,11 @@ struct parsed_packet {
     explicit operator bool() const { return error == header_error::none; }
 };
 
+// What the bit after the header form says. It is free if we told the peer so (RFC 9287 3).
+enum class quic_bit : std::uint8_t { required, any };
+
 // Parses the packet that begins the given bytes: a datagram or, of coalesced packets, the rest of one (RFC 9000 12.2).
-parsed_packet parse_packet(std::span<const std::uint8_t> datagram, std::size_t short_id_size);
+parsed_packet parse_packet(std::span<const std::uint8_t> datagram, std::size_t short_id_size, quic_bit bit = quic_bit::required);
 
 // Where the parts of a written header are, from the first byte of the packet.
 struct written_header {

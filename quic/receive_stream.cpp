@@ -24,8 +24,31 @@ bool receive_stream::insert(std::uint64_t offset, std::span<const std::uint8_t> 
         return true;
     }
     if (!buffer_.insert(offset, data, now)) return false;
-    if (final_size_ && buffer_.readable_end() == *final_size_) state_ = receive_state::data_received;
+    if (reliable_)
+        reset_if_all_there();
+    else if (final_size_ && buffer_.readable_end() == *final_size_)
+        state_ = receive_state::data_received;
     return true;
+}
+
+void receive_stream::reset_if_all_there() {
+    if (buffer_.readable_end() >= *reliable_) state_ = receive_state::reset_received;
+}
+
+std::optional<transport_error> receive_stream::reset_at(std::uint64_t code, std::uint64_t final_size, std::uint64_t reliable) {
+    if (contradicts_reset(code)) return transport_error::stream_state_error;
+    highest_ = std::max(highest_, final_size);
+    final_size_ = final_size;
+    if (state_ != receive_state::receive && state_ != receive_state::size_known) return std::nullopt;
+    reset_code_ = code;
+    reliable_ = std::min(reliable, reliable_.value_or(reliable));
+    state_ = receive_state::size_known;
+    stop_due_ = false;
+    if (stopped_)
+        state_ = receive_state::reset_read;
+    else
+        reset_if_all_there();
+    return std::nullopt;
 }
 
 void receive_stream::reset(std::uint64_t code, std::uint64_t final_size) {
@@ -58,7 +81,7 @@ void receive_stream::stop(std::uint64_t code) {
 
 void receive_stream::told() {
     if (state_ == receive_state::data_received && buffer_.readable() == 0) state_ = receive_state::data_read;
-    if (state_ == receive_state::reset_received) state_ = receive_state::reset_read;
+    if (reset_readable()) state_ = receive_state::reset_read;
 }
 
 }  // namespace tandem::quic

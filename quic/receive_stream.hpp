@@ -32,11 +32,17 @@ public:
     bool insert(std::uint64_t offset, std::span<const std::uint8_t> data, bool fin, time_point now);
     // A RESET_STREAM that was checked. Has no effect once all data came (RFC 9000 3.2 leaves that to us).
     void reset(std::uint64_t code, std::uint64_t final_size);
+    // A RESET_STREAM_AT that was checked: bytes below `reliable` are still waited for and read; then comes the reset. A later one with more
+    // is ignored (draft-ietf-quic-reliable-stream-reset 5.2). STREAM_STATE_ERROR if the code is another than before.
+    std::optional<transport_error> reset_at(std::uint64_t code, std::uint64_t final_size, std::uint64_t reliable);
     // The application wants no more: what was received is dropped, and what comes later will be.
     void stop(std::uint64_t code);
 
     bool stopped() const { return stopped_; }
     std::uint64_t reset_code() const { return reset_code_; }
+    bool contradicts_reset(std::uint64_t code) const { return reliable_ && code != reset_code_; }
+    // Everything that a reset leaves to be read was read.
+    bool reset_readable() const { return state_ == receive_state::reset_received && buffer_.readable() == 0; }
     std::uint64_t stop_code() const { return stop_code_; }
     bool stop_due() const { return stop_due_; }
     void stop_sent() { stop_due_ = false; }
@@ -59,12 +65,17 @@ public:
     const receive_credit& credit() const { return credit_; }
     // Bytes of connection credit that this stream used and nobody has given back yet.
     std::uint64_t unconsumed() const { return highest_ - credit_.consumed(); }
+    // Of these, what will never be read.
+    std::uint64_t abandoned() const { return unconsumed() - buffer_.readable(); }
 
 private:
+    void reset_if_all_there();
+
     receive_buffer buffer_;
     receive_credit credit_;
     std::uint64_t highest_ = 0;  // end of the highest byte the peer claims to have sent
     std::optional<std::uint64_t> final_size_;
+    std::optional<std::uint64_t> reliable_;  // of RESET_STREAM_AT: the least that was named
     receive_state state_ = receive_state::receive;
     bool stopped_ = false;
     bool stop_due_ = false;

@@ -1,6 +1,7 @@
 #include <tandem/quic/send_stream.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace tandem::quic {
 
@@ -22,10 +23,30 @@ void send_stream::reset(std::uint64_t code) {
     // RFC 9000 4.5: the final size is what was sent, and that is where the buffer ends now.
     buffer_.clear();
     state_ = send_state::reset_sent;
-    reset_code_ = code;
+    // A RESET_STREAM_AT may have gone before: then the code stays (draft-ietf-quic-reliable-stream-reset 5.2).
+    if (!std::exchange(reliable_, std::nullopt)) reset_code_ = code;
     reset_due_ = true;
     fin_written_ = false;
     credit_.stop();
+}
+
+bool send_stream::reset_at(std::uint64_t code, std::uint64_t reliable) {
+    if (is_over() || state_ == send_state::reset_sent) return false;
+    reliable = std::min(reliable, reliable_.value_or(buffer_.end_offset()));
+    if (reliable == 0) {  // the same, and everybody understands it
+        reset(code);
+        return true;
+    }
+    if (!reliable_) reset_code_ = code;
+    if (reliable_ == reliable) return true;
+    reliable_ = reliable;
+    buffer_.abandon_from(reliable);
+    state_ = send_state::data_sent;
+    reset_due_ = true;
+    reset_acknowledged_ = false;
+    fin_written_ = false;
+    if (buffer_.unsent() == 0) credit_.stop();
+    return true;
 }
 
 std::optional<stream_data_token> send_stream::write_frame(stream_id id, frame_writer& out, std::uint64_t connection_credit,
@@ -54,7 +75,10 @@ std::optional<stream_data_token> send_stream::write_frame(stream_id id, frame_wr
 }
 
 bool send_stream::write_reset(stream_id id, frame_writer& out) {
-    if (!out.write(reset_stream_frame{id, reset_code_, buffer_.end_offset()})) return false;
+    const auto size = buffer_.end_offset();
+    const bool written = reliable_ ? out.write(reset_stream_at_frame{id, reset_code_, size, *reliable_})
+                                   : out.write(reset_stream_frame{id, reset_code_, size});
+    if (!written) return false;
     reset_due_ = false;
     return true;
 }
@@ -64,12 +88,17 @@ void send_stream::acknowledged(const stream_data_token& t) {
     buffer_.acknowledged({t.offset, t.offset + t.length});
     fin_acknowledged_ = fin_acknowledged_ || t.fin;
     fin_sent_ = fin_sent_ || t.fin;  // also where this copy was thought to be lost
-    if (fin_acknowledged_ && buffer_.all_acknowledged()) state_ = send_state::data_received;
+    finish_if_done();
+}
+
+void send_stream::finish_if_done() {
+    const bool end_known = reliable_ ? reset_acknowledged_ : fin_acknowledged_;
+    if (end_known && buffer_.all_acknowledged()) state_ = send_state::data_received;
 }
 
 void send_stream::lost(const stream_data_token& t) {
     if (state_ == send_state::reset_sent || is_over()) return;
-    buffer_.lost({t.offset, t.offset + t.length});
+    buffer_.lost({t.offset, t.offset + t.length});  // not what a RESET_STREAM_AT gave up: that counts as acknowledged
     if (t.fin && !fin_acknowledged_) fin_sent_ = false;
 }
 
@@ -80,14 +109,29 @@ void send_stream::rewind() {
     if (state_ == send_state::reset_sent) {
         buffer_.clear();  // the final size is zero now
         reset_due_ = true;
+    } else if (reliable_) {
+        buffer_.abandon_from(*reliable_);
+        reset_due_ = true;
     } else {
         state_ = send_state::ready;
     }
 }
 
-void send_stream::reset_acknowledged() {
-    if (state_ == send_state::reset_sent) state_ = send_state::reset_received;
-    reset_due_ = false;
+void send_stream::reset_acknowledged(const reset_stream_token& t) {
+    if (is_over()) return;
+    if (state_ == send_state::reset_sent && t.reliable == 0) {
+        state_ = send_state::reset_received;
+        reset_due_ = false;
+    } else if (reliable_ == t.reliable) {
+        reset_acknowledged_ = true;
+        reset_due_ = false;
+        finish_if_done();
+    }
+}
+
+void send_stream::reset_lost(const reset_stream_token& t) {
+    if (state_ == send_state::reset_sent) reset_due_ = reset_due_ || t.reliable == 0;
+    if (reliable_ == t.reliable && !is_over() && !reset_acknowledged_) reset_due_ = true;
 }
 
 }  // namespace tandem::quic

@@ -32,6 +32,11 @@ public:
     // RESET_STREAM is due; what is unsent never existed, what is sent is not sent again. No effect once all arrived or it was
     // reset.
     void reset(std::uint64_t code);
+    // RESET_STREAM_AT with bytes below `reliable` sent and sent again until they arrive (draft-ietf-quic-reliable-stream-reset); the frame
+    // follows when they have all been sent once, so that its final size is within the credit. May be repeated with less; false if that
+    // would be more than was promised, or if it is too late.
+    bool reset_at(std::uint64_t code, std::uint64_t reliable);
+    bool was_reset() const { return state_ == send_state::reset_sent || state_ == send_state::reset_received || reliable_; }
     std::uint64_t reset_code() const { return reset_code_; }
 
     // Something to send that costs no new credit: lost bytes, or a FIN after bytes that all went.
@@ -45,19 +50,21 @@ public:
     std::optional<stream_data_token> write_frame(stream_id id, frame_writer& out, std::uint64_t connection_credit,
                                                  std::uint64_t& new_bytes);
     bool write_reset(stream_id id, frame_writer& out);
-    bool reset_due() const { return reset_due_; }
+    bool reset_due() const { return reset_due_ && buffer_.unsent() == 0; }
+    std::uint64_t reliable_size() const { return reliable_.value_or(0); }
 
     void acknowledged(const stream_data_token&);
     void lost(const stream_data_token&);
     // The peer took nothing of what was sent so far (0-RTT was rejected): all of it is to be sent again, by new credit.
     void rewind();
-    void reset_acknowledged();
-    void reset_lost() { reset_due_ = state_ == send_state::reset_sent; }
+    void reset_acknowledged(const reset_stream_token&);
+    void reset_lost(const reset_stream_token&);
 
     send_credit& credit() { return credit_; }
     const send_credit& credit() const { return credit_; }
 
 private:
+    void finish_if_done();
     bool fin_due() const { return fin_written_ && !fin_sent_ && buffer_.unsent() == 0 && !buffer_.has_lost(); }
 
     send_buffer buffer_;
@@ -67,6 +74,8 @@ private:
     bool fin_sent_ = false;  // in flight or acknowledged
     bool fin_acknowledged_ = false;
     bool reset_due_ = false;
+    bool reset_acknowledged_ = false;
+    std::optional<std::uint64_t> reliable_;  // RESET_STREAM_AT: what it promises
     std::uint64_t reset_code_ = 0;
 };
 

@@ -18,6 +18,7 @@ struct stream_data_token {
 };
 struct reset_stream_token {
     stream_id id;
+    std::uint64_t reliable = 0;  // RESET_STREAM_AT: what it promised; only the latest promise counts
 };
 struct stop_sending_token {
     stream_id id;

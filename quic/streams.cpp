@@ -150,7 +150,14 @@ read_result streams::after_read(stream& s, std::size_t n, time_point now, wait_l
     }
     give_back(s, n, now);
     read_result result{.n = n};
-    if (s.in->state() == receive_state::reset_received) result.reset = s.in->reset_code();
+    const bool reset = s.in->reset_readable();
+    if (reset && n > 0) {  // the last that a RESET_STREAM_AT wanted to be read: what ends the stream is told by the next call
+        events_.push_back({stream_event_kind::reset, s.id, s.in->reset_code()});
+        tell_readable(s);
+        refresh_control(s);
+        return result;
+    }
+    if (reset) result.reset = s.in->reset_code();
     s.in->told();
     result.end = s.in->state() == receive_state::data_read;
     refresh_control(s);
@@ -164,6 +171,14 @@ void streams::reset(stream_id id, std::uint64_t code, time_point now) {
     s->out->reset(code);
     s->want_writable = false;
     refresh(*s, now);
+}
+
+bool streams::reset_at(stream_id id, std::uint64_t reliable_size, std::uint64_t code, time_point now) {
+    auto* s = find(id);
+    if (!s || !s->out || !peer_.reset_stream_at || !s->out->reset_at(code, reliable_size)) return false;
+    s->want_writable = false;
+    refresh(*s, now);
+    return true;
 }
 
 void streams::stop_sending(stream_id id, std::uint64_t code, time_point now) {

@@ -43,7 +43,7 @@ enum class stream_event_kind : std::uint8_t {
     readable,           // more bytes, or the end, or a reset can be read; once until the event is taken
     writable,           // after a write that was not accepted whole: there is room again
     finished,           // everything we wrote and our FIN were acknowledged
-    reset,              // the peer reset its direction (code)
+    reset,              // the peer reset its direction (code); what it still wanted to be read was read
     stop_sending,       // the peer wants no more (code); our direction was reset with that code
     closed,             // both directions are over; the ID means nothing any more
     streams_available,  // the peer allows more streams of this kind after `open` had failed
@@ -83,6 +83,7 @@ public:
     // --- frames from the peer ---
     std::optional<connection_error> receive(const stream_frame&, time_point now);
     std::optional<connection_error> receive(const reset_stream_frame&, time_point now);
+    std::optional<connection_error> receive(const reset_stream_at_frame&, time_point now);  // if it was offered
     std::optional<connection_error> receive(const stop_sending_frame&, time_point now);
     std::optional<connection_error> receive(const max_data_frame&, time_point now);
     std::optional<connection_error> receive(const max_stream_data_frame&, time_point now);
@@ -121,6 +122,10 @@ public:
     read_result consume(stream_id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
     // Abandons our direction (RESET_STREAM). Ignored when everything is acknowledged already.
     void reset(stream_id, std::uint64_t code, time_point now);
+    // Abandons our direction, but for the bytes below `reliable_size`, counted from the stream's begin, at most what was written: these still
+    // arrive (RESET_STREAM_AT). May be repeated with less; the first code stays. False, and nothing happens, if the peer does not
+    // understand it, or where nothing can be reset (any more).
+    bool reset_at(stream_id, std::uint64_t reliable_size, std::uint64_t code, time_point now);
     // Abandons the peer's direction (STOP_SENDING). What came and comes is thrown away; no more events of reading.
     void stop_sending(stream_id, std::uint64_t code, time_point now);
     // RFC 9218: urgency 0 (first) to 7; incremental streams of one urgency take turns packet by packet, others go by stream ID,
@@ -177,6 +182,7 @@ private:
     void give_back(stream&, std::uint64_t n, time_point now);
     read_result after_read(stream&, std::size_t n, time_point now, wait_ledger*);
     void tell_readable(stream&);
+    void on_reset_received(stream&, time_point now);
     void tell_writable(stream&);
 
     void refresh(stream&, time_point now);

@@ -18,7 +18,7 @@ constexpr bool is_any_of = (std::is_same_v<T, Others> || ...);
 std::optional<connection_error> streams::receive(const frame& f, time_point now) {
     return std::visit(
         [&]<class F>(const F& one) -> std::optional<connection_error> {
-            if constexpr (is_any_of<F, stream_frame, reset_stream_frame, stop_sending_frame, max_data_frame,
+            if constexpr (is_any_of<F, stream_frame, reset_stream_frame, reset_stream_at_frame, stop_sending_frame, max_data_frame,
                                     max_stream_data_frame, max_streams_frame, stream_data_blocked_frame>) {
                 return receive(one, now);
             } else {
@@ -95,6 +95,7 @@ std::optional<connection_error> streams::receive(const stream_frame& f, time_poi
         return violation(transport_error::internal_error, type, "too many holes in a stream");
     }
     if (in.stopped()) give_back(*s, in.unconsumed(), now);
+    if (in.state() != state_before && in.state() == receive_state::reset_received) on_reset_received(*s, now);
     if (in.available() != readable_before || in.state() != state_before) tell_readable(*s);
     if (in.stopped() || in.state() != state_before) {
         refresh_control(*s);
@@ -108,19 +109,47 @@ std::optional<connection_error> streams::receive(const reset_stream_frame& f, ti
     if (!s) return error;
     auto& in = *s->in;
     if (auto wrong = check_arrival(in, f.final_size, true, frame_type::reset_stream)) return wrong;
+    if (in.contradicts_reset(f.error_code)) {
+        return violation(transport_error::stream_state_error, frame_type::reset_stream, "another error code than before");
+    }
     received_total_ += in.increase(f.final_size);
     const auto state_before = in.state();
     in.reset(f.error_code, f.final_size);
     if (in.state() == state_before) return std::nullopt;
-    // RFC 9000 4.5: what will never be read counts as consumed.
-    give_back(*s, in.unconsumed(), now);
-    if (in.state() == receive_state::reset_received) {
-        events_.push_back({stream_event_kind::reset, f.id, f.error_code});
-        tell_readable(*s);
-    }
+    if (in.state() == receive_state::reset_received)
+        on_reset_received(*s, now);
+    else
+        give_back(*s, in.unconsumed(), now);
     refresh_control(*s);
     close_if_over(*s);
     return std::nullopt;
+}
+
+// Like RESET_STREAM, but perhaps not yet: draft-ietf-quic-reliable-stream-reset 5.
+std::optional<connection_error> streams::receive(const reset_stream_at_frame& f, time_point now) {
+    const auto type = frame_type::reset_stream_at;
+    const auto [s, error] = find_receiving(f.id, type);
+    if (!s) return error;
+    auto& in = *s->in;
+    if (auto wrong = check_arrival(in, f.final_size, true, type)) return wrong;
+    received_total_ += in.increase(f.final_size);
+    const auto state_before = in.state();
+    if (const auto wrong = in.reset_at(f.error_code, f.final_size, f.reliable_size)) {
+        return violation(*wrong, type, "another error code than before");
+    }
+    if (in.state() == state_before) return std::nullopt;
+    if (in.state() == receive_state::reset_received) on_reset_received(*s, now);
+    if (in.stopped()) give_back(*s, in.unconsumed(), now);
+    refresh_control(*s);
+    close_if_over(*s);
+    return std::nullopt;
+}
+
+// All came that the peer wants to be read before its reset. RFC 9000 4.5: what will never be read counts as consumed.
+void streams::on_reset_received(stream& s, time_point now) {
+    give_back(s, s.in->abandoned(), now);
+    if (s.in->reset_readable()) events_.push_back({stream_event_kind::reset, s.id, s.in->reset_code()});
+    tell_readable(s);
 }
 
 std::optional<connection_error> streams::receive(const stop_sending_frame& f, time_point now) {

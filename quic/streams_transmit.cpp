@@ -68,7 +68,7 @@ void streams::write_connection_control(frame_writer& out, stream_tokens& tokens)
 bool streams::write_stream_control(stream& s, frame_writer& out, stream_tokens& tokens) {
     if (s.out && s.out->reset_due()) {
         if (!s.out->write_reset(s.id, out)) return false;
-        tokens.push_back(reset_stream_token{s.id});
+        tokens.push_back(reset_stream_token{s.id, s.out->reliable_size()});
     }
     if (s.out && s.out->credit().blocked_due()) {
         if (!out.write(stream_data_blocked_frame{s.id, s.out->credit().limit()})) return false;
@@ -125,13 +125,13 @@ void streams::acknowledged(const stream_token& token, time_point now) {
         auto* s = find(data->id);
         if (!s || s->out->is_over()) return;
         s->out->acknowledged(*data);
-        if (s->out->is_over()) events_.push_back({stream_event_kind::finished, s->id});
+        if (s->out->is_over() && !s->out->was_reset()) events_.push_back({stream_event_kind::finished, s->id});
         refresh(*s, now);  // bytes thought lost may have arrived
         close_if_over(*s);
     } else if (const auto* reset = std::get_if<reset_stream_token>(&token)) {
         auto* s = find(reset->id);
         if (!s) return;
-        s->out->reset_acknowledged();
+        s->out->reset_acknowledged(*reset);
         refresh(*s, now);
         close_if_over(*s);
     }
@@ -151,7 +151,7 @@ void streams::on_lost(const stream_data_token& t, time_point now) {
 
 void streams::on_lost(const reset_stream_token& t, time_point) {
     if (auto* s = find(t.id)) {
-        s->out->reset_lost();
+        s->out->reset_lost(t);
         refresh_control(*s);
     }
 }

@@ -1,6 +1,7 @@
 #include <tandem/quic/transport_parameters.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 
 #include <tandem/bytes/reader.hpp>
@@ -31,12 +32,24 @@ constexpr std::uint64_t retry_source_connection_id = 0x10;
 constexpr std::uint64_t version_information = 0x11;  // RFC 9368 3
 constexpr std::uint64_t last = version_information;
 constexpr std::uint64_t max_datagram_frame_size = 0x20;  // RFC 9221 3
+constexpr std::uint64_t grease_quic_bit = 0x2ab2;        // RFC 9287 3
+constexpr std::uint64_t min_ack_delay = 0xff04de1b;      // draft-ietf-quic-ack-frequency 3
+// draft-ietf-quic-reliable-stream-reset 3; and the number that it had up to its version 7, which some still speak.
+constexpr std::uint64_t reset_stream_at = 0x1d;
+constexpr std::uint64_t reset_stream_at_07 = 0x17f7586d2cb571;
 constexpr std::uint64_t max_record_size = 0x0571c59429cd0845;  // QMux
 }  // namespace id
 
-// Bits of those with larger numbers among the duplicates.
+// Extensions of QUIC: their bits among the duplicates follow those of RFC 9000's.
+constexpr std::array extensions{id::max_datagram_frame_size, id::grease_quic_bit, id::min_ack_delay, id::reset_stream_at,
+                                id::reset_stream_at_07};
 constexpr std::size_t record_size_slot = id::last + 1;
-constexpr std::size_t datagram_size_slot = id::last + 2;
+constexpr std::size_t first_extension_slot = id::last + 2;
+
+std::size_t extension_slot(std::uint64_t parameter) {  // 0: none of them
+    const auto found = std::ranges::find(extensions, parameter);
+    return found == extensions.end() ? 0 : first_extension_slot + static_cast<std::size_t>(found - extensions.begin());
+}
 
 // Unknown parameters are compared for duplicates up to this many, which is more than anybody sends; past it they are just
 // ignored.
@@ -66,19 +79,20 @@ public:
             if (!all.ok()) return "transport parameters are truncated";
             if (const char* wrong = one(parameter, value)) return wrong;
         }
+        if (out_.min_ack_delay && *out_.min_ack_delay > out_.max_ack_delay) return "min_ack_delay is above max_ack_delay";
         return nullptr;
     }
 
 private:
     const char* one(std::uint64_t parameter, std::span<const std::uint8_t> value) {
         const bool record_size = profile_ == parameter_profile::qmux && parameter == id::max_record_size;
-        const bool datagram_size = profile_ == parameter_profile::quic && parameter == id::max_datagram_frame_size;
-        if (parameter > id::last && !record_size && !datagram_size) return unknown(parameter);
+        const auto extension = profile_ == parameter_profile::quic ? extension_slot(parameter) : 0;
+        if (parameter > id::last && !record_size && extension == 0) return unknown(parameter);
         if (profile_ == parameter_profile::qmux && !record_size && !permitted_in_qmux(parameter)) {
             return "transport parameter is forbidden in QMux";
         }
         if (sender_ == perspective::client && server_only(parameter)) return "client sent a server's transport parameter";
-        const auto slot = record_size ? record_size_slot : datagram_size ? datagram_size_slot : static_cast<std::size_t>(parameter);
+        const auto slot = record_size ? record_size_slot : extension != 0 ? extension : static_cast<std::size_t>(parameter);
         if (seen_.test(slot)) return "duplicate transport parameter";
         seen_.set(slot);
         switch (parameter) {
@@ -102,6 +116,13 @@ private:
             case id::disable_active_migration:
                 out_.disable_active_migration = true;
                 return value.empty() ? nullptr : "disable_active_migration has a value";
+            case id::grease_quic_bit:
+                out_.grease_quic_bit = true;
+                return value.empty() ? nullptr : "grease_quic_bit has a value";
+            case id::reset_stream_at:
+            case id::reset_stream_at_07:
+                out_.reset_stream_at = true;
+                return value.empty() ? nullptr : "reset_stream_at has a value";
             default:
                 return number(parameter, value);
         }
@@ -195,6 +216,9 @@ private:
             case id::max_datagram_frame_size:
                 out_.max_datagram_frame_size = n;
                 break;
+            case id::min_ack_delay:
+                out_.min_ack_delay = std::chrono::microseconds(static_cast<std::int64_t>(n));
+                break;
             case id::active_connection_id_limit:
                 if (n < 2) return "active_connection_id_limit is below 2";
                 out_.active_connection_id_limit = n;
@@ -210,7 +234,7 @@ private:
     perspective sender_;
     parameter_profile profile_;
     transport_parameters& out_;
-    std::bitset<datagram_size_slot + 1> seen_;
+    std::bitset<first_extension_slot + extensions.size()> seen_;
     std::array<std::uint64_t, max_unknown> unknown_{};
     std::size_t unknown_count_ = 0;
 };
@@ -266,6 +290,11 @@ void emit_quic_only(const transport_parameters& p, writer& out) {
     put(out, id::max_datagram_frame_size, p.max_datagram_frame_size, 0);
     if (p.disable_active_migration) put(out, id::disable_active_migration, std::span<const std::uint8_t>{});
     put(out, id::active_connection_id_limit, p.active_connection_id_limit, defaults.active_connection_id_limit);
+    if (p.min_ack_delay) put(out, id::min_ack_delay, static_cast<std::uint64_t>(p.min_ack_delay->count()), varint_max + 1);
+    for (const auto each : {id::reset_stream_at, id::reset_stream_at_07}) {
+        if (p.reset_stream_at) put(out, each, std::span<const std::uint8_t>{});
+    }
+    if (p.grease_quic_bit) put(out, id::grease_quic_bit, std::span<const std::uint8_t>{});
 }
 
 // More than all parameters together can take.
@@ -301,6 +330,18 @@ std::vector<std::uint8_t> emit(const transport_parameters& p, parameter_profile 
     writer out(room);
     emit(p, profile, out);
     return {room.begin(), room.begin() + static_cast<std::ptrdiff_t>(out.size())};
+}
+
+void add_reserved(std::vector<std::uint8_t>& parameters, random_source& random) {
+    std::array<std::uint8_t, 8 + 1 + 16> room;
+    writer out(room);
+    out.varint(31 * random.below(std::uint64_t{1} << 30) + 27);
+    std::array<std::uint8_t, 16> value;
+    random.fill(value);
+    const auto size = static_cast<std::size_t>(random.below(value.size() + 1));
+    out.varint(size);
+    out.bytes(std::span(value).first(size));
+    parameters.insert(parameters.end(), out.written().begin(), out.written().end());
 }
 
 }  // namespace tandem::quic

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <tandem/bytes/address.hpp>
+#include <tandem/bytes/random.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/writer.hpp>
 #include <tandem/quic/error.hpp>
@@ -57,7 +58,11 @@ struct transport_parameters {
     std::chrono::milliseconds max_ack_delay{25};  // below 2^14
     bool disable_active_migration = false;
     std::uint64_t max_datagram_frame_size = 0;  // RFC 9221 3: the whole frame, type and length included; 0: none are taken
-    std::uint64_t active_connection_id_limit = 2;             // at least 2
+    std::uint64_t active_connection_id_limit = 2;  // at least 2
+    // draft-ietf-quic-ack-frequency 3: ACK_FREQUENCY and IMMEDIATE_ACK are obeyed, delays down to this; at most max_ack_delay.
+    std::optional<std::chrono::microseconds> min_ack_delay;
+    bool reset_stream_at = false;   // draft-ietf-quic-reliable-stream-reset 3: RESET_STREAM_AT is understood
+    bool grease_quic_bit = false;   // RFC 9287 3: packets may come without the QUIC Bit
     std::uint64_t max_record_size = default_max_record_size;  // QMux only; at least the default
 
     friend bool operator==(const transport_parameters&, const transport_parameters&) = default;
@@ -72,5 +77,7 @@ std::optional<connection_error> parse(std::span<const std::uint8_t> in, perspect
 // Emits every parameter that differs from its default. Only those that the profile permits are written.
 void emit(const transport_parameters&, parameter_profile profile, writer& out);
 std::vector<std::uint8_t> emit(const transport_parameters&, parameter_profile profile = parameter_profile::quic);
+// Adds a parameter that is reserved for being ignored, of up to 16 bytes (RFC 9000 18.1).
+void add_reserved(std::vector<std::uint8_t>& parameters, random_source& random);
 
 }  // namespace tandem::quic

@@ -58,10 +58,11 @@ octets rewrite_negotiation(const packet_header& h, std::span<const std::uint8_t>
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const std::size_t id_size = data[0] % (connection_id::max_size + 1);
+    const auto bit = data[0] >= 168 ? quic_bit::any : quic_bit::required;
     std::span datagram(data + 1, size - 1);
     if (const auto invariant = parse_invariant_header(datagram, id_size)) FUZZ_CHECK(invariant->size <= datagram.size());
     while (!datagram.empty()) {
-        const auto parsed = parse_packet(datagram, id_size);
+        const auto parsed = parse_packet(datagram, id_size, bit);
         if (!parsed) break;
         const auto& h = parsed.header;
         FUZZ_CHECK(h.size > 0 && h.size <= datagram.size() && h.number_offset < h.size);
@@ -81,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 again = rewrite_long(h, packet);
                 break;
         }
-        const auto same = parse_packet(again, id_size);
+        const auto same = parse_packet(again, id_size, bit);
         FUZZ_CHECK(same);
         FUZZ_CHECK(same.header.size == again.size());
         check_same(h, same.header);

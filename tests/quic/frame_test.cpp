@@ -77,6 +77,11 @@ TEST(frame, literal_encodings) {
     round_trip<handshake_done_frame>({0x1e});
     round_trip<ping_frame>({0x01});
     EXPECT_EQ(round_trip<new_token_frame>({0x07, 0x02, 0xaa, 0xbb}).token.size(), 2U);
+    EXPECT_EQ(round_trip<reset_stream_at_frame>({0x24, 0x08, 0x07, 0x44, 0x00, 0x10}),
+              (reset_stream_at_frame{stream_id{8}, 7, 1024, 16}));
+    EXPECT_EQ(round_trip<ack_frequency_frame>({0x40, 0xaf, 0x03, 0x0a, 0x80, 0x00, 0x61, 0xa8, 0x05}),
+              (ack_frequency_frame{3, 10, 25'000, 5}));
+    round_trip<immediate_ack_frame>({0x1f});
     const auto crypto = round_trip<crypto_frame>({0x06, 0x40, 0x64, 0x03, 'a', 'b', 'c'});
     EXPECT_EQ(crypto.offset, 100U);
     EXPECT_EQ(crypto.data.size(), 3U);
@@ -223,6 +228,8 @@ TEST(frame, impossible_values_are_refused) {
     EXPECT_EQ(code_of(read_all({0x07, 0x00})), transport_error::frame_encoding_error);  // empty token
     EXPECT_EQ(code_of(read_all({0x18, 0x01, 0x02, 0x01, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})),
               transport_error::frame_encoding_error);  // retires what comes later
+    EXPECT_EQ(code_of(read_all({0x24, 0x08, 0x07, 0x10, 0x11})),
+              transport_error::frame_encoding_error);  // Reliable Size above Final Size
     EXPECT_EQ(code_of(read_all({0x18, 0x01, 0x00, 0x00, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})),
               transport_error::frame_encoding_error);  // empty connection ID
     octets long_id{0x18, 0x01, 0x00, 21};
@@ -231,8 +238,8 @@ TEST(frame, impossible_values_are_refused) {
 }
 
 TEST(frame, unknown_types_and_long_encodings) {
-    for (std::uint32_t type = 0x1f; type < 0x4000; ++type) {
-        if (type == frame_type::datagram || type == frame_type::datagram_with_length) continue;
+    for (std::uint32_t type = 0x20; type < 0x4000; ++type) {
+        if (is_known_frame(type)) continue;
         octets wire;
         if (type < 0x40) {
             wire = {static_cast<std::uint8_t>(type)};
@@ -244,6 +251,11 @@ TEST(frame, unknown_types_and_long_encodings) {
         ASSERT_EQ(code_of(p), transport_error::frame_encoding_error);
         ASSERT_EQ(p.error->frame_type, type);
     }
+    std::vector<std::uint64_t> known;
+    for (std::uint64_t type = 0x1f; type < 0x4000; ++type) {
+        if (is_known_frame(type)) known.push_back(type);
+    }
+    EXPECT_EQ(known, (std::vector<std::uint64_t>{0x1f, 0x24, 0x30, 0x31, 0xaf}));
     // RFC 9000 12.4: PING as 0x4001
     EXPECT_EQ(code_of(read_all({0x40, 0x01})), transport_error::protocol_violation);
 }
@@ -258,7 +270,7 @@ TEST(frame, permitted_where_table_3_says) {
                                  {0x06, "IH1"},  {0x07, "1"},    {0x08, "01"},  {0x0f, "01"},  {0x10, "01"},   {0x11, "01"},
                                  {0x12, "01"},   {0x13, "01"},   {0x14, "01"},  {0x15, "01"},  {0x16, "01"},   {0x17, "01"},
                                  {0x18, "01"},   {0x19, "1"},    {0x1a, "01"},  {0x1b, "1"},   {0x1c, "IH01"}, {0x1d, "01"},
-                                 {0x1e, "1"},    {0x1f, ""},     {0x4000, ""},  {0x2f, ""},   {0x30, "01"},   {0x31, "01"},
+                                 {0x1e, "1"},    {0x1f, "1"},    {0x20, ""},     {0x24, "01"},   {0xaf, "1"},     {0x4000, ""},  {0x2f, ""},   {0x30, "01"},   {0x31, "01"},
                                  {0x32, ""}};
     const std::string_view letters = "I0H1";  // in the order of encryption_level
     for (const auto& [type, where] : table) {

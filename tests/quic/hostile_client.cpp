@@ -116,7 +116,7 @@ void hostile_client::receive_all() {
 
 void hostile_client::receive(std::span<std::uint8_t> datagram) {
     while (!datagram.empty()) {
-        const auto parsed = parse_packet(datagram, 8);
+        const auto parsed = parse_packet(datagram, 8, quic_bit::any);
         if (!parsed) return;
         const auto& h = parsed.header;
         if (h.type == packet_type::retry && !retried) {

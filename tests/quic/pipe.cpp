@@ -130,7 +130,7 @@ void pipe::deliver(flying f) {
         a.received += f.bytes.size();
         // What the server may trust: a Handshake packet anywhere in the datagram, or a token (tests with tokens connect afresh).
         std::span<const std::uint8_t> rest = f.bytes;
-        for (auto parsed = parse_packet(rest, 8); parsed && !rest.empty(); parsed = parse_packet(rest, 8)) {
+        for (auto parsed = parse_packet(rest, 8, quic_bit::any); parsed && !rest.empty(); parsed = parse_packet(rest, 8, quic_bit::any)) {
             if (parsed.header.type == packet_type::handshake || !parsed.header.token.empty()) a.validated = true;
             rest = rest.subspan(parsed.header.size);
         }

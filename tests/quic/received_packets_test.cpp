@@ -171,5 +171,113 @@ TEST(received_packets, ack_shrinks_to_the_room_there_is) {
     EXPECT_TRUE(empty.empty());
 }
 
+// draft-ietf-quic-ack-frequency 6.2.1: the columns "Received Packet" and "Send Acknowledgement" of its tables.
+TEST(received_packets, disorder_is_told_when_the_peer_wants_it) {
+    struct table {
+        std::uint64_t threshold;
+        std::vector<std::pair<packet_number, bool>> rows;
+    };
+    const std::vector<table> tables{
+        {3, {{0, false}, {1, false}, {3, false}, {4, false}, {5, true}, {8, false}, {9, true}, {10, true}}},
+        {5, {{0, false}, {1, false}, {3, false}, {5, false}, {6, false}, {7, true}, {8, false}, {9, true}}},
+        {1, {{0, false}, {1, false}, {3, true}, {2, true}, {4, false}}},
+        {0, {{0, false}, {1, false}, {9, false}, {4, false}, {3, false}}},
+    };
+    for (const auto& [threshold, rows] : tables) {
+        received_packets r(25ms);
+        ASSERT_FALSE(r.on_ack_frequency({0, 1000, 25'000, threshold}, 1ms));
+        for (const auto& [number, sent] : rows) {
+            receive(r, {number}, at(1ms));
+            ASSERT_EQ(r.ack_due(at(1ms)), sent) << threshold << " " << number;
+            if (sent) acknowledge(r, at(1ms));
+        }
+    }
+    // Received later than the sender waits: it took it for lost.
+    received_packets r(25ms);
+    ASSERT_FALSE(r.on_ack_frequency({0, 1000, 25'000, 3}, 1ms));
+    receive(r, {0, 1, 3, 4, 5, 6}, at(0ms));
+    acknowledge(r, at(0ms));
+    receive(r, {7}, at(0ms));
+    EXPECT_FALSE(r.ack_due(at(0ms)));
+    receive(r, {2}, at(0ms));
+    EXPECT_TRUE(r.ack_due(at(0ms)));
+}
+
+TEST(received_packets, the_peer_says_how_many_may_wait_and_how_long) {
+    received_packets r(25ms);
+    ASSERT_FALSE(r.on_ack_frequency({5, 9, 40'000, 3}, 1ms));
+    for (packet_number n = 0; n < 9; ++n) {
+        receive(r, {n}, at(0ms));
+        EXPECT_FALSE(r.ack_due(at(39ms)));
+        EXPECT_EQ(r.ack_timer(), at(40ms));
+    }
+    receive(r, {9}, at(0ms));
+    EXPECT_TRUE(r.ack_due(at(0ms)));
+    acknowledge(r, at(0ms));
+    // Older, or the same: ignored. 0: every packet at once.
+    ASSERT_FALSE(r.on_ack_frequency({5, 0, 1'000, 3}, 1ms));
+    ASSERT_FALSE(r.on_ack_frequency({4, 0, 1'000, 3}, 1ms));
+    receive(r, {10}, at(0ms));
+    EXPECT_EQ(r.ack_timer(), at(40ms));
+    ASSERT_FALSE(r.on_ack_frequency({6, 0, 2'000, 3}, 1ms));
+    EXPECT_TRUE(r.ack_due(at(0ms)));
+    acknowledge(r, at(0ms));
+    ASSERT_FALSE(r.on_ack_frequency({7, 5, 2'000, 3}, 1ms));
+    receive(r, {11}, at(0ms));
+    EXPECT_EQ(r.ack_timer(), at(2ms));
+    ASSERT_FALSE(r.on_ack_frequency({8, 5, 10'000, 3}, 1ms));  // what waits already waits longer
+    EXPECT_EQ(r.ack_timer(), at(10ms));
+    r.on_immediate_ack();
+    receive(r, {12}, at(0ms));
+    EXPECT_TRUE(r.ack_due(at(0ms)));
+}
+
+TEST(received_packets, impossible_delays_are_refused) {
+    received_packets r(25ms);
+    for (const std::uint64_t delay : {std::uint64_t{0}, std::uint64_t{999}, std::uint64_t{16'384'000}, varint_max}) {
+        const auto error = r.on_ack_frequency({0, 1, delay, 1}, 1ms);
+        ASSERT_TRUE(error) << delay;
+        EXPECT_TRUE(error->is(transport_error::protocol_violation));
+        EXPECT_EQ(error->frame_type, frame_type::ack_frequency);
+    }
+    EXPECT_EQ(r.max_ack_delay(), 25ms);
+    EXPECT_FALSE(r.on_ack_frequency({0, varint_max, 16'383'999, varint_max}, 1ms));
+    EXPECT_FALSE(r.on_ack_frequency({1, varint_max, 1'000, varint_max}, 1ms));
+}
+
+// draft-ietf-quic-ack-frequency 6.3
+TEST(received_packets, the_first_mark_of_several_is_told_at_once) {
+    received_packets r(25ms);
+    ASSERT_FALSE(r.on_ack_frequency({0, 100, 25'000, 3}, 1ms));
+    const auto due = [&](packet_number n, ecn mark) {
+        r.on_received(n, true, mark, at(0ms));
+        const bool now = r.ack_due(at(0ms));
+        if (now) acknowledge(r, at(0ms));
+        return now;
+    };
+    EXPECT_FALSE(due(0, ecn::ect0));
+    EXPECT_TRUE(due(1, ecn::ce));
+    EXPECT_FALSE(due(2, ecn::ce));
+    EXPECT_FALSE(due(3, ecn::ect0));
+    EXPECT_TRUE(due(4, ecn::ce));
+    ASSERT_FALSE(r.on_ack_frequency({1, 1, 25'000, 3}, 1ms));
+    EXPECT_TRUE(due(5, ecn::ce));  // RFC 9000 13.2.1
+}
+
+TEST(received_packets, many_holes_are_told_whatever_the_peer_asked_for) {
+    received_packets r(25ms);
+    ASSERT_FALSE(r.on_ack_frequency({0, varint_max, 16'000'000, 0}, 1ms));
+    std::size_t acks = 0;
+    for (packet_number n = 0; n < 2000; n += 2) {
+        receive(r, {n}, at(0ms));
+        if (!r.ack_due(at(0ms))) continue;
+        ++acks;
+        const auto ack = acknowledge(r, at(0ms));
+        ASSERT_TRUE(ack);
+        EXPECT_GE(ack->ranges.size(), std::min<std::size_t>(n / 2 + 1, received_packets::max_unreported_ranges));
+    }
+    EXPECT_EQ(acks, 1000u / received_packets::max_unreported_ranges);
+}
+
 }  // namespace
 }  // namespace tandem::quic

@@ -52,6 +52,9 @@ transport_parameters everything() {
     p.max_ack_delay = milliseconds(16383);
     p.disable_active_migration = true;
     p.active_connection_id_limit = 8;
+    p.min_ack_delay = std::chrono::microseconds(1000);
+    p.reset_stream_at = true;
+    p.grease_quic_bit = true;
     return p;
 }
 
@@ -73,6 +76,37 @@ TEST(TransportParameters, VersionInformation) {  // RFC 9368 3
     EXPECT_TRUE(parse(other, perspective::client, parameter_profile::quic, out));
     out = {};
     EXPECT_FALSE(parse(other, perspective::server, parameter_profile::quic, out));
+}
+
+TEST(TransportParameters, ExtensionsLiterally) {
+    transport_parameters p;
+    const octets wire{0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 2, 0x43, 0xe8,                    // min_ack_delay 1000
+                      0x1d, 0,                                                                 // reset_stream_at
+                      0xc0, 0x17, 0xf7, 0x58, 0x6d, 0x2c, 0xb5, 0x71, 0,                       // the same, draft 7
+                      0x6a, 0xb2, 0};                                                          // grease_quic_bit
+    ASSERT_FALSE(parse(wire, perspective::client, parameter_profile::quic, p));
+    EXPECT_EQ(p.min_ack_delay, std::chrono::microseconds(1000));
+    EXPECT_TRUE(p.reset_stream_at);
+    EXPECT_TRUE(p.grease_quic_bit);
+    EXPECT_EQ(emit(p), wire);
+    refused({0x1d, 1, 0});
+    refused({0x6a, 0xb2, 1, 1});
+    refused({0x6a, 0xb2, 0, 0x6a, 0xb2, 0});
+    refused({0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 4, 0x80, 0, 0x61, 0xa9});              // 25001 us, max_ack_delay is 25 ms
+    refused({0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 2, 0x43, 0xe8, 0x0b, 1, 0});           // the same with a max_ack_delay behind it
+}
+
+TEST(TransportParameters, ReservedOnesAreIgnored) {  // RFC 9000 18.1
+    random_source random(tandem::test::seed());
+    for (int i = 0; i < 100; ++i) {
+        auto wire = emit(everything());
+        const auto size = wire.size();
+        add_reserved(wire, random);
+        EXPECT_GT(wire.size(), size);
+        transport_parameters p;
+        ASSERT_FALSE(parse(wire, perspective::server, parameter_profile::quic, p));
+        EXPECT_EQ(p, everything());
+    }
 }
 
 TEST(transport_parameters, literal) {
@@ -139,7 +173,7 @@ TEST(transport_parameters, truncation_anywhere) {
     for (std::size_t n = 0; n < whole.size(); ++n) {
         accepted += !check({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n)});
     }
-    EXPECT_EQ(accepted, 17U);  // where a parameter ends, and the empty one
+    EXPECT_EQ(accepted, 21U);  // where a parameter ends, and the empty one
 }
 
 TEST(transport_parameters, preferred_address_must_be_whole) {
