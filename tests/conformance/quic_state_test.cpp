@@ -48,16 +48,20 @@ TEST_P(QuicState, PacketsWithoutFramesAreAViolation) {
     }
 }
 
-// RFC 9000 17.2, 17.3.1
+// RFC 9000 17.2, 17.3.1; RFC 9287 3: unless the victim said that it takes them.
 TEST_P(QuicState, PacketsWithoutTheFixedBitAreDropped) {
-    for (const auto level : {initial, handshake, one_rtt}) {
-        fault_peer peer(GetParam());
-        ASSERT_TRUE(peer.reach(level));
-        const auto before = dropped(peer, drop_reason::malformed);
-        peer.send(level, frames_of(ping_frame{}), {.first_byte_bits = fixed_bit});
-        peer.receive_all();
-        EXPECT_EQ(dropped(peer, drop_reason::malformed), before + 1);
-        EXPECT_FALSE(peer.closed());
+    for (const bool offered : {false, true}) {
+        for (const auto level : {initial, handshake, one_rtt}) {
+            fault_peer::options o{.side = GetParam()};
+            o.victim.grease = offered;
+            fault_peer peer(o);
+            ASSERT_TRUE(peer.reach(level));
+            const auto before = dropped(peer, drop_reason::malformed);
+            peer.send(level, frames_of(ping_frame{}), {.first_byte_bits = fixed_bit});
+            peer.receive_all();
+            EXPECT_EQ(dropped(peer, drop_reason::malformed), before + (offered ? 0 : 1));
+            EXPECT_FALSE(peer.closed());
+        }
     }
 }
 
