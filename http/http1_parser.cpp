@@ -202,7 +202,10 @@ bool http1_parser::state::accept_head() {
         return false;
     }
     for (const auto& f : head.fields) {
-        if (f.name == "content-length" && !parse_content_length(f.value)) {
+        if (f.name != "content-length") continue;
+        // RFC 9110 8.6 permits to refuse a length that is given twice; of a client that is better, whoever is before us may read it otherwise.
+        const bool twice = request && (f.value.find(',') != std::string::npos || head.fields.count(f.name) > 1);
+        if (twice || !parse_content_length(f.value)) {
             fail(400, "malformed Content-Length", 0);
             return false;
         }

@@ -77,6 +77,10 @@ std::optional<request> http1_request_of(const http1_head& head, std::string_view
         problem = {400, "malformed Host field"};
         return std::nullopt;
     }
+    if (out.authority.empty() && host.empty() && head.version >= 11) {  // RFC 9110 4.2.1: http and https URIs have a host
+        problem = {400, "empty Host field"};
+        return std::nullopt;
+    }
     if (out.authority.empty()) out.authority = host;  // the target's own comes first (RFC 9112 3.2.2)
     out.fields = head.fields;
     erase_connection_options(out.fields);

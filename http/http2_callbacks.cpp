@@ -13,6 +13,7 @@ std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {rei
 }  // namespace
 
 void http2_callbacks::set(nghttp2_session_callbacks* c) {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(c, begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, begin_section);
     nghttp2_session_callbacks_set_on_header_callback(c, field_line);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, frame_received);
@@ -21,6 +22,23 @@ void http2_callbacks::set(nghttp2_session_callbacks* c) {
     nghttp2_session_callbacks_set_on_frame_not_send_callback(c, frame_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, stream_closed);
     nghttp2_session_callbacks_set_error_callback2(c, error_text);
+}
+
+// What nghttp2 lets pass: PRIORITY for stream 0 (RFC 9113 6.3), and requests on streams that were skipped and so are closed (5.1.1).
+int http2_callbacks::begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
+    auto& c = core(user);
+    if (c.over_) return 0;
+    if (frame->type == NGHTTP2_PRIORITY && frame->stream_id == 0) c.fail(NGHTTP2_PROTOCOL_ERROR, "PRIORITY on stream 0");
+    if (!c.serves_ || frame->type != NGHTTP2_HEADERS || frame->stream_id % 2 == 0) return 0;
+    const auto id = static_cast<std::uint64_t>(frame->stream_id);
+    if (c.skipped_.contains(id)) {
+        c.fail(NGHTTP2_PROTOCOL_ERROR, "a stream was opened after one with a higher number");
+    } else if (id > c.last_peer_stream_) {
+        if (id > c.last_peer_stream_ + 2) c.skipped_.insert({c.last_peer_stream_ + 1, id});
+        c.last_peer_stream_ = id;
+        if (c.skipped_.size() > http2_core::max_skipped) c.skipped_.erase(*c.skipped_.begin());
+    }
+    return 0;
 }
 
 int http2_callbacks::begin_section(nghttp2_session*, const nghttp2_frame* frame, void* user) {

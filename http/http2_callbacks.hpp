@@ -19,6 +19,7 @@ struct http2_callbacks {
 private:
     static http2_core& core(void* user) { return *static_cast<http2_core*>(user); }
 
+    static int begin_frame(nghttp2_session*, const nghttp2_frame_hd*, void* user);
     static int begin_section(nghttp2_session*, const nghttp2_frame*, void* user);
     static int field_line(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
                           const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user);

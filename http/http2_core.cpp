@@ -54,7 +54,7 @@ std::uint64_t h3_code_of(std::uint32_t code) {
 
 std::string http2_error_name(std::uint32_t code) { return nghttp2_http2_strerror(code); }
 
-http2_core::http2_core(side which, const limits& limit) : session_(make_session(which, this)), limit_(limit) {
+http2_core::http2_core(side which, const limits& limit) : session_(make_session(which, this)), limit_(limit), serves_(which == side::server) {
     std::vector<nghttp2_settings_entry> settings{
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, which == side::server ? limit.http2_streams : 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limit.http2_stream_window},

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <tandem/bytes/range_set.hpp>
 #include <tandem/http/body.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/client_session.hpp>
@@ -124,6 +125,10 @@ private:
 
     std::span<const std::uint8_t> output_;  // of nghttp2, not taken yet
     bool output_broken_ = false;
+    static constexpr std::size_t max_skipped = 32;  // ranges remembered; who skips more often is not found out
+    bool serves_;
+    std::uint64_t last_peer_stream_ = 0;
+    range_set skipped_;                     // streams the client never opened, below one it did
     std::string text_;                      // what nghttp2 said of the last error
     std::uint32_t goaway_code_ = 0;
     bool goaway_by_peer_ = false;

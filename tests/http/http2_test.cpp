@@ -364,6 +364,10 @@ TEST(http2_rules, connection_errors_have_their_codes) {  // RFC 9113
     EXPECT_EQ(goaway_after({settings, frame(5, 4, 1, std::string_view("\0\0\0\2", 4))}), 1) << "8.4: PUSH_PROMISE of a client";
     EXPECT_EQ(goaway_after({settings, frame(3, 0, 1, std::string_view("\0\0\0\0", 4))}), 1) << "6.4: RST_STREAM of an idle stream";
     EXPECT_EQ(goaway_after({settings, frame(0, 0, 1, std::string(20'000, 'x'))}), 6) << "4.2: larger than SETTINGS_MAX_FRAME_SIZE";
+    EXPECT_EQ(goaway_after({settings, frame(1, 5, 5, get_h), frame(1, 5, 3, get_h)}), 1) << "5.1.1: a stream that was skipped";
+    EXPECT_EQ(goaway_after({settings, frame(1, 5, 5, get_h), frame(1, 5, 9, get_h)}), -1) << "5.1.1: skipping is allowed";
+    EXPECT_EQ(goaway_after({settings, frame(2, 0, 0, "12345")}), 1) << "6.3: PRIORITY on stream 0";
+    EXPECT_EQ(goaway_after({settings, frame(2, 0, 7, "12345"), request}), -1) << "6.3: of an idle stream, of no effect";
     EXPECT_EQ(goaway_after({settings, frame(0x55, 0, 1, "unknown types are ignored"), request}), -1) << "4.1";
 }
 

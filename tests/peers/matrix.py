@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+import hostile_http2
+import http1_differential
+
 TANDEM = os.environ["TANDEM"]
 PEERS = pathlib.Path(os.environ["TANDEM_PEERS"])
 CLIENT_TIMEOUT = 60  # seconds
@@ -445,6 +448,22 @@ def serve_to_aioquic(world):
         check(sha(out / "5m.bin") == sha(world.www / "5m.bin"), "5m.bin differs")
 
 
+# Peers that break rules.
+
+def hostile_http2_client_gets_the_right_errors(world):
+    with world.tandem_server() as port:
+        wrong = hostile_http2.failures(port)
+        check(not wrong, "; ".join(wrong))
+        result = run([TANDEM, "get", "--http2", "--cacert", world.certs / "ca.pem", "-o", "/dev/null", f"https://127.0.0.1:{port}/5m.bin"])
+        check(result.returncode == 0, f"the server does not go on: {result.stderr}")
+
+
+def http1_requests_are_read_as_nginx_reads_them(world):
+    with world.tandem_server() as ours, world.nginx() as theirs:
+        wrong = http1_differential.differences(ours, theirs)
+        check(not wrong, "; ".join(wrong))
+
+
 # Captures.
 
 def wireshark_decrypts_the_simulation(world):
@@ -466,7 +485,8 @@ CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserve
          serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_gtlsclient_over_version_2, serve_to_gtlsclient_that_migrates,
          serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl, get_resumes_with_gtlsserver, get_resumes_with_nginx, get_resumes_with_aioquic,
          get_resumes_with_caddy, get_resumes_tls_over_tcp, serve_resumes_gtlsclient, serve_resumes_aioquic,
-         serve_to_curl_over_http1, serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic, wireshark_decrypts_the_simulation]
+         serve_to_curl_over_http1, serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic,
+         hostile_http2_client_gets_the_right_errors, http1_requests_are_read_as_nginx_reads_them, wireshark_decrypts_the_simulation]
 
 
 def main():
