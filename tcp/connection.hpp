@@ -222,7 +222,7 @@ private:
     bool receive_ack(const segment& in, std::uint64_t sequence, time_point now);
     void process_ack(const segment& in, std::uint64_t ack, time_point now);
     void settle(naming& how);
-    void react_to_echo(const segment& in, std::uint64_t ack, const naming& how);
+    void react_to_echo(const segment& in, std::uint64_t ack, time_point now);
     void find_lost(time_point now);
     void advance(std::uint64_t ack, naming& how, time_point now);
     void process_sack(const segment& in, std::uint64_t ack, naming& how);

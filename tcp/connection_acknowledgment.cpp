@@ -13,7 +13,6 @@ struct connection::naming {
     std::optional<std::uint32_t> echo;  // only if it advances: then the echo is of the segment at the left edge (RFC 7323 4.3)
     std::optional<time_point> newest_sent;  // of those that are named beyond doubt: the RTT sample
     std::uint64_t newest_number = 0;
-    std::optional<time_point> delivered_sent;  // when the newest transmission that was delivered left
     bool disproves_timeout = false;            // a transmission that the last timeout gave up is what arrived
 };
 
@@ -52,11 +51,11 @@ void connection::process_ack(const segment& in, std::uint64_t ack, time_point no
     numbers_.clear();
     if (advances) advance(ack, how, now);
     if (sack_) process_sack(in, ack, how);
+    if (advances && in.has(flag::ece)) react_to_echo(in, ack, now);  // first: what it acknowledges does not grow the window
     settle(how);
     if (sack_) process_dsack(in, ack, now);
     find_lost(now);  // when all is told: a duplicate may show that what looks lost arrived
     if (advances && how.disproves_timeout) undo_timeout(now);
-    if (advances && in.has(flag::ece)) react_to_echo(in, ack, how);
     if (advances) {
         timeout_recovery_end_ = 0;
         if (fin_queued_ && ack > base() + out_.end_offset()) on_fin_acknowledged(now);
@@ -72,19 +71,23 @@ void connection::settle(naming& how) {
         sampled_since_probe_ = true;
         timer_.on_sample();
     }
-    const auto delivered = recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now);
-    stats_.spurious_losses += delivered.late;
-    if (delivered.largest) how.delivered_sent = delivered.largest->sent;
+    stats_.spurious_losses += recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now).late;
     delivered_ = true;
 }
 
 // RFC 3168 6.1.2: as to a loss, but nothing is missing. The first new data after it say so.
-void connection::react_to_echo(const segment& in, std::uint64_t ack, const naming& how) {
-    if (in.has(flag::syn) || !how.delivered_sent || !ecn_.is_news(ack)) return;
+void connection::react_to_echo(const segment& in, std::uint64_t ack, time_point now) {
+    if (in.has(flag::syn) || numbers_.empty() || !ecn_.is_news(ack)) return;
+    std::optional<time_point> newest;  // when the newest transmission that it names left
+    for (const auto& r : numbers_) {
+        const auto* t = recovery_.find(r.end - 1);
+        if (t && (!newest || t->sent > *newest)) newest = t->sent;
+    }
+    if (!newest) return;
     ++stats_.ecn_reductions;
-    sender_.on_ecn_ce(how.now, *how.delivered_sent);
+    sender_.on_ecn_ce(now, *newest);
     ecn_.on_reduced(snd_nxt_);
-    sample(how.now);
+    sample(now);
 }
 
 // RFC 8985 6.2 step 5, if the acknowledgment delivered anything.

@@ -32,7 +32,8 @@ connection_handle endpoint::connect(ip_endpoint local, const ip_endpoint& remote
     };
     if (error) *error = connect_error::none;
     const bool unspecified = remote.address == ip_address{{}, remote.address.is_v6};
-    if (local.address.is_v6 != remote.address.is_v6 || remote.port == 0 || unspecified) return fail(connect_error::bad_address);
+    // RFC 9293 MUST-46: not to many at once.
+    if (local.address.is_v6 != remote.address.is_v6 || remote.port == 0 || unspecified || is_multicast(remote.address)) return fail(connect_error::bad_address);
     if (slots_.size() - free_.size() >= config_.max_connections) return fail(connect_error::no_free_port);
     if (local.port == 0) local.port = pick_port(local, remote);
     if (local.port == 0) return fail(connect_error::no_free_port);

@@ -18,7 +18,6 @@ ip_address read_address(reader& in, bool v6) {
     return a;
 }
 
-bool is_multicast(const ip_address& a) { return a.is_v6 ? a.bytes[0] == 0xff : a.bytes[0] >= 224; }  // with 240/4 and broadcast
 
 bool is_unspecified(const ip_address& a) {
     return std::all_of(a.bytes.begin(), a.bytes.end(), [](std::uint8_t b) { return b == 0; });
@@ -98,6 +97,8 @@ drop_reason parse_v6(std::span<const std::uint8_t> bytes, ip_header& out, ip_che
 }
 
 }  // namespace
+
+bool is_multicast(const ip_address& a) { return a.is_v6 ? a.bytes[0] == 0xff : a.bytes[0] >= 224; }
 
 drop_reason parse_ip(std::span<const std::uint8_t> bytes, ip_header& out, ip_check check) {
     if (bytes.empty()) return drop_reason::truncated;

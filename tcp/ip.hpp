@@ -35,6 +35,9 @@ struct ip_header {
     std::span<const std::uint8_t> payload;
 };
 
+// Addresses of many or of nobody: multicast, IPv4's reserved 240/4 and broadcast. No end of a connection.
+bool is_multicast(const ip_address& a);
+
 constexpr std::size_t ip_header_size(bool v6) { return v6 ? 40 : 20; }  // of those we write
 constexpr unsigned max_extension_headers = 8;  // of a packet received: more is a way to make us walk, not a use
 

@@ -56,6 +56,10 @@ void host::add_listener(const socket_pointer& s) {
     for (const auto& at : addresses_of(*s)) {
         tcp::listen_config c{.connection = s->config};
         c.max_half_open = static_cast<std::size_t>(settings_.number("tcp_max_syn_backlog", 4096));
+        const auto cookies = settings_.number("tcp_syncookies", 1);
+        c.syn_cookies = cookies == 0   ? tcp::cookie_use::never
+                        : cookies == 1 ? tcp::cookie_use::when_full
+                                       : tcp::cookie_use::always;
         endpoint_.close_listener(at);
         endpoint_.listen(at, c);
     }

@@ -58,6 +58,8 @@ tcp::config settings::connection() const {
     c.sack = number("tcp_sack", 1) != 0;
     c.timestamps = number("tcp_timestamps", 1) != 0;
     c.window_scale = number("tcp_window_scaling", 1) != 0;
+    const auto ecn = number("tcp_ecn", 2);  // 0: never, 1: always, 2: when asked
+    c.ecn = ecn == 0 ? tcp::ecn_use::never : ecn == 1 ? tcp::ecn_use::always : tcp::ecn_use::when_asked;
     // Room for what a write hands over is bounded by the socket (SO_SNDBUF), which counts what is in flight, too.
     c.send_buffer = 64 * 1024 * 1024;
     if (linux_) {

@@ -266,7 +266,13 @@ private:
     }
     void icmp(script_packet& p) {
         p.icmp.is = true;
-        if (word() != "icmp" || word() != "unreachable") fail("only icmp unreachable is known");
+        if (word() != "icmp") fail("icmp");
+        const auto kind = word();
+        if (kind == "source_quench" || kind == "time_exceeded" || kind == "parameter_problem") {
+            p.icmp.type = kind == "source_quench" ? 4 : kind == "time_exceeded" ? 11 : 12;
+            return;
+        }
+        if (kind != "unreachable") fail("icmp " + kind);
         const auto code = word();
         p.icmp.type = 3;
         if (code == "net_unreachable") {
