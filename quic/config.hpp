@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,13 @@ struct config {
     // client offers.
     std::vector<std::string> alpn = {"h3"};
 
-    // The version a client begins with: v1 (RFC 9000) or v2 (RFC 9369). Servers speak the one that the client begins with.
+    // The version a client begins with: v1 (RFC 9000) or v2 (RFC 9369).
     quic::version version = version::v1;
+    // The versions spoken, most wanted first (RFC 9368). A client tells the server, which may move the connection to any of them, and begins
+    // anew with the first that a Version Negotiation packet lists. A server accepts these.
+    std::vector<quic::version> versions = {version::v1, version::v2};
+    // A server moves clients that offer this version to it; none: they stay with what they began with.
+    std::optional<quic::version> move_clients_to;
 
     duration max_idle_timeout = std::chrono::seconds(30);   // RFC 9000 10.1; zero: none from our side
     duration handshake_timeout = std::chrono::seconds(10);  // from the first packet until the handshake is complete

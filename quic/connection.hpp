@@ -171,6 +171,7 @@ private:
 
     connection(connection_start start, connection_host& host, const streams_config& streams,
                std::unique_ptr<tls::quic_handshake> engine, std::optional<transport_parameters> remembered, time_point now);
+    std::vector<std::uint8_t> encode_parameters() const;
     bool is_server() const { return start_.side == perspective::server; }
     bool active() const { return connection_state_ <= connection_state::established; }
     bool streams_usable() const {
@@ -228,6 +229,10 @@ private:
     void advance_handshake(time_point now);
     bool drain_handshake(time_point now);
     void install(const tls::installed_secret& secret, time_point now);
+    std::vector<std::uint8_t> choose_parameters(std::span<const std::uint8_t> peers, bool early);
+    void move_to_version(quic::version v, packet_key_pair keys);
+    void begin_again(quic::version v, time_point now);
+    const char* version_fault(const transport_parameters& peer) const;
     void begin_early_data(time_point now);
     void on_early_data_rejected(time_point now);
     void end_early_data(time_point now);
@@ -238,6 +243,9 @@ private:
     void discard(packet_space_id id);
     void on_retry(std::span<const std::uint8_t> packet, const packet_header& header, time_point now);
     void on_version_negotiation(const packet_header& header, time_point now);
+    bool version_acceptable(const packet_header& header) const;
+    std::optional<opened_packet> open_of_other_version(std::span<std::uint8_t> packet, const packet_header& header);
+    void take_back_early_data(time_point now);
 
     // connection_transmit.cpp
     struct built_datagram {
@@ -300,6 +308,11 @@ private:
     idle_timer idle_;
     close_process close_;
     undecryptable_packets undecryptable_;
+
+    // RFC 9368: what the client's first flight is in. start_.version, what the connection is in, may become another one.
+    quic::version original_version_;
+    packet_keys original_initial_read_;  // server: after the move, for what the client sent before it knew of it
+    bool negotiated_ = false;            // client: began again after a Version Negotiation packet
 
     std::vector<std::uint8_t> token_;      // client: in every Initial
     bool heard_from_peer_ = false;         // a packet was opened

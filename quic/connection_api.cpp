@@ -25,7 +25,7 @@ transport_parameters make_parameters(const connection_start& start, const stream
     auto declared = declared_parameters(start.settings);
     quic::streams(streams).declare(declared);
     declared.initial_source_connection_id = start.local;
-    declared.versions = offered_versions(start.version, start.side, host.random);
+    declared.versions = offered_versions(start.version, start.settings.versions, start.settings.grease, host.random);
     if (start.side == perspective::server) {
         declared.original_destination_connection_id = start.original_destination;
         declared.retry_source_connection_id = start.retry_source;
@@ -66,6 +66,12 @@ std::unique_ptr<connection> connection::create(connection_start start, connectio
         new connection(std::move(start), host, streams, std::move(engine), std::move(remembered), now));
 }
 
+std::vector<std::uint8_t> connection::encode_parameters() const {
+    auto parameters = emit(make_parameters(start_, make_streams_config(start_.settings, start_.side), *host_));
+    if (start_.settings.grease) add_reserved(parameters, host_->random);
+    return parameters;
+}
+
 connection::connection(connection_start start, connection_host& host, const streams_config& streams,
                        std::unique_ptr<tls::quic_handshake> engine, std::optional<transport_parameters> remembered,
                        time_point now)
@@ -82,6 +88,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       streams_(streams),
       datagrams_(start_.settings.max_datagram_frame_size, start_.settings.datagram_buffer),
       idle_(start_.settings.max_idle_timeout, start_.settings.keep_alive, now),
+      original_version_(start_.version),
       token_(start_.token.size() <= max_peer_token_size ? std::move(start_.token) : std::vector<std::uint8_t>()),
       last_activity_(now),
       started_(now) {
@@ -91,6 +98,7 @@ connection::connection(connection_start start, connection_host& host, const stre
     space(packet_space_id::initial).write = std::move(keys.write);
     if (is_server()) {
         add_event(handshake_started{});
+        handshake_.set_parameter_chooser([this](auto peers, bool early) { return choose_parameters(peers, early); });
     } else {
         handshake_.collect(packet_space_id::initial, space(packet_space_id::initial).crypto);
         early_.remembered = std::move(remembered);

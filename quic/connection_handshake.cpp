@@ -5,7 +5,6 @@
 #include <tandem/quic/connection.hpp>
 #include <tandem/quic/resumption.hpp>
 #include <tandem/quic/retry.hpp>
-#include <tandem/quic/version_negotiation.hpp>
 
 namespace tandem::quic {
 
@@ -64,10 +63,8 @@ bool connection::apply_peer_parameters(time_point now) {
     }
     const auto* peer = handshake_.peer_parameters();
     if (known || peer == nullptr) return true;
-    // RFC 9368 4: nobody must have changed the version that the handshake began with.
-    if (peer->versions && peer->versions->chosen != static_cast<std::uint32_t>(start_.version)) {
-        close_with(connection_error::transport(transport_error::version_negotiation_error, 0, "the peer was told of another version"),
-                   close_cause::protocol_error, now);
+    if (const char* fault = version_fault(*peer)) {
+        close_with(connection_error::transport(transport_error::version_negotiation_error, 0, fault), close_cause::protocol_error, now);
         return false;
     }
     if (early_.flowing && !is_server()) {
@@ -115,12 +112,16 @@ void connection::send_early_data_again(time_point now) {
 }
 
 // RFC 9001 4.6.2: the server looked at nothing, and none of its limits is known any more.
-void connection::on_early_data_rejected(time_point now) {
+void connection::take_back_early_data(time_point now) {
     send_early_data_again(now);
     streams_.on_early_data_rejected(now);
     datagrams_.set_peer_limit(0);
     early_.flowing = false;
     early_.keys = {};
+}
+
+void connection::on_early_data_rejected(time_point now) {
+    take_back_early_data(now);
     if (handshake_.alpn() != early_.alpn && streams_.open_streams() > 0) {
         close_with({.code = 0, .reason = "the server rejected early data and chose another protocol", .application = false},
                    close_cause::protocol_error, now);
@@ -179,6 +180,7 @@ void connection::discard(packet_space_id id) {
     s.read = {};
     s.write = {};
     s.crypto.clear();
+    if (id == packet_space_id::initial) original_initial_read_ = {};
     s.sent.forget_all(path_.sender());
     s.probes = 0;
     probe_count_ = 0;
@@ -205,15 +207,6 @@ void connection::on_retry(std::span<const std::uint8_t> packet, const packet_hea
     s.crypto.lose_all();
     send_early_data_again(now);
     probe_count_ = 0;
-}
-
-// RFC 9000 6.2
-void connection::on_version_negotiation(const packet_header& header, time_point) {
-    if (is_server() || heard_from_peer_ || used_ids_.retry_source || !active() || header.source != start_.original_destination ||
-        lists_version(header.versions, start_.version)) {
-        return drop(drop_reason::unexpected_packet);
-    }
-    close_silently({.reason = start_.version == version::v1 ? "the server does not speak QUIC version 1" : "the server does not speak QUIC version 2"}, close_cause::version);
 }
 
 }  // namespace tandem::quic

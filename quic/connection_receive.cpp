@@ -32,8 +32,7 @@ void connection::receive(received_datagram& datagram, time_point now) {
         // RFC 9000 12.2: what is coalesced is for the same connection.
         if (destination && parsed.header.destination != *destination) return drop(drop_reason::wrong_connection_id);
         destination = parsed.header.destination;
-        const bool short_header = parsed.header.type == packet_type::one_rtt;
-        if (!short_header && parsed.header.type != packet_type::version_negotiation && parsed.header.version != start_.version) {
+        if (!version_acceptable(parsed.header)) {
             drop(drop_reason::unexpected_version);
         } else if (is_server() && parsed.header.type == packet_type::initial && datagram.payload.size() < min_initial_datagram_size) {
             drop(drop_reason::too_small);  // RFC 9000 14.1
@@ -84,6 +83,7 @@ std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> pac
         }
         return std::nullopt;
     }
+    if (level == encryption_level::initial && header.version != start_.version) return open_of_other_version(packet, header);
     opened_packet opened;
     if (!application) {
         if (own_keys.open(packet, header.number_offset, s.received.largest(), opened) == open_error::none) return opened;

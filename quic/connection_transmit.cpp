@@ -120,7 +120,7 @@ packet_start connection::next_packet(packet_space_id id) const {
                        : application_keys_.can_write()    ? encryption_level::one_rtt
                                                           : encryption_level::zero_rtt;
     return {.level = level,
-            .version = start_.version,
+            .version = level == encryption_level::zero_rtt ? original_version_ : start_.version,
             .destination = peer_ids_.current(),
             .source = start_.local,
             .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token_) : std::span<const std::uint8_t>(),

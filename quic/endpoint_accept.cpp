@@ -15,7 +15,7 @@ void endpoint::state::receive_unknown(received_datagram& datagram, const invaria
     if (!header.long_form) return reset_or_be_reset(datagram, header, now);
     // RFC 9000 6.1: never answer Version Negotiation.
     if (header.version == static_cast<std::uint32_t>(version::negotiation)) return drop(drop_reason::unexpected_packet);
-    if (parameters_of(static_cast<version>(header.version)) == nullptr) return answer_unknown_version(datagram, header);
+    if (!speaks(static_cast<version>(header.version))) return answer_unknown_version(datagram, header);
     const auto parsed = parse_packet(datagram.payload, local_connection_id_size, config_.accepted.grease ? quic_bit::any : quic_bit::required);
     if (!parsed) return drop(drop_reason::malformed);
     if (parsed.header.type != packet_type::initial) return drop(drop_reason::unknown_connection);
@@ -26,7 +26,7 @@ void endpoint::state::answer_unknown_version(const received_datagram& datagram, 
     if (!config_.server) return drop(drop_reason::unknown_connection);
     // RFC 9000 5.2.2, 6.1: only what could begin a connection of the other version is answered.
     if (datagram.payload.size() < min_initial_datagram_size) return drop(drop_reason::too_small);
-    answers_.queue(datagram.path, write_version_negotiation(answers_.room(), header, host_.random));
+    answers_.queue(datagram.path, write_version_negotiation(answers_.room(), header, config_.accepted.versions, host_.random));
     ++statistics_.version_negotiations_sent;
 }
 

@@ -15,6 +15,7 @@
 #include <tandem/quic/endpoint.hpp>
 #include <tandem/quic/packet_header.hpp>
 #include <tandem/quic/stateless_answers.hpp>
+#include <tandem/quic/version_parameters.hpp>
 #include <tandem/quic/timer_heap.hpp>
 #include <tandem/quic/token.hpp>
 
@@ -88,6 +89,10 @@ private:
     void refuse(const received_datagram& datagram, const packet_header& header, transport_error code);
     static bool is_authentic(received_datagram& datagram, const packet_header& header);
     void reset_or_be_reset(received_datagram& datagram, const invariant_header& header, time_point now);
+    bool speaks(version v) const {
+        const auto& all = config_.accepted.versions;
+        return parameters_of(v) != nullptr && std::find(all.begin(), all.end(), v) != all.end();
+    }
     bool busy() const { return half_open_ >= config_.retry_threshold; }
 
     endpoint_config config_;

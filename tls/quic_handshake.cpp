@@ -150,6 +150,12 @@ std::unique_ptr<quic_handshake> quic_handshake::server(std::shared_ptr<const ser
     return std::unique_ptr<quic_handshake>(new quic_handshake(std::move(s)));
 }
 
+void quic_handshake::set_parameter_chooser(parameter_chooser chooser) {
+    state_->choose_parameters = [s = state_.get(), chooser = std::move(chooser)](std::span<const std::uint8_t> peers) {
+        return chooser(peers, s->early_data_offered);
+    };
+}
+
 bool quic_handshake::provide(tls::level level, std::span<const std::uint8_t> bytes) {
     if (state_->failed) return false;
     ERR_clear_error();

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -54,6 +55,11 @@ public:
     ~quic_handshake();
     quic_handshake(const quic_handshake&) = delete;
     quic_handshake& operator=(const quic_handshake&) = delete;
+
+    // Server: is shown the client's transport parameters before anything depends on ours, and may change ours: what it returns replaces
+    // them, unless it is empty. `early`: the client sends early data, which was made with what it knew of us before.
+    using parameter_chooser = std::function<std::vector<std::uint8_t>(std::span<const std::uint8_t> peers, bool early)>;
+    void set_parameter_chooser(parameter_chooser chooser);
 
     // CRYPTO bytes of one level, in order and without repetition; may be any part of a message. Also takes what follows the
     // handshake (tickets). False once the handshake has failed: see alert() and failure().
