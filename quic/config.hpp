@@ -16,6 +16,9 @@
 namespace tandem::tls {
 class server_context;
 }
+namespace tandem::quic {
+class connection_tracer;
+}
 
 namespace tandem::quic {
 
@@ -89,6 +92,7 @@ struct config {
     bool ecn = true;                                        // mark ECT(0) and validate it (RFC 9000 13.4.2)
     std::uint64_t packets_per_key =
         0;  // update keys after so many packets sent; 0: when the AEAD's limit asks for it (RFC 9001 6.6)
+    std::shared_ptr<connection_tracer> tracer;  // observes each connection (quic/trace.hpp, quic/qlog.hpp); none: nothing is told
     bool skip_packet_numbers = true;  // against optimistic acknowledgments (RFC 9000 21.4)
 };
 

@@ -40,7 +40,9 @@
 #include <tandem/quic/trace.hpp>
 #include <tandem/quic/types.hpp>
 #include <tandem/quic/undecryptable_packets.hpp>
+#include <tandem/recovery/limits.hpp>
 #include <tandem/recovery/reordering.hpp>
+#include <tandem/recovery/statistics.hpp>
 
 namespace tandem::quic {
 
@@ -131,8 +133,11 @@ public:
     void ping();
 
     connection_statistics statistics() const;
-    // The observer is the caller's; it must outlive the connection or be taken away with nullptr.
-    void set_trace(connection_trace* trace) { trace_ = trace; }
+    // What QUIC and TCP have in common, with the reasons why no more was sent and the time spent in each up to now.
+    recovery::connection_statistics summary(time_point now) const;
+    std::optional<recovery::stream_statistics> summary(stream_id id) const { return streams_.summary(id); }
+    // The observer is the caller's; it must outlive the connection or be taken away with nullptr. A log that the config asked for goes on.
+    void set_trace(connection_trace* trace);
 
     // The verbs; the endpoint calls them.
     void receive(received_datagram& datagram, time_point now);
@@ -182,11 +187,12 @@ private:
     const packet_space& space(packet_space_id id) const { return spaces_[static_cast<std::size_t>(id)]; }
     void mark_ready();
     void add_event(connection_event event);
-    void drop(drop_reason reason) { ++statistics_.dropped.by_reason[static_cast<std::size_t>(reason)]; }
+    void drop(drop_reason reason);
 
     std::size_t frame_room() const;
 
     // connection_receive.cpp
+    void receive_datagram(received_datagram& datagram, time_point now);
     void receive_packet(std::span<std::uint8_t> packet, const packet_header& header, ecn mark, time_point now);
     bool addressed_to_us(const packet_header& header) const;
     void receive_protected(std::span<std::uint8_t> packet, const packet_header& header, encryption_level level, ecn mark,
@@ -252,6 +258,7 @@ private:
         std::size_t size = 0;
         std::size_t in_flight = 0;  // bytes of it that count against the window
     };
+    bool transmit_train(time_point now, train& out);
     built_datagram build_datagram(std::span<std::uint8_t> out, bool may_send_data, time_point now);
     bool wants_packet(const packet_space& s, bool may_send_data, time_point now) const;
     bool has_data(const packet_space& s) const;
@@ -265,7 +272,23 @@ private:
     void care_for_keys(time_point now);
     void note_transmission_end(bool had_room, time_point now);
     bool transmit_close(train& out, time_point now);
-    void trace_packet(packet_builder& packet, time_point now);
+    recovery::limited_by present_limit(bool had_room, bool wants) const;
+    void set_limit(recovery::limited_by why, time_point now);
+
+    // connection_trace.cpp
+    template <class F>
+    void tell(F f) {
+        for (auto* t = trace_; t != nullptr; t = t->next_) f(*t);
+    }
+    void begin_trace(time_point now);
+    void trace_changes(time_point now, key_event update);
+    void trace_keys(time_point now, key_event update);
+    void trace_handshake(time_point now);
+    void trace_path(time_point now);
+    void trace_packet(packet_builder& packet, time_point now, bool counts);
+    void trace_received(const packet_header& header, const opened_packet* opened, time_point now);
+    void trace_sent_datagrams(const train& out, std::uint64_t first, time_point now);
+    void trace_lost(const packet_space& s, const recovery::lost<sent_frames>& losses, time_point now);
     void trace_congestion(sample_cause cause, time_point now);
 
     // connection_timeout.cpp
@@ -273,6 +296,7 @@ private:
         time_point at;
         packet_space_id space;
     };
+    void expire(time_point now);
     duration probe_timeout(packet_space_id id) const;
     std::optional<probe_deadline> next_probe() const;
     std::optional<time_point> next_loss_time() const;
@@ -324,6 +348,7 @@ private:
     bool ping_owed_ = false;
     bool grease_quic_bit_ = false;  // the peer takes packets without the QUIC Bit (RFC 9287)
 
+    std::uint64_t probe_timeouts_ = 0;
     unsigned probe_count_ = 0;                 // probe timeouts since the last acknowledgment
     time_point last_activity_;                 // anything sent or received: the anti-deadlock timer counts from here
     std::optional<time_point> pacer_release_;  // data waits for the pacer until then
@@ -332,7 +357,27 @@ private:
     front_vector<connection_event> events_;
     ack_ranges scratch_ranges_;
     connection_statistics statistics_;
-    connection_trace* trace_ = nullptr;
+    recovery::limit_clock limits_;
+
+    // For observers: what is being received, and what they were told.
+    struct arrival_context {
+        const packet_header* header = nullptr;
+        std::size_t bytes = 0;
+        bool was_buffered = false;
+    } arriving_;
+    struct told_before {
+        std::array<bool, packet_space_count> can_read{}, can_write{};
+        std::uint64_t key_updates = 0;
+        bool attempted = false, handshaking = false, complete = false, confirmed = false;
+        bool closing = false, draining = false, closed = false;
+        bool peer_parameters = false, validating = false;
+        ip_path path;
+        std::size_t datagram_size = 0;
+        std::optional<ecn_validation::state> ecn;
+    } told_;
+    time_point latest_;                      // of the verb that was called last
+    std::unique_ptr<connection_trace> log_;  // made by the config's tracer
+    connection_trace* trace_ = nullptr;      // the first observer
 };
 
 using ready_list = intrusive_list<connection, &connection::ready_hook>;

@@ -91,7 +91,9 @@ connection::connection(connection_start start, connection_host& host, const stre
       original_version_(start_.version),
       token_(start_.token.size() <= max_peer_token_size ? std::move(start_.token) : std::vector<std::uint8_t>()),
       last_activity_(now),
-      started_(now) {
+      started_(now),
+      limits_(now),
+      latest_(now) {
     // RFC 9001 5.2: of the client's first destination, or of the one that a Retry gave.
     auto keys = initial_keys(start_.version, initial_destination(), start_.side);
     space(packet_space_id::initial).read = std::move(keys.read);
@@ -100,6 +102,7 @@ connection::connection(connection_start start, connection_host& host, const stre
         add_event(handshake_started{});
         handshake_.set_parameter_chooser([this](auto peers, bool early) { return choose_parameters(peers, early); });
     } else {
+        begin_trace(now);
         handshake_.collect(packet_space_id::initial, space(packet_space_id::initial).crypto);
         early_.remembered = std::move(remembered);
         while (const auto secret = handshake_.poll_secret()) install(*secret, now);
@@ -118,6 +121,9 @@ void connection::mark_ready() {
 }
 
 void connection::add_event(connection_event event) {
+    if (const auto* end = std::get_if<connection_closed>(&event)) {
+        tell([&](auto& t) { t.on_closed(latest_, end->cause, end->error); });
+    }
     events_.push_back(std::move(event));
     host_->eventful.push_back(*this);
 }
@@ -222,6 +228,21 @@ connection_statistics connection::statistics() const {
     s.key_updates = application_keys_.updates();
     s.ecn_capable = path_.ecn().current() == ecn_validation::state::capable;
     return s;
+}
+
+recovery::connection_statistics connection::summary(time_point now) const {
+    const auto ours = statistics();
+    return {.age = now - started_,
+            .packets_sent = ours.packets_sent,
+            .packets_received = ours.packets_received,
+            .packets_lost = ours.packets_lost,
+            .packets_spurious = ours.packets_spurious,
+            .timeouts = probe_timeouts_,
+            .bytes_sent = ours.bytes_sent,
+            .bytes_received = ours.bytes_received,
+            .path = recovery::describe(path_.sender(), path_.addresses(), path_.validated()),
+            .limited = limits_.current(),
+            .limits = limits_.at(now)};
 }
 
 // Each in the order in which it happened within its kind; the end comes after everything else.

@@ -132,13 +132,13 @@ void connection::validate_ecn(packet_space& s, const recovery::delivered<sent_fr
 void connection::detect_lost(packet_space& s, time_point now) {
     const auto losses = s.sent.detect_lost(tolerance_, path_.sender(), now);
     if (losses.packets.empty()) return;
+    if (trace_ != nullptr) trace_lost(s, losses, now);
     std::uint64_t marked = 0;
     for (const auto* t : losses.packets) {
         marked += t->contents.ect0 ? 1 : 0;
         on_lost(s, t->contents, now);
     }
     path_.ecn().on_lost(marked);
-    if (trace_ != nullptr) trace_congestion(sample_cause::lost, now);
 }
 
 void connection::on_acknowledged(packet_space& s, const sent_frames& contents, time_point now) {
@@ -162,6 +162,7 @@ void connection::on_acknowledged(packet_space& s, const sent_frames& contents, t
 
 // RFC 9000 13.3
 void connection::on_lost(packet_space& s, const sent_frames& contents, time_point now) {
+    tell([&](auto& t) { t.on_marked_for_retransmit(now, contents); });
     for (const auto& token : contents.streams) streams_.lost(token, now);
     for (const auto& token : contents.control) {
         if (const auto* crypto = std::get_if<crypto_token>(&token))

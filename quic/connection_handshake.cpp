@@ -195,6 +195,7 @@ void connection::on_retry(std::span<const std::uint8_t> packet, const packet_hea
         header.token.empty() || header.token.size() > max_peer_token_size || header.source == start_.original_destination;
     if (unusable) return drop(drop_reason::unexpected_packet);
 
+    if (trace_ != nullptr) trace_received(header, nullptr, now);
     used_ids_.retry_source = header.source;
     peer_ids_.replace_first(header.source);
     token_.assign(header.token.begin(), header.token.end());

@@ -7,6 +7,17 @@
 namespace tandem::quic {
 
 void connection::receive(received_datagram& datagram, time_point now) {
+    const auto size = datagram.payload.size();
+    latest_ = now;
+    arriving_ = {.bytes = size};
+    receive_datagram(datagram, now);
+    arriving_ = {};
+    if (trace_ == nullptr) return;
+    tell([&](auto& t) { t.on_datagram_received({now, statistics_.datagrams_received - 1, size, size, datagram.mark}); });
+    trace_changes(now, key_event::updated_by_peer);
+}
+
+void connection::receive_datagram(received_datagram& datagram, time_point now) {
     ++statistics_.datagrams_received;
     statistics_.bytes_received += datagram.payload.size();
     if (connection_state_ == connection_state::closed) return drop(drop_reason::closed);
@@ -24,6 +35,7 @@ void connection::receive(received_datagram& datagram, time_point now) {
     std::optional<connection_id> destination;
     while (!rest.empty() && connection_state_ != connection_state::closed) {
         const auto parsed = parse_packet(rest, local_connection_id_size, start_.settings.grease ? quic_bit::any : quic_bit::required);
+        arriving_ = {.header = parsed ? &parsed.header : nullptr, .bytes = parsed ? parsed.header.size : rest.size()};
         if (!parsed) {
             drop(parsed.error == header_error::unknown_version ? drop_reason::unexpected_version : drop_reason::malformed);
             check_stateless_reset(rest, now);
@@ -80,6 +92,8 @@ std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> pac
         const bool refused = early && can_write(packet_space_id::handshake);  // the server's answer is made, and there are no keys
         if (refused || s.discarded || level == encryption_level::initial || !active() || !undecryptable_.push(level, mark, packet)) {
             drop(drop_reason::no_keys);
+        } else {
+            tell([&](auto& t) { t.on_packet_buffered(now, header, statistics_.datagrams_received - 1); });
         }
         return std::nullopt;
     }
@@ -123,6 +137,7 @@ void connection::receive_protected(std::span<std::uint8_t> packet, const packet_
 
     ++statistics_.packets_received;
     before_frames(header, level, now);
+    if (trace_ != nullptr) trace_received(header, &*opened, now);
     packet_nature nature;
     const bool newest = !s.received.largest() || number > *s.received.largest();
     std::optional<connection_error> error;
@@ -145,11 +160,12 @@ void connection::receive_protected(std::span<std::uint8_t> packet, const packet_
 }
 
 // What the mere arrival of an authentic packet says.
-void connection::before_frames(const packet_header& header, encryption_level level, time_point) {
+void connection::before_frames(const packet_header& header, encryption_level level, time_point now) {
     if (!is_server() && !heard_from_peer_) {
         used_ids_.peer_initial_source = header.source;  // RFC 9000 7.2
         peer_ids_.replace_first(header.source);
     }
+    if (!heard_from_peer_ && is_server()) begin_trace(now);
     heard_from_peer_ = true;
     if (is_server() && level == encryption_level::handshake) {
         path_.validate();                   // RFC 9000 8.1: the client has read our Handshake packets' keys
@@ -187,7 +203,10 @@ void connection::retry_undecryptable(encryption_level level, time_point now) {
     for (auto& kept : undecryptable_.take(level)) {
         if (!active()) return;
         const auto parsed = parse_packet(kept.bytes, local_connection_id_size, quic_bit::any);
-        if (parsed) receive_packet(kept.bytes, parsed.header, kept.mark, now);
+        if (!parsed) continue;
+        const auto before = std::exchange(arriving_, {&parsed.header, kept.bytes.size(), true});
+        receive_packet(kept.bytes, parsed.header, kept.mark, now);
+        arriving_ = before;
     }
 }
 

@@ -71,6 +71,12 @@ std::optional<time_point> connection::next_timeout() const {
 }
 
 void connection::on_timeout(time_point now) {
+    latest_ = now;
+    expire(now);
+    if (trace_ != nullptr) trace_changes(now, key_event::updated_here);
+}
+
+void connection::expire(time_point now) {
     if (connection_state_ == connection_state::closed) return;
     mark_ready();
     if (close_.begun()) {
@@ -99,6 +105,7 @@ void connection::on_timeout(time_point now) {
 
 void connection::on_probe_timeout(packet_space_id id, time_point now) {
     ++probe_count_;
+    ++probe_timeouts_;
     if (complete_) path_.on_probe_timeouts(probe_count_, now);
     // A path that swallows two flights of the handshake may not carry datagrams of this size; every path carries 1200 bytes.
     if (!complete_ && probe_count_ >= 2) path_.limit_datagram_size(min_initial_datagram_size);
@@ -126,6 +133,7 @@ void connection::requeue_for_probe(packet_space& s, unsigned count, time_point n
 
 void connection::close_with(connection_error error, close_cause cause, time_point now) {
     if (!active()) return;
+    latest_ = now;
     connection_state_ = connection_state::closing;
     add_event(connection_closed{cause, error});
     close_.begin_closing(std::move(error), now + 3 * probe_timeout(packet_space_id::application));

@@ -21,6 +21,17 @@ bool connection::transmit(time_point now, train& out) {
     out.segment_size = 0;
     out.path = path_.addresses();
     out.mark = ecn::not_ect;
+    latest_ = now;
+    const auto first_datagram = statistics_.datagrams_sent;
+    const bool sent = transmit_train(now, out);
+    if (trace_ != nullptr) {
+        if (sent) trace_sent_datagrams(out, first_datagram, now);
+        trace_changes(now, key_event::updated_here);
+    }
+    return sent;
+}
+
+bool connection::transmit_train(time_point now, train& out) {
     if (active()) care_for_keys(now);
     if (close_.closing()) return transmit_close(out, now);
     if (!active()) return false;
@@ -88,9 +99,22 @@ void connection::care_for_keys(time_point now) {
 // Nothing more can be sent now: because there is nothing, or because something holds it back?
 void connection::note_transmission_end(bool had_room, time_point now) {
     pacer_release_.reset();
+    const bool wants = std::any_of(spaces_.begin(), spaces_.end(), [&](const packet_space& s) { return wants_packet(s, true, now); });
+    set_limit(present_limit(had_room, wants), now);
     if (had_room) return path_.sender().on_app_limited();
-    const auto wants = [&](const packet_space& s) { return wants_packet(s, true, now); };
-    if (std::any_of(spaces_.begin(), spaces_.end(), wants)) pacer_release_ = path_.sender().pacer_release(now);
+    if (wants) pacer_release_ = path_.sender().pacer_release(now);
+}
+
+recovery::limited_by connection::present_limit(bool had_room, bool wants) const {
+    using recovery::limited_by;
+    if (wants && path_.amplification_allowance() < path_.max_datagram_size()) return limited_by::amplification;
+    if (wants && !had_room) return path_.sender().window_blocked() ? limited_by::congestion_window : limited_by::pacing;
+    return streams_.blocked_by_credit() ? limited_by::flow_control : limited_by::application;
+}
+
+void connection::set_limit(recovery::limited_by why, time_point now) {
+    const auto old = limits_.current();
+    if (limits_.set(why, now)) tell([&](auto& t) { t.on_limit(now, old, why); });
 }
 
 bool connection::can_write(packet_space_id id) const {
@@ -223,6 +247,7 @@ std::size_t connection::finish(packet_builder& packet, time_point now, bool coun
     const auto id = space_of(packet.level());
     auto& s = space(id);
     const bool early = packet.level() == encryption_level::zero_rtt;
+    if (trace_ != nullptr) trace_packet(packet, now, counts);
     packet.seal(early ? early_.keys : id == packet_space_id::application ? application_keys_.write() : s.write);
 
     const auto mark = path_.ecn().mark();
@@ -239,7 +264,6 @@ std::size_t connection::finish(packet_builder& packet, time_point now, bool coun
     ++statistics_.packets_sent;
     const auto size = packet.size();
     const bool in_flight = counts && packet.in_flight();
-    if (trace_ != nullptr) trace_packet(packet, now);
     s.sent.on_sent({.number = packet.number(),
                     .sent = now,
                     .bytes = static_cast<std::uint32_t>(size),
@@ -270,7 +294,10 @@ bool connection::transmit_close(train& out, time_point now) {
         if (s.received.ack_useful()) s.received.write_ack(packet->frames(), now, transport_parameters().ack_delay_exponent);
         packet->frames().write(close_.frame(packet->level()));
         s.numbers.take(nullptr);
-        if (last) last->seal(*keys);
+        if (last) {
+            if (trace_ != nullptr) trace_packet(*last, now, false);
+            last->seal(*keys);
+        }
         size += packet->size();
         expand = expand || (!is_server() && s.id == packet_space_id::initial);
         keys = s.id == packet_space_id::application ? &application_keys_.write() : &s.write;
@@ -281,6 +308,7 @@ bool connection::transmit_close(train& out, time_point now) {
         last->pad_to(last->size() + room.size() - size);
         size = room.size();
     }
+    if (trace_ != nullptr) trace_packet(*last, now, false);
     last->seal(*keys);
     close_.on_packet_sent();
     out.size = out.segment_size = size;
@@ -288,32 +316,6 @@ bool connection::transmit_close(train& out, time_point now) {
     ++statistics_.datagrams_sent;
     statistics_.bytes_sent += size;
     return true;
-}
-
-void connection::trace_packet(packet_builder& packet, time_point now) {
-    std::array<traced_stream_data, 16> data;  // more streams in one packet than this are not told
-    std::size_t count = 0;
-    for (const auto& token : packet.contents().streams) {
-        const auto* sent = std::get_if<stream_data_token>(&token);
-        if (sent != nullptr && count < data.size()) data[count++] = {sent->id, sent->offset, sent->length, sent->fin};
-    }
-    trace_->on_packet_sent({.now = now,
-                            .space = space_of(packet.level()),
-                            .number = packet.number(),
-                            .size = packet.size(),
-                            .ack_eliciting = packet.ack_eliciting(),
-                            .in_flight = packet.in_flight(),
-                            .stream_data = std::span(data).first(count)});
-}
-
-void connection::trace_congestion(sample_cause cause, time_point now) {
-    const auto& sender = path_.sender();
-    trace_->on_congestion_sample({.now = now,
-                                  .cause = cause,
-                                  .congestion_window = sender.congestion_window(),
-                                  .bytes_in_flight = sender.bytes_in_flight(),
-                                  .ssthresh = sender.ssthresh(),
-                                  .smoothed_rtt = sender.rtt().smoothed()});
 }
 
 }  // namespace tandem::quic

@@ -91,6 +91,7 @@ void connection::on_version_negotiation(const packet_header& header, time_point 
         header.source != start_.original_destination || lists_version(header.versions, start_.version)) {
         return drop(drop_reason::unexpected_packet);
     }
+    if (trace_ != nullptr) trace_received(header, nullptr, now);
     if (const auto other = select_version(start_.settings.versions, listed_versions(header.versions)))
         return begin_again(*other, now);
     close_silently({.reason = start_.version == version::v1 ? "the server does not speak QUIC version 1"

@@ -9,6 +9,7 @@
 #include <tandem/bytes/receive_buffer.hpp>
 #include <tandem/quic/error.hpp>
 #include <tandem/quic/flow_control.hpp>
+#include <tandem/recovery/statistics.hpp>
 
 namespace tandem::quic {
 
@@ -67,6 +68,12 @@ public:
     std::uint64_t unconsumed() const { return highest_ - credit_.consumed(); }
     // Of these, what will never be read.
     std::uint64_t abandoned() const { return unconsumed() - buffer_.readable(); }
+
+    void describe(recovery::stream_statistics& out) const {
+        out.received = buffer_.readable_end();
+        out.read = buffer_.read_offset();
+        out.receive_limit = credit_.limit();
+    }
 
 private:
     void reset_if_all_there();

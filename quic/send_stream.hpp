@@ -11,6 +11,7 @@
 #include <tandem/quic/frame_writer.hpp>
 #include <tandem/quic/stream_token.hpp>
 #include <tandem/quic/types.hpp>
+#include <tandem/recovery/statistics.hpp>
 
 namespace tandem::quic {
 
@@ -62,6 +63,13 @@ public:
 
     send_credit& credit() { return credit_; }
     const send_credit& credit() const { return credit_; }
+
+    void describe(recovery::stream_statistics& out) const {
+        out.written = buffer_.end_offset();
+        out.unsent = buffer_.unsent();
+        out.acknowledged = buffer_.begin_offset();
+        out.send_limit = credit_.limit();
+    }
 
 private:
     void finish_if_done();

@@ -1,6 +1,7 @@
 // One stream as the table holds it: its parts, its priority and the lists it is in.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -9,6 +10,8 @@
 #include <tandem/quic/types.hpp>
 
 namespace tandem::quic {
+
+enum class stream_side : std::uint8_t { sending, receiving };
 
 struct stream;
 class stream_list;
@@ -31,6 +34,7 @@ struct stream {
     bool readable_told = false;  // a readable event waits to be taken
     bool early = false;          // 0-RTT packets brought data of it
     bool want_writable = false;  // a write was cut short
+    std::array<bool, 2> told_over{};  // to a log: the sending part, the receiving part
     std::uint64_t blocked = 0;   // unsent bytes that only credit holds back
     stream_hook sending;         // in a ready list, or among those blocked by the connection's credit
     stream_hook control;         // has control frames to send

@@ -77,6 +77,7 @@ stream& streams::create(stream_id id) {
     const bool both = id.kind() == direction::bidirectional;
     if (both || is_ours(id)) s.out.emplace(initial_send_credit(id));
     if (both || !is_ours(id)) s.in.emplace(initial_window(id), config_.max_stream_window);
+    if (watched_) note(s, true);
     return s;
 }
 
@@ -190,6 +191,35 @@ void streams::stop_sending(stream_id id, std::uint64_t code, time_point now) {
     close_if_over(*s);
 }
 
+// Which parts are open now, or over now, and were not told to be.
+void streams::note(stream& s, bool open) {
+    auto& told = s.told_over;
+    if (s.out && (open || (s.out->is_over() && !told[0]))) {
+        told[0] = !open;
+        changes_.push_back({s.id, stream_side::sending, open});
+    }
+    if (s.in && (open || (s.in->is_over() && !told[1]))) {
+        told[1] = !open;
+        changes_.push_back({s.id, stream_side::receiving, open});
+    }
+}
+
+std::optional<streams::change> streams::poll_change() {
+    if (changes_.empty()) return std::nullopt;
+    const auto first = changes_.front();
+    changes_.pop_front();
+    return first;
+}
+
+std::optional<recovery::stream_statistics> streams::summary(stream_id id) const {
+    const auto* s = find(id);
+    if (s == nullptr) return std::nullopt;
+    recovery::stream_statistics out{.id = id.value};
+    if (s->out) s->out->describe(out);
+    if (s->in) s->in->describe(out);
+    return out;
+}
+
 void streams::set_priority(stream_id id, std::uint8_t urgency, bool incremental) {
     auto* s = find(id);
     if (!s) return;
@@ -236,6 +266,7 @@ void streams::permit_more_streams(stream_type_state& t) {
 }
 
 void streams::close_if_over(stream& s) {
+    if (watched_) note(s, false);
     if ((s.out && !s.out->is_over()) || (s.in && !s.in->is_over())) return;
     const auto id = s.id;
     if (!is_ours(id)) {

@@ -134,6 +134,17 @@ public:
 
     std::optional<stream_event> poll_event();
 
+    // What a log wants to know: from watch() on, each part of a stream that opened or closed.
+    struct change {
+        stream_id id;
+        stream_side side{};
+        bool open = false;
+    };
+    void watch() { watched_ = true; }
+    std::optional<change> poll_change();
+    std::optional<recovery::stream_statistics> summary(stream_id) const;
+    bool blocked_by_credit() const { return blocked_bytes_ > 0; }  // there are bytes that only the peer's credit holds back
+
     bool contains(stream_id id) const { return table_.contains(id.value); }
     std::size_t open_streams() const { return table_.size(); }
     std::uint64_t bytes_sent() const { return connection_send_.used(); }  // stream bytes, each counted once
@@ -223,6 +234,9 @@ private:
 
     wait_ledger ledger_;
     wait_ledger send_waits_;
+    bool watched_ = false;
+    front_vector<change> changes_;
+    void note(stream&, bool open);
     std::uint64_t blocked_bytes_ = 0;
     time_point blocked_since_;
 };

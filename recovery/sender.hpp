@@ -71,6 +71,7 @@ public:
     bool recovering() const { return recovery_began_.has_value(); }  // no newer transmission was acknowledged yet
     // Losses declared since then count for the present (or latest) recovery period.
     time_point period_began() const { return period_began_; }
+    std::uint64_t pacing_rate() const { return pacing_ ? pacer_.rate() : 0; }  // bytes per second; 0: nothing is held back
     const congestion_controller& controller() const { return *controller_; }
 
 private:
