@@ -7,6 +7,8 @@
 #include <string>
 #include <unistd.h>
 
+#include <tandem/net/qlog_directory.hpp>
+
 #include "command.hpp"
 #include "compare_output.hpp"
 #include "compare_run.hpp"
@@ -32,6 +34,7 @@ struct options {
     std::string json;
     std::string report;
     std::string pcap;
+    std::string qlog_dir;
 };
 
 // Makes an option whose text is parsed by `parse`; what it returns goes to `store`, nothing is an error that shows `example`.
@@ -125,6 +128,8 @@ void add_rest(CLI::App& app, options& o) {
     app.add_option("--json", o.json, "Write JSON there; -: to standard output, and the table to standard error")->type_name("FILE");
     app.add_option("--report", o.report, "The HTML report [tandem-report.html; none with --json - unless this is given]")->type_name("FILE");
     app.add_option("--pcap", o.pcap, "Write the packets of each cell's first run to DIR/CELL.pcapng, with the keys for Wireshark")->type_name("DIR");
+    app.add_option("--qlog-dir", o.qlog_dir, "Write logs of the connections of each cell's first run to DIR/CELL_*.sqlog, as qlog, in virtual time")
+        ->type_name("DIR");
 }
 
 int fail(int code, const std::string& why) {
@@ -165,6 +170,30 @@ bool write_captures(const options& o, std::string& why) {
     return true;
 }
 
+// Logs of one cell, told apart by their names.
+class cell_store final : public qlog::store {
+public:
+    cell_store(std::shared_ptr<qlog::store> all, cell which) : all_(std::move(all)), prefix_(std::string(name(which)) + "_") {}
+    std::unique_ptr<qlog::sink> open(std::string_view log) override { return all_->open(prefix_ + std::string(log)); }
+
+private:
+    std::shared_ptr<qlog::store> all_;
+    std::string prefix_;
+};
+
+bool write_logs(const options& o, std::string& why) {
+    const auto directory = net::qlog_directory::open(o.qlog_dir, why);
+    if (!directory) return false;
+    tls::error problem;
+    const auto lab = laboratory::make(o.what, problem);
+    if (!lab) {
+        why = problem.text;
+        return false;
+    }
+    for (const auto which : o.what.cells) lab->run(which, lab->run_seed(0), nullptr, std::make_shared<cell_store>(directory, which));
+    return true;
+}
+
 void show_progress(std::size_t done, std::size_t of) {
     std::cerr << "\rsimulated " << done << " of " << of << " runs" << (done == of ? "\r\x1b[K" : "") << std::flush;
 }
@@ -199,6 +228,10 @@ int run(options o) {
     if (!o.pcap.empty()) {
         if (!write_captures(o, why)) return fail(exit_code::write, why);
         text << "packets: " << o.pcap << "/*.pcapng\n";
+    }
+    if (!o.qlog_dir.empty()) {
+        if (!write_logs(o, why)) return fail(exit_code::write, why);
+        text << "logs: " << o.qlog_dir << "/*.sqlog\n";
     }
     if (!std::cout.flush()) return fail(exit_code::write, "cannot write to standard output");
     for (const auto& cell : result.summaries) {

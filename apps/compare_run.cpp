@@ -4,10 +4,12 @@
 #include <memory>
 
 #include <tandem/http/alpn.hpp>
+#include <tandem/quic/qlog.hpp>
 #include <tandem/sim/network.hpp>
 #include <tandem/sim/quic_hosts.hpp>
 #include <tandem/sim/seed.hpp>
 #include <tandem/sim/tcp_hosts.hpp>
+#include <tandem/tcp/qlog.hpp>
 
 namespace tandem::compare {
 
@@ -25,8 +27,9 @@ constexpr std::uint64_t datagram = mtu - sim::udp_overhead(false);
 constexpr std::uint64_t initial_window = 10 * datagram;
 constexpr duration ack_delay = std::chrono::milliseconds(25);
 
-quic::config quic_config(const scenario& s) {
+quic::config quic_config(const scenario& s, const std::shared_ptr<qlog::store>& logs) {
     quic::config config;
+    if (logs) config.tracer = quic::make_qlog_tracer(logs);
     config.alpn = {std::string(http::alpn_h3)};
     config.max_datagram_size = datagram;
     config.mtu_discovery = false;  // TCP has its segment size from the start
@@ -40,8 +43,9 @@ quic::config quic_config(const scenario& s) {
     return config;
 }
 
-tcp::config tcp_config(const scenario& s) {
+tcp::config tcp_config(const scenario& s, const std::shared_ptr<qlog::store>& logs) {
     tcp::config config;
+    if (logs) config.tracer = tcp::make_qlog_tracer(logs);
     config.mtu = mtu;
     config.ack_delay = ack_delay;
     config.nagle = false;
@@ -63,22 +67,22 @@ struct hosts {
 };
 
 hosts make_hosts(cell which, const scenario& s, const sim::credentials& identity, const sim::page_bytes& contents,
-                 std::uint64_t seed) {
+                 std::uint64_t seed, const std::shared_ptr<qlog::store>& logs) {
     const auto client_seed = sim::derive_seed(seed, for_client), server_seed = sim::derive_seed(seed, for_server);
     hosts made;
     if (which == cell::h3_quic) {
         auto local = client_address;
         local.port = quic_client_port;
-        made.client = std::make_unique<sim::quic_web_client>(identity, quic_config(s), client_limits(), s.page, contents, local,
+        made.client = std::make_unique<sim::quic_web_client>(identity, quic_config(s, logs), client_limits(), s.page, contents, local,
                                                              server_address, client_seed);
-        made.server = std::make_unique<sim::quic_web_server>(identity, quic_config(s), http::limits{}, contents, server_seed);
+        made.server = std::make_unique<sim::quic_web_server>(identity, quic_config(s, logs), http::limits{}, contents, server_seed);
         return made;
     }
     const auto alpn = which == cell::h3_tcp ? http::alpn_h3_qmux : http::alpn_http1;
     const auto connections = which == cell::h1_6conn ? std::min(browser_connections, s.page.objects.size()) : std::size_t{1};
-    made.client = std::make_unique<sim::tcp_web_client>(identity, tcp_config(s), client_limits(), alpn, connections, s.page, contents,
+    made.client = std::make_unique<sim::tcp_web_client>(identity, tcp_config(s, logs), client_limits(), alpn, connections, s.page, contents,
                                                         client_address, server_address, client_seed);
-    made.server = std::make_unique<sim::tcp_web_server>(identity, tcp_config(s), http::limits{}, contents, server_address,
+    made.server = std::make_unique<sim::tcp_web_server>(identity, tcp_config(s, logs), http::limits{}, contents, server_address,
                                                         s.tls_record, !s.drops.empty(), server_seed);
     return made;
 }
@@ -145,8 +149,9 @@ std::optional<laboratory> laboratory::make(const scenario& what, tls::error& why
 
 std::uint64_t laboratory::run_seed(std::size_t i) const { return sim::derive_seed(scenario_.seed, for_run, i); }
 
-run_result laboratory::run(cell which, std::uint64_t seed, sim::packet_recorder* recorder) const {
-    auto h = make_hosts(which, scenario_, identity_, contents_, seed);
+run_result laboratory::run(cell which, std::uint64_t seed, sim::packet_recorder* recorder,
+                           const std::shared_ptr<qlog::store>& logs) const {
+    auto h = make_hosts(which, scenario_, identity_, contents_, seed, logs);
     sim::network network(sim::derive_seed(seed, for_network));
     const auto client = network.attach(*h.client, client_address.address);
     const auto server = network.attach(*h.server, server_address.address);

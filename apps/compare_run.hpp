@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include <tandem/bytes/qlog.hpp>
 #include <tandem/sim/credentials.hpp>
 #include <tandem/sim/page.hpp>
 #include <tandem/sim/pcapng.hpp>
@@ -21,8 +23,9 @@ class laboratory {
 public:
     static std::optional<laboratory> make(const scenario& what, tls::error& why, tls::key_log key_log = {});
 
-    // One run. With a recorder, the packets go there. A run that has not finished after `time_limit` of virtual time has failed.
-    run_result run(cell which, std::uint64_t run_seed, sim::packet_recorder* recorder = nullptr) const;
+    // One run. With a recorder, the packets go there; with a store, the logs of both ends' connections. A run that has not finished after `time_limit` of virtual time has failed.
+    run_result run(cell which, std::uint64_t run_seed, sim::packet_recorder* recorder = nullptr,
+                   const std::shared_ptr<qlog::store>& logs = nullptr) const;
     // The seed of the i-th run, from 0.
     std::uint64_t run_seed(std::size_t i) const;
     const scenario& what() const { return scenario_; }

@@ -18,12 +18,15 @@
 #include <tandem/net/clock.hpp>
 #include <tandem/net/file_body.hpp>
 #include <tandem/net/key_log_file.hpp>
+#include <tandem/net/qlog_directory.hpp>
 #include <tandem/net/tcp_stack.hpp>
+#include <tandem/quic/qlog.hpp>
 #include <tandem/tls/context.hpp>
 
 #include "exit_code.hpp"
 #include "get_report.hpp"
 #include "known_origins.hpp"
+#include "qlog_option.hpp"
 #include "session_file.hpp"
 
 namespace tandem::apps {
@@ -303,6 +306,8 @@ int run_get(const get_options& o) {
         tls_options.key_log = net::key_log_file(keylog, text);
         if (!tls_options.key_log) return fail(exit_code::write, "SSLKEYLOGFILE: " + text);
     }
+    std::shared_ptr<net::qlog_directory> logs;
+    if (std::string text; !open_qlog(o.qlog_dir, logs, text)) return fail(exit_code::write, "logs: " + text);
     options.connection.tls = tls::client_context::create(tls_options, tls_error);
     if (!options.connection.tls) return fail(exit_code::roots, tls_error.text);
     options.connection.connect_timeout = seconds(o.connect_timeout);
@@ -311,6 +316,7 @@ int run_get(const get_options& o) {
     quic.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
     quic.max_datagram_size = o.max_datagram_size;
     quic.mtu_discovery = o.mtu_discovery;
+    if (logs) quic.tracer = tandem::quic::make_qlog_tracer(logs);
     quic.version = o.quic_version == "v2" ? quic::version::v2 : quic::version::v1;
     options.protocols = protocols(o);
     known_origins known;
@@ -327,7 +333,7 @@ int run_get(const get_options& o) {
 
     boost::asio::io_context io(1);
     if (o.tcp.own()) {
-        auto own = make_tcp(io.get_executor(), o.tcp, o.congestion);
+        auto own = make_tcp(io.get_executor(), o.tcp, o.congestion, logs);
         if (!own.stack) return fail(own.exit_code, own.error);
         options.connection.tcp = std::move(own.stack);
     }

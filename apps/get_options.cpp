@@ -16,7 +16,8 @@ const std::string footer = std::string(
     "QUIC is tried first, TCP 125 to 250 ms later or at once when QUIC fails, over IPv6 and IPv4 in turn, and whichever completes its\n"
     "handshake first is used. --race shows how that went. http: URLs are always fetched over HTTP/1.1.\n"
     "URLs may hold [1-100], [001-100], [a-z] and {one,two}; #1 in -o stands for what the first of these is.\n"
-    "A file appears under its name when it is complete, never before. SSLKEYLOGFILE names a file for TLS secrets.\n"
+    "A file appears under its name when it is complete, never before. SSLKEYLOGFILE names a file for TLS secrets, QLOGDIR a directory for\n"
+    "logs of connections, as --qlog-dir does.\n"
     "\n"
     "-w prints after each transfer, with \\n and \\t: %{http_code} %{http_version} %{size_download} %{speed_download}\n"
     "  %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}\n"
@@ -43,7 +44,7 @@ void add_output_options(CLI::App& sub, get_options& o) {
     sub.add_flag("-f,--fail", o.fail, "Treat status 400 and above as an error: write nothing, exit code 22")->group(group);
     sub.add_option("-w,--write-out", o.write_out, "Print this after each transfer, see below")->group(group);
     sub.add_flag("--json", o.json, "Print one JSON document about all transfers; bodies are dropped unless -o or -O say where to")->group(group);
-    sub.add_flag("-v,--verbose", o.verbose, "Tell each step, with header sections")->group(group);
+    sub.add_flag("-v,--verbose", o.verbose, "Tell each step, with header sections, and what limited each connection")->group(group);
     sub.add_flag("-s,--silent", o.silent, "No progress bar. Errors are still told")->group(group);
     sub.add_flag("-S,--show-error", o.show_error, "Accepted for curl's sake: errors are always told")->group(group);
 }
@@ -109,6 +110,8 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     sub.add_flag("--mtu-discovery,!--no-mtu-discovery", o.mtu_discovery, "Try larger datagrams, up to 1452 bytes (on unless switched off)")->group(group);
     sub.add_option("--max-datagram-size", o.max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))->capture_default_str()->group(group);
+    sub.add_option("--qlog-dir", o.qlog_dir, "Write a log of each connection (QUIC, and TCP with --tcp=tun and --tcp=udp) to this directory, as qlog")
+        ->group(group);
     add_tcp_options(sub, o.tcp, group);
 }
 

@@ -60,6 +60,8 @@ struct get_options {
     double max_time = 0;          // seconds; 0: none
     double connect_timeout = 30;  // seconds
 
+    std::string qlog_dir;
+
     std::string write_out;
     bool json = false;
     bool verbose = false;

@@ -19,9 +19,11 @@
 #include <tandem/net/http_router.hpp>
 #include <tandem/net/http_server.hpp>
 #include <tandem/net/key_log_file.hpp>
+#include <tandem/net/qlog_directory.hpp>
 #include <tandem/net/reverse_proxy.hpp>
 #include <tandem/net/static_files.hpp>
 #include <tandem/net/tcp_stack.hpp>
+#include <tandem/quic/qlog.hpp>
 #include <tandem/tls/context.hpp>
 #include <tandem/tls/fingerprint.hpp>
 
@@ -29,6 +31,7 @@
 #include "exit_code.hpp"
 #include "metrics.hpp"
 #include "output_file.hpp"
+#include "qlog_option.hpp"
 #include "socket_report.hpp"
 
 namespace tandem::apps {
@@ -245,11 +248,11 @@ bool make_routes(const serve_options& o, boost::asio::io_context& io, const std:
 }
 
 int serve(const serve_options& o, const net::static_files& files, const tls::certificate& certificate, const std::vector<std::string>& names,
-          const net::http_server_options& wanted) {
+          const net::http_server_options& wanted, const std::shared_ptr<net::qlog_directory>& logs) {
     boost::asio::io_context io(1);
     auto options = wanted;  // they hold our own TCP, which goes before `io`
     if (o.tcp.own()) {
-        auto tcp = make_tcp(io.get_executor(), o.tcp, o.congestion);
+        auto tcp = make_tcp(io.get_executor(), o.tcp, o.congestion, logs);
         if (!tcp.stack) return fail(tcp.exit_code, tcp.error);
         options.tcp_stack = std::move(tcp.stack);
         if (!tcp.addresses.empty()) options.addresses = std::move(tcp.addresses);
@@ -339,8 +342,12 @@ int run_serve(const serve_options& o) {
     if (!context) return fail(code, text);
     if (!o.save_cert.empty() && !save(o.save_cert, certificate->chain_pem, text)) return fail(exit_code::write, text);
 
+    std::shared_ptr<net::qlog_directory> logs;
+    if (!open_qlog(o.qlog_dir, logs, text)) return fail(exit_code::write, "logs: " + text);
     raise_descriptor_limit();
-    return serve(o, *files, *certificate, names, server_options(o, std::move(context), std::move(addresses)));
+    auto options = server_options(o, std::move(context), std::move(addresses));
+    if (logs) options.quic_config.accepted.tracer = quic::make_qlog_tracer(logs);
+    return serve(o, *files, *certificate, names, options, logs);
 }
 
 }  // namespace tandem::apps

@@ -17,7 +17,8 @@ const std::string footer = std::string(
     "The first line of output is `listening on URL (protocols)`, once clients can connect.\n"
     "On SIGHUP --cert and --key are read again; connections there are stay as they are. On SIGTERM and SIGINT requests under way\n"
     "are ended in good order.\n"
-    "SSLKEYLOGFILE names a file for TLS secrets (Wireshark decrypts with it), as --keylog does.\n"
+    "SSLKEYLOGFILE names a file for TLS secrets (Wireshark decrypts with it), as --keylog does; QLOGDIR a directory\n"
+    "for logs of connections, as --qlog-dir does.\n"
     "\n"
     "Examples:\n"
     "  tandem serve                            # this directory, https://localhost:4433/\n"
@@ -74,6 +75,9 @@ void add_serve(CLI::App& app, command& chosen) {
         ->check(CLI::Range(0.0, 86400.0))
         ->capture_default_str();
     sub->add_option("--keylog", o->keylog, "Append TLS secrets to this file");
+    sub->add_option("--qlog-dir", o->qlog_dir,
+                    "Write a log of each connection (QUIC, and TCP with --tcp=tun and --tcp=udp) to this directory, as qlog: at most 64 MiB each, "
+                    "1 GiB and 10000 files in all");
     sub->add_flag("-q,--quiet", o->quiet, "Print nothing but errors");
     sub->add_flag("-l,--log", o->log, "Print a line for every request and every connection that ends");
     add_tcp_options(*sub, o->tcp, "Our own TCP");

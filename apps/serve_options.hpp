@@ -34,6 +34,7 @@ struct serve_options {
     double idle_timeout = 30;  // seconds
     double drain = 5;          // seconds
     std::string keylog;
+    std::string qlog_dir;
     tcp_options tcp;
     std::string control;  // path of the control socket; empty: the default; none: "none"
     bool quiet = false;

@@ -5,6 +5,7 @@
 #include <tandem/net/tcp_stack.hpp>
 #include <tandem/net/tun_device.hpp>
 #include <tandem/net/udp_encapsulation.hpp>
+#include <tandem/tcp/qlog.hpp>
 
 #include "exit_code.hpp"
 
@@ -36,11 +37,13 @@ void add_tcp_options(CLI::App& sub, tcp_options& o, const std::string& group) {
         ->group(group);
 }
 
-own_tcp_result make_tcp(const boost::asio::any_io_executor& executor, const tcp_options& o, const std::string& congestion) {
+own_tcp_result make_tcp(const boost::asio::any_io_executor& executor, const tcp_options& o, const std::string& congestion,
+                        std::shared_ptr<qlog::store> logs) {
     own_tcp_result out;
     net::tcp_stack_options options;
     if (const auto kind = recovery::parse_controller(congestion)) options.connection.controller.kind = *kind;
     options.connection.mtu = static_cast<std::uint16_t>(o.mtu);
+    if (logs) options.connection.tracer = tcp::make_qlog_tracer(std::move(logs));
     std::unique_ptr<net::packet_carrier> carrier;
     if (o.tcp == "udp") {
         net::udp_encapsulation_options udp;

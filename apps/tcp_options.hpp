@@ -15,6 +15,9 @@ class App;
 namespace tandem::net {
 class tcp_stack;
 }
+namespace tandem::qlog {
+class store;
+}
 
 namespace tandem::apps {
 
@@ -37,6 +40,8 @@ struct own_tcp_result {
     std::string error;
     int exit_code = 0;
 };
-own_tcp_result make_tcp(const boost::asio::any_io_executor& executor, const tcp_options& o, const std::string& congestion);
+// `logs`: where each connection's goes; may be null.
+own_tcp_result make_tcp(const boost::asio::any_io_executor& executor, const tcp_options& o, const std::string& congestion,
+                        std::shared_ptr<qlog::store> logs = nullptr);
 
 }  // namespace tandem::apps

@@ -36,6 +36,7 @@ public:
 
     Engine& engine() { return engine_; }
     const Engine& engine() const { return engine_; }
+    const Socket& socket() const { return socket_; }
     std::uint64_t bytes_received() const { return bytes_received_; }
     std::uint64_t bytes_sent() const { return bytes_sent_; }
 

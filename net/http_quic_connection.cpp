@@ -8,6 +8,7 @@
 #include <tandem/http/alpn.hpp>
 #include <tandem/http/quic_client.hpp>
 #include <tandem/net/address_walk.hpp>
+#include <tandem/net/connection_summary.hpp>
 #include <tandem/net/detail/path_follower.hpp>
 #include <tandem/net/driver.hpp>
 #include <tandem/net/entropy.hpp>
@@ -145,6 +146,9 @@ void quic_connection_client::end_attempt() {
     follower_.reset();
     if (!attempt_) return;
     const auto at = now();
+    if (const auto* transport = attempt_->endpoint->find(attempt_->handle); transport != nullptr && ready_) {
+        walk_->trace("QUIC: " + summary_line(transport->summary(at)));
+    }
     attempt_->endpoint->close(static_cast<std::uint64_t>(http::h3_error::no_error), "", at);
     attempt_->io->send_and_stop(at);
     attempt_.reset();

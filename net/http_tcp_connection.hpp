@@ -11,6 +11,7 @@
 #include <tandem/net/address_walk.hpp>
 #include <tandem/net/byte_stream_pump.hpp>
 #include <tandem/net/byte_transport.hpp>
+#include <tandem/net/connection_summary.hpp>
 
 namespace tandem::net {
 
@@ -118,6 +119,10 @@ void http_tcp_connection<Engine, Transport>::connected(const boost::system::erro
 template <class Engine, class Transport>
 void http_tcp_connection<Engine, Transport>::abandon() {
     ++attempts_;
+    if constexpr (requires { pump_->socket().summary(); }) {  // our own TCP
+        const auto summary = pump_ && ready_ ? pump_->socket().summary() : std::nullopt;
+        if (summary) walk_->trace("TCP: " + summary_line(*summary));
+    }
     if (pump_) pump_->stop();
     pump_.reset();
     boost::system::error_code ignored;

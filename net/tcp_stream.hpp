@@ -133,6 +133,9 @@ public:
         if (const auto handle = std::exchange(handle_, {})) core_->abort(handle);
     }
 
+    // What the connection did so far, and what held it back; nothing if it is over.
+    std::optional<recovery::connection_statistics> summary() const { return core_->summary(handle_); }
+
     // The options and modes of Asio's sockets that mean something here. This stream never blocks.
     void non_blocking(bool, boost::system::error_code& error) { error = {}; }
     void set_option(const boost::asio::ip::tcp::no_delay& option, boost::system::error_code& error) {

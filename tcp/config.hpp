@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include <tandem/recovery/reordering.hpp>
 
 namespace tandem::tcp {
+
+class connection_tracer;
 
 struct keepalive_config {                          // RFC 9293 3.8.4
     duration idle = std::chrono::hours(2);         // silence before the first probe
@@ -50,6 +53,8 @@ struct config {
     std::size_t unsent_low_water = 16 * 1024;          // what writable_without_queueing() keeps unsent beyond the window
     std::size_t receive_window = 256 * 1024;           // bytes; the first window (64 KiB at most until the peer scales)
     std::size_t max_receive_window = 8 * 1024 * 1024;  // bytes; where auto-tuning stops, and what the window scale is made for
+
+    std::shared_ptr<connection_tracer> tracer;  // observes each connection (tcp/trace.hpp, tcp/qlog.hpp); none: nothing is told
 
     bool timestamps = true;             // RFC 7323
     bool sack = true;                   // RFC 2018, RFC 2883

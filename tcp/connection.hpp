@@ -2,6 +2,7 @@
 // RACK-TLP loss detection, congestion control and pacing are those of tandem::recovery, the same objects as QUIC's.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,8 +18,10 @@
 #include <tandem/bytes/send_buffer.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
+#include <tandem/recovery/limits.hpp>
 #include <tandem/recovery/loss_recovery.hpp>
 #include <tandem/recovery/sender.hpp>
+#include <tandem/recovery/statistics.hpp>
 #include <tandem/tcp/challenge_budget.hpp>
 #include <tandem/tcp/config.hpp>
 #include <tandem/tcp/connection_info.hpp>
@@ -77,6 +80,7 @@ struct statistics {
     std::uint64_t probe_retransmissions = 0;    // tail loss probes that sent something again,
     std::uint64_t timeout_retransmissions = 0;  // what a timeout gave up; the rest are fast retransmissions
     std::uint64_t gap_limit_drops = 0;          // segments refused because there were too many holes already
+    std::array<std::uint64_t, segment_drop_count> dropped{};  // segments of the connection without effect, by segment_drop
     duration peer_window_limited{};             // time with data to send, room in the congestion window and none in the peer's
     wait_sum peer_window_wait = 0;              // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
 
@@ -170,12 +174,16 @@ public:
     std::uint16_t send_mss() const;  // payload bytes of a full segment, options of an ordinary segment subtracted
     const statistics& stats() const;
     congestion_sample congestion(time_point now) const;
+    // What QUIC and TCP have in common, with the reasons why no more was sent and the time spent in each up to now.
+    recovery::connection_statistics summary(time_point now) const;
+    recovery::stream_statistics stream_summary() const;
     const recovery::congestion_controller& controller() const;
     const recovery::rtt_estimator& rtt() const;
     const recovery::reordering_tolerance& reordering() const { return tolerance_; }
     connection_info info() const;  // costs a look at every segment in flight
     std::size_t memory() const;        // bytes of heap held for data
-    void set_trace(trace_sink* sink);  // may be null; outlives the connection
+    // May be null; outlives the connection. A log that the config asked for goes on.
+    void set_trace(trace_sink* sink);
     void set_owner(connection_owner* owner, std::uint32_t tag);
 
 private:
@@ -204,7 +212,7 @@ private:
     void answer_unacceptable(const segment& in, std::uint64_t sequence, time_point now);
     void update_peer_window(const segment& in, std::uint64_t sequence, std::uint64_t ack);
     void receive_text(const segment& in, std::uint64_t sequence, time_point now, unsigned segment_count);
-    void store(std::uint64_t offset, std::span<const std::uint8_t> data, time_point now, unsigned segment_count);
+    bool store(std::uint64_t offset, std::span<const std::uint8_t> data, time_point now, unsigned segment_count);
     void receive_fin(std::uint64_t fin_sequence, time_point now);
     void challenge(time_point now);
 
@@ -235,9 +243,23 @@ private:
     void lose_bytes(std::uint64_t begin, std::uint64_t end);
     void renege();
     void undo_timeout(time_point now);
+
+    // connection_trace.cpp
+    template <class F>
+    void tell(F f) {
+        for (auto* t = trace_; t != nullptr; t = t->next_) f(*t);
+    }
+    void begin_trace(time_point now);
+    void trace_changes(time_point now);
+    void trace_handshake(time_point now);
+    void trace_sent(const packet& p);
+    void drop(segment_drop why, const segment& in, time_point now);
     void sample(time_point now);
+    recovery::limited_by present_limit() const;
+    void set_limit(recovery::limited_by why, time_point now);
 
     // connection_transmit.cpp
+    bool transmit_train(time_point now, train& out);
     bool transmit_reset(time_point now, train& out);
     void transmit_counted(time_point now, train& out);
     void transmit_window_probe(time_point now, train& out);
@@ -260,6 +282,7 @@ private:
     void note_window_limit(std::uint64_t blocked_bytes, time_point now);
 
     // connection_timeout.cpp
+    void expire(time_point now);
     void arm_timer(time_point now);
     void on_retransmission_timer(time_point now);
     void on_retransmission_timeout(time_point now);
@@ -292,7 +315,6 @@ private:
     bool orphaned_ = false;
     connection_owner* owner_ = nullptr;
     std::uint32_t owner_tag_ = 0;
-    trace_sink* trace_ = nullptr;
 
     // What we send (RFC 9293 3.3.1; tcp/sequence.hpp).
     std::uint64_t iss_;
@@ -364,6 +386,15 @@ private:
     mutable bool wants_writable_ = false;
     mutable bool wants_low_water_ = false;
     statistics stats_;
+    recovery::limit_clock limits_;
+
+    // For observers.
+    time_point latest_;  // of the verb that was called last
+    std::optional<event> ended_;  // not told yet
+    tcp::state told_state_ = state::closed;
+    std::uint16_t told_mtu_ = 0;
+    std::unique_ptr<trace_sink> log_;   // made by the config's tracer
+    trace_sink* trace_ = nullptr;       // the first observer
 };
 
 }  // namespace tandem::tcp

@@ -21,6 +21,7 @@ bool connection::receive_ack(const segment& in, std::uint64_t sequence, time_poi
     const auto ack = unwrap(in.acknowledgment, snd_una_);
     if (state_ == state::syn_received) return leave_syn_received(in, ack, now);
     if (ack > snd_max_ || ack + largest_snd_wnd_ < snd_una_) {  // RFC 5961 5.2
+        drop(segment_drop::bad_acknowledgment, in, now);
         challenge(now);
         return false;
     }
@@ -248,7 +249,11 @@ void connection::lose(const recovery::lost<sent_segment>& lost) {
 
 void connection::lose_bytes(std::uint64_t begin, std::uint64_t end) {
     const auto fin = base() + out_.end_offset();
-    if (end > base()) out_.lost({offset_of(std::max(begin, base())), std::min(offset_of(end), out_.end_offset())});
+    if (end > base()) {
+        const range bytes{offset_of(std::max(begin, base())), std::min(offset_of(end), out_.end_offset())};
+        out_.lost(bytes);
+        tell([&](auto& t) { t.on_lost(latest_, bytes.begin, bytes.end); });
+    }
     if (fin_queued_ && end > fin && snd_una_ <= fin) fin_lost_ = true;
 }
 
@@ -289,10 +294,6 @@ void connection::on_fin_acknowledged(time_point now) {
         default:
             break;
     }
-}
-
-void connection::sample(time_point now) {
-    if (trace_) trace_->on_congestion_sample(congestion(now));
 }
 
 }  // namespace tandem::tcp

@@ -104,6 +104,7 @@ statistics& statistics::operator+=(const statistics& o) {
     probe_retransmissions += o.probe_retransmissions;
     timeout_retransmissions += o.timeout_retransmissions;
     gap_limit_drops += o.gap_limit_drops;
+    for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += o.dropped[i];
     peer_window_limited += o.peer_window_limited;
     peer_window_wait += o.peer_window_wait;
     return *this;
@@ -132,13 +133,17 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       progress_at_(now),
       heard_at_(now),
       ecn_(config_.ecn),
-      challenges_(seed.random) {}
+      challenges_(seed.random),
+      limits_(now),
+      latest_(now) {}
 
 connection::~connection() = default;
 
 std::unique_ptr<connection> connection::connect(const ip_path& path, const config& c, const connection_seed& seed,
                                                 time_point now) {
-    return std::unique_ptr<connection>(new connection(path, c, seed, true, now));
+    auto out = std::unique_ptr<connection>(new connection(path, c, seed, true, now));
+    out->begin_trace(now);
+    return out;
 }
 
 std::unique_ptr<connection> connection::accept(const ip_path& path, const config& c, const connection_seed& seed,
@@ -308,7 +313,6 @@ const statistics& connection::stats() const { return stats_; }
 const recovery::congestion_controller& connection::controller() const { return sender_.controller(); }
 const recovery::rtt_estimator& connection::rtt() const { return sender_.rtt(); }
 std::size_t connection::memory() const { return in_.allocated() + out_.allocated(); }
-void connection::set_trace(trace_sink* sink) { trace_ = sink; }
 
 void connection::set_owner(connection_owner* owner, std::uint32_t tag) {
     owner_ = owner;
@@ -319,10 +323,6 @@ std::uint16_t connection::send_mss() const {
     segment_options usual;
     if (timestamps_.enabled()) usual.timestamps.emplace();
     return static_cast<std::uint16_t>(mss_ - std::min<std::size_t>(mss_, options_size(usual)));
-}
-
-congestion_sample connection::congestion(time_point now) const {
-    return {now, sender_.congestion_window(), sender_.bytes_in_flight(), sender_.ssthresh(), sender_.rtt().smoothed()};
 }
 
 void connection::wake() {
@@ -346,6 +346,7 @@ std::optional<event> connection::poll_event() {
 void connection::finish(event e) {
     const bool known = active_ || state_ != state::syn_received;  // the application was told of it
     state_ = state::closed;
+    if (!ended_) ended_ = e;
     if (e != event::closed) in_.clear();
     out_.clear();
     segments_.clear();
@@ -365,6 +366,7 @@ void connection::finish(event e) {
 
 void connection::enter_time_wait(time_point now) {
     state_ = state::time_wait;
+    ended_ = event::closed;
     timer_.stop();
     linger_until_ = now + config_.time_wait;
     raise(event::closed);

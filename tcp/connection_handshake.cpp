@@ -104,6 +104,8 @@ bool connection::leave_syn_received(const segment& in, std::uint64_t ack, time_p
 
 void connection::establish(time_point now) {
     syn_pending_ = false;
+    begin_trace(now);
+    trace_handshake(now);
     state_ = fin_queued_ ? state::fin_wait_1 : state::established;
     progress_at_ = heard_at_ = now;
     // RFC 6928 2: one SYN lost may be chance; more are congestion.

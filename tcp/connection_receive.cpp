@@ -8,6 +8,9 @@ namespace tandem::tcp {
 
 void connection::receive(const segment& in, time_point now, unsigned segment_count, ecn mark) {
     if (state_ == state::closed) return;
+    latest_ = now;
+    const bool observed = trace_ != nullptr;
+    tell([&](auto& t) { t.on_received({.now = now, .tcp = in, .count = segment_count}); });
     ++stats_.segments_received;
     stats_.bytes_received += in.payload.size();
     if (state_ == state::syn_sent) {
@@ -19,6 +22,9 @@ void connection::receive(const segment& in, time_point now, unsigned segment_cou
         arm_timer(now);
         check_writable();
     }
+    if (trace_ == nullptr) return;
+    if (!observed) tell([&](auto& t) { t.on_received({.now = now, .tcp = in, .count = segment_count}); });  // it completed the handshake
+    trace_changes(now);
 }
 
 void connection::receive_segment(const segment& in, time_point now, unsigned segment_count, ecn mark) {
@@ -29,19 +35,21 @@ void connection::receive_segment(const segment& in, time_point now, unsigned seg
     }
     if (!check_timestamp(in, now)) return;
     if (!check_sequence(in, sequence, now)) {
+        drop(segment_drop::out_of_window, in, now);
         answer_unacceptable(in, sequence, now);
         return;
     }
     if (in.has(flag::rst)) {
-        if (state_ == state::time_wait) return;  // RFC 1337 3: nothing ends TIME-WAIT early
+        if (state_ == state::time_wait) return drop(segment_drop::bad_reset, in, now);  // RFC 1337 3: nothing ends TIME-WAIT early
         if (check_reset(in, sequence, now)) finish(state_ == state::syn_received && active_ ? event::refused : event::reset);
         return;
     }
     if (in.has(flag::syn)) {  // RFC 5961 4.2
+        drop(segment_drop::unexpected_syn, in, now);
         challenge(now);
         return;
     }
-    if (!in.has(flag::ack)) return;
+    if (!in.has(flag::ack)) return drop(segment_drop::no_acknowledgment, in, now);
     if (mark == ecn::ce) ++stats_.ce_received;
     if (ecn_.on_segment(in.flags, mark, !in.payload.empty())) ack_.at_once();
     if (timestamps_.enabled() && in.options.timestamps) {
@@ -56,9 +64,13 @@ void connection::receive_segment(const segment& in, time_point now, unsigned seg
 // RFC 7323 3.2 and 5.3. RSTs are not judged by their age.
 bool connection::check_timestamp(const segment& in, time_point now) {
     if (!timestamps_.enabled() || in.has(flag::rst)) return true;
-    if (!in.options.timestamps) return false;
+    if (!in.options.timestamps) {
+        drop(segment_drop::old_timestamp, in, now);
+        return false;
+    }
     if (!timestamps_.is_old(in.options.timestamps->value, now)) return true;
     ++stats_.paws_rejected;
+    drop(segment_drop::old_timestamp, in, now);
     answer_unacceptable(in, unwrap(in.sequence, rcv_nxt_), now);
     return false;
 }
@@ -89,8 +101,9 @@ void connection::answer_unacceptable(const segment& in, std::uint64_t sequence, 
 }
 
 // RFC 5961 3.2: only the exact number resets; one that is merely in the window is asked back.
-bool connection::check_reset(const segment&, std::uint64_t sequence, time_point now) {
+bool connection::check_reset(const segment& in, std::uint64_t sequence, time_point now) {
     if (sequence == rcv_nxt_) return true;
+    drop(segment_drop::bad_reset, in, now);
     challenge(now);
     return false;
 }
@@ -137,7 +150,7 @@ void connection::receive_text(const segment& in, std::uint64_t sequence, time_po
             ++stats_.out_of_window;
             ack_.at_once();
         }
-        if (!data.empty()) store(begin, data, now, segment_count);
+        if (!data.empty() && !store(begin, data, now, segment_count)) drop(segment_drop::too_many_holes, in, now);
     } else if (!text.empty()) {
         ack_.at_once();
     }
@@ -145,24 +158,26 @@ void connection::receive_text(const segment& in, std::uint64_t sequence, time_po
     if (early_fin_ && *early_fin_ == rcv_nxt_ && !fin_received_) receive_fin(*early_fin_, now);
 }
 
-void connection::store(std::uint64_t offset, std::span<const std::uint8_t> data, time_point now, unsigned segment_count) {
+// False: there would be too many holes.
+bool connection::store(std::uint64_t offset, std::span<const std::uint8_t> data, time_point now, unsigned segment_count) {
     const bool had_holes = in_.highest_received() > in_.readable_end();
     const auto before = in_.readable_end();
     const auto inserted = in_.insert(offset, data, now);
     if (!inserted) {
         ++stats_.gap_limit_drops;
-        return;
+        return false;
     }
     if (*inserted == 0) sack_report_.on_duplicate({offset, offset + data.size()});
     if (in_.readable_end() == before) {
         sack_report_.on_out_of_order(offset);
         ack_.at_once();  // RFC 5681 4.2
-        return;
+        return true;
     }
     rcv_nxt_ += in_.readable_end() - before;
     if (had_holes) ack_.at_once();  // RFC 5681 4.2: a hole was filled
     ack_.on_data(segment_count, now);
     raise(event::readable);
+    return true;
 }
 
 void connection::receive_fin(std::uint64_t fin_sequence, time_point now) {

@@ -54,6 +54,12 @@ std::optional<time_point> connection::next_timeout() const {
 }
 
 void connection::on_timeout(time_point now) {
+    latest_ = now;
+    expire(now);
+    if (trace_ != nullptr) trace_changes(now);
+}
+
+void connection::expire(time_point now) {
     if (state_ == state::closed) return;
     const auto due = [now](std::optional<time_point> at) { return at && *at <= now; };
     if (due(linger_until_)) {

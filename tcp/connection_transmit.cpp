@@ -7,6 +7,13 @@
 namespace tandem::tcp {
 
 bool connection::transmit(time_point now, train& out) {
+    latest_ = now;
+    const bool sent = transmit_train(now, out);
+    if (trace_ != nullptr) trace_changes(now);
+    return sent;
+}
+
+bool connection::transmit_train(time_point now, train& out) {
     out.size = out.segment_size = 0;
     out.path = path_;
     out.mark = ecn::not_ect;
@@ -56,6 +63,7 @@ void connection::transmit_counted(time_point now, train& out) {
             probe_pending_ = false;
             const bool room = sender_.allowance(now) > 0;
             if (room) sender_.on_app_limited();
+            set_limit(present_limit(), now);
             note_window_limit(room && offset_of(window_edge()) <= out_.next_unsent() ? out_.unsent() : 0, now);
             return;
         }
@@ -63,6 +71,7 @@ void connection::transmit_counted(time_point now, train& out) {
         const auto counted = header + next->data.size() - 8;
         if (!probe_pending_ && sender_.allowance(now) < counted) {
             pacer_at_ = sender_.pacer_release(now);
+            set_limit(sender_.window_blocked() ? recovery::limited_by::congestion_window : recovery::limited_by::pacing, now);
             return;
         }
         if (!append(*next, options, now, out)) return;
@@ -193,9 +202,9 @@ void connection::record(const outgoing& sent, const packet& p, std::size_t size,
     stats_.bytes_sent += p.tcp.payload.size();
     const bool again = t.contents.previous != no_transmission;
     if (again) count_retransmission(sent, t.contents.previous);
-    if (trace_) {
-        trace_->on_segment_sent({now, sent.data.begin, sent.data.end, t.bytes, static_cast<std::uint32_t>(size), again});
-    }
+    tell([&](auto& s) {
+        s.on_segment_sent({now, sent.data.begin, sent.data.end, t.bytes, static_cast<std::uint32_t>(size), again});
+    });
 }
 
 void connection::count_retransmission(const outgoing& sent, std::uint64_t previous) {
@@ -284,6 +293,7 @@ bool connection::add_to_train(const packet& p, train& out) {
     }
     out.size += size;
     ++stats_.segments_sent;
+    if (trace_ != nullptr) trace_sent(p);
     if (p.tcp.has(flag::ack) && !p.tcp.has(flag::rst)) {
         if (!p.tcp.payload.empty()) ack_.on_answer();
         ack_.on_sent();

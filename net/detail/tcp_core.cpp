@@ -437,6 +437,11 @@ ip_path tcp_core::path(handle h) const {
     return s ? s->path : ip_path{};
 }
 
+std::optional<recovery::connection_statistics> tcp_core::summary(handle h) {
+    const auto* connection = endpoint_.find(h);
+    return connection ? std::optional(connection->summary(now())) : std::nullopt;
+}
+
 bool tcp_core::is_connected(handle h) const {
     const auto* s = state(h);
     return s != nullptr && s->connected && !s->ended;
