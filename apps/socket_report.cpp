@@ -50,11 +50,38 @@ std::string format(const char* pattern, auto... values) {
     return line;
 }
 
-// What limits the sender now.
-std::string_view limit_of(const net::tcp_socket_info& s) {
-    const auto& c = s.congestion;
-    if (s.unsent == 0) return "app_limited";
-    return c.bytes_in_flight + s.mss > c.congestion_window ? "cwnd_limited" : "rwnd_limited";
+// As ss has it, with what ss knows no word for.
+std::string_view limit_name(recovery::limited_by why) {
+    using recovery::limited_by;
+    switch (why) {
+        case limited_by::application:
+            return "app_limited";
+        case limited_by::receive_window:
+            return "rwnd_limited";
+        case limited_by::congestion_window:
+            return "cwnd_limited";
+        case limited_by::pacing:
+            return "pacing_limited";
+        case limited_by::nagle:
+            return "nagle_limited";
+        default:
+            return "limited";
+    }
+}
+
+// The time with something to send, and what part of it was spent waiting for what.
+std::string busy_times(const recovery::limit_times& times) {
+    const auto busy = times.busy();
+    if (busy <= duration::zero()) return {};
+    auto out = format(" busy:%.0fms", milliseconds(busy));
+    for (std::size_t i = 0; i < recovery::limit_count; ++i) {
+        const auto why = static_cast<recovery::limited_by>(i);
+        if (why == recovery::limited_by::application || times[why] <= duration::zero()) continue;
+        const auto name = limit_name(why);
+        out += format(" %.*s:%.0fms(%.1f%%)", static_cast<int>(name.size()), name.data(), milliseconds(times[why]),
+                      100 * milliseconds(times[why]) / milliseconds(busy));
+    }
+    return out;
 }
 
 std::string details(const net::tcp_socket_info& s) {
@@ -90,9 +117,9 @@ std::string details(const net::tcp_socket_info& s) {
     }
     count("dup_acks", n.duplicate_acks_received);
     count("notsent", s.unsent);
-    if (n.peer_window_limited > duration::zero()) out += format(" rwnd_limited:%.0fms", milliseconds(n.peer_window_limited));
+    out += busy_times(s.limits);
     out += " ";
-    out += limit_of(s);
+    out += limit_name(s.limited);
     if (!s.owned) out += " orphaned";
     return out + "\n";
 }
@@ -191,7 +218,7 @@ void write_socket(compare::json_writer& out, const net::tcp_socket_info& s) {
         out.null();
     }
     out.key("reordering_time_ms").number(format("%.3f", milliseconds(s.reordering_time)));
-    out.key("limited_by").value(limit_of(s)).key("orphaned").value(!s.owned);
+    out.key("limited_by").value(limit_name(s.limited)).key("orphaned").value(!s.owned);
     number("memory", s.memory);
     number("bytes_sent", n.bytes_sent);
     number("bytes_received", n.bytes_received);
@@ -204,6 +231,13 @@ void write_socket(compare::json_writer& out, const net::tcp_socket_info& s) {
     number("tail_loss_probes", n.tail_loss_probes);
     number("dsacks_received", n.dsacks_received);
     out.key("peer_window_limited_ms").number(format("%.3f", milliseconds(n.peer_window_limited)));
+    out.key("busy_ms").number(format("%.3f", milliseconds(s.limits.busy())));
+    for (std::size_t i = 0; i < recovery::limit_count; ++i) {
+        const auto why = static_cast<recovery::limited_by>(i);
+        if (limit_name(why) != "limited") {
+            out.key(std::string(limit_name(why)) + "_ms").number(format("%.3f", milliseconds(s.limits[why])));
+        }
+    }
     if (s.peer_closed_for) out.key("peer_closed_for_ms").number(format("%.3f", milliseconds(*s.peer_closed_for)));
     out.end_object();
 }

@@ -32,6 +32,8 @@ struct tcp_socket_info {
     std::size_t memory = 0;                   // bytes of heap held for data
     bool owned = false;                       // the program has not closed it
     std::optional<duration> peer_closed_for;  // since the peer's FIN, while the program has not closed it
+    recovery::limited_by limited = recovery::limited_by::application;  // what holds sending back now
+    recovery::limit_times limits;                                      // the time spent in each
     tcp::statistics statistics;
 };
 

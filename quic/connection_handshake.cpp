@@ -91,6 +91,7 @@ void connection::begin_early_data(time_point now) {
     if (!is_server()) {
         if (!early_.remembered) return;
         const auto& limits = *early_.remembered;
+        tell([&](auto& t) { t.on_parameters_restored(now, limits); });
         streams_.set_peer_parameters(limits, now);
         datagrams_.set_peer_limit(limits.max_datagram_frame_size);
         if (limits.max_udp_payload_size < path_.max_datagram_size()) path_.limit_datagram_size(limits.max_udp_payload_size);

@@ -119,7 +119,8 @@ void write_limits(json_text& out, const transport_parameters& p) {
         .field("initial_max_stream_data_uni", p.initial_max_stream_data_uni)
         .field("initial_max_streams_bidi", p.initial_max_streams_bidi)
         .field("initial_max_streams_uni", p.initial_max_streams_uni)
-        .field("max_datagram_frame_size", p.max_datagram_frame_size);
+        .field("max_datagram_frame_size", p.max_datagram_frame_size)
+        .field("grease_quic_bit", p.grease_quic_bit);
 }
 
 class connection_log final : public connection_trace {

@@ -191,6 +191,9 @@ tcp_snapshot tcp_core::snapshot(time_point now) const {
         i.pacing_rate = c.controller().pacing_rate().value_or(0);
         i.memory = c.memory();
         i.statistics = c.stats();
+        const auto summary = c.summary(now);
+        i.limited = summary.limited;
+        i.limits = summary.limits;
         if (const auto* s = state(h)) {
             i.owned = true;
             if (s->peer_closed_at) i.peer_closed_for = now - *s->peer_closed_at;

@@ -47,17 +47,32 @@ TEST(SocketReport, ReadsLikeSs) {
     EXPECT_NE(text.find("LISTEN     1        5                        10.7.0.2:443"), std::string::npos) << text;
     EXPECT_NE(text.find("ESTAB      3        4000 "), std::string::npos) << text;
     EXPECT_NE(text.find("cubic rtt:12.345/2.000 minrtt:11.000 mss:1448 cwnd:10 ssthresh:20"), std::string::npos) << text;
-    EXPECT_NE(text.find(" unacked:3 retrans:2 lost:1 notsent:1000 rwnd_limited"), std::string::npos) << text;
+    EXPECT_NE(text.find(" unacked:3 retrans:2 lost:1 notsent:1000"), std::string::npos) << text;
     EXPECT_EQ(text.find('!'), std::string::npos) << text;
 }
 
-TEST(SocketReport, SaysWhatLimitsTheSender) {
+TEST(SocketReport, SaysWhatLimitsTheSenderAndForHowLong) {
+    using recovery::limited_by;
     auto s = snapshot();
     s.sockets.push_back(connection(tcp::state::established));
-    EXPECT_NE(socket_text(s).find("app_limited"), std::string::npos);
-    s.sockets[0].unsent = 100'000;
-    s.sockets[0].congestion.bytes_in_flight = 14480;
-    EXPECT_NE(socket_text(s).find("cwnd_limited"), std::string::npos);
+    EXPECT_NE(socket_text(s).find(" app_limited"), std::string::npos);
+    EXPECT_EQ(socket_text(s).find("busy"), std::string::npos);
+    auto& times = s.sockets[0].limits.spent;
+    const auto spend = [&](limited_by why, int milliseconds) { times[static_cast<std::size_t>(why)] = std::chrono::milliseconds(milliseconds); };
+    spend(limited_by::application, 5000);
+    spend(limited_by::congestion_window, 300);
+    spend(limited_by::receive_window, 100);
+    s.sockets[0].limited = limited_by::congestion_window;
+    EXPECT_NE(socket_text(s).find(" busy:400ms rwnd_limited:100ms(25.0%) cwnd_limited:300ms(75.0%) cwnd_limited\n"), std::string::npos)
+        << socket_text(s);
+    const auto json = socket_json(s);
+    EXPECT_NE(json.find("\"busy_ms\": 400.000"), std::string::npos) << json;
+    EXPECT_NE(json.find("\"rwnd_limited_ms\": 100.000"), std::string::npos);
+    EXPECT_NE(json.find("\"app_limited_ms\": 5000.000"), std::string::npos);
+    for (const auto why : {limited_by::pacing, limited_by::nagle}) {
+        s.sockets[0].limited = why;
+        EXPECT_NE(socket_text(s).find(why == limited_by::pacing ? "pacing_limited" : "nagle_limited"), std::string::npos);
+    }
     s.sockets[0].owned = false;
     EXPECT_NE(socket_text(s).find("orphaned"), std::string::npos);
 }

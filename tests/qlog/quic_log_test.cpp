@@ -215,6 +215,34 @@ TEST(quic_log, streams_datagrams_and_resets) {
     EXPECT_EQ(server.count("quic:stream_state_updated"), 3u);  // both parts opened; the sending one was reset
 }
 
+TEST(quic_log, early_data_goes_in_its_own_packets_with_what_was_remembered) {
+    auto options = pipe::defaults();
+    options.client.early_data = options.server.accepted.early_data = true;
+    observed o(options);
+    ASSERT_TRUE(o.p.handshake());
+    o.p.run_for(100ms);
+    const auto ticket = first_of<quic::ticket_received>(o.p.client_events);
+    ASSERT_TRUE(ticket);
+    auto again = o.p.connect_to_server();
+    again.ticket = ticket->ticket;
+    o.p.connect(again);
+    auto* c = o.p.client_connection();
+    const auto id = c->open(quic::direction::bidirectional);
+    ASSERT_TRUE(id);
+    c->write(*id, std::vector<std::uint8_t>(500), true, o.p.now);
+    o.p.run_for(2s);
+    std::size_t restored = 0, early_sent = 0, early_received = 0;
+    for (const auto& [name, text] : o.store->logs) {
+        const auto log = read(text);
+        restored += log.count("quic:parameters_restored");
+        early_sent += packets(log, "quic:packet_sent", "0RTT").size();
+        early_received += packets(log, "quic:packet_received", "0RTT").size();
+    }
+    EXPECT_EQ(restored, 1u);
+    EXPECT_GE(early_sent, 1u);
+    EXPECT_EQ(early_received, early_sent);
+}
+
 TEST(quic_log, nothing_is_written_of_strangers) {
     observed o;
     // Authentic or not at all: a datagram of garbage, and one that was damaged on its way.
