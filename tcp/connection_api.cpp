@@ -345,8 +345,8 @@ std::optional<event> connection::poll_event() {
 // The connection is no more. What was received in order stays readable after an orderly end.
 void connection::finish(event e) {
     const bool known = active_ || state_ != state::syn_received;  // the application was told of it
+    if (state_ != state::time_wait) ended_ = e;  // TIME-WAIT was told to be the end
     state_ = state::closed;
-    if (!ended_) ended_ = e;
     if (e != event::closed) in_.clear();
     out_.clear();
     segments_.clear();

@@ -63,6 +63,7 @@ struct observed {
 TEST(tcp_log, tells_a_connection_from_begin_to_end) {
     observed o;
     ASSERT_TRUE(o.transfer(300'000));
+    o.net.run_for(120s);  // TIME-WAIT passes
     EXPECT_EQ(o.store->logs.size(), 2u);
     const auto client = o.client_log(), server = o.server_log();
     EXPECT_EQ(client.header.at("trace").at("common_fields").at("group_id"),
@@ -86,7 +87,7 @@ TEST(tcp_log, tells_a_connection_from_begin_to_end) {
                   path.substr(path.rfind(' ') == std::string::npos ? 0 : path.rfind(' ') + 1));
         path += " " + std::string(e->data.at("new").as_string());
     }
-    EXPECT_EQ(path, "SYN-SENT FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT");  // everything was written before it was connected
+    EXPECT_EQ(path, "SYN-SENT FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT CLOSED");  // everything was written before it was connected
     EXPECT_EQ(client.count("tcp:data_lost"), 0u);
     EXPECT_EQ(client.count("tcp:segment_dropped"), 0u);
     std::uint64_t payload = 0;
