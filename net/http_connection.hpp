@@ -100,7 +100,9 @@ public:
     virtual const connection_times& times() const = 0;
     virtual ip_endpoint remote() const = 0;       // the address tried last
     virtual http_protocol protocol() const = 0;
-    virtual std::uint64_t bytes_received() const = 0;  // on the transport, by the attempt under way
+    // For finding out that a path has died. QUIC: packets the peer acknowledged so far, and whether any wait for it. TCP: 0 and false.
+    virtual std::uint64_t acknowledged() const { return 0; }
+    virtual bool awaits_acknowledgment() const { return false; }
 };
 
 }  // namespace tandem::net

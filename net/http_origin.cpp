@@ -17,7 +17,7 @@ namespace tandem::net {
 namespace {
 
 constexpr duration silence_check = std::chrono::milliseconds(20);
-// Not a byte back after a request for twice as long as the connection took, within these bounds: an acknowledgment comes within a round
+// No acknowledgment of a request for twice as long as the connection took, within these bounds: an acknowledgment comes within a round
 // trip and 25 ms, whatever the server has to think about.
 constexpr duration shortest_silence = std::chrono::milliseconds(200);
 constexpr duration longest_silence = std::chrono::seconds(2);
@@ -112,7 +112,6 @@ bool http_origin::submit_to(link& l) {
     info.connection = l.connection->times();
     info.submitted = at;
     ++info.attempts;
-    transfer->heard = l.connection->bytes_received();
     transfer->moved = at;
     const auto& wanted = transfer->request;
     http::request request;
@@ -282,13 +281,19 @@ void http_origin::watch() {
     });
 }
 
-bool http_origin::silent(const link& l, time_point at) const {
+bool http_origin::silent(link& l, time_point at) const {
+    const auto acknowledged = l.connection->acknowledged();
+    if (acknowledged != l.acknowledged || !l.connection->awaits_acknowledgment()) {
+        l.acknowledged = acknowledged;
+        l.acknowledged_at = at;
+        return false;
+    }
     if (!l.ready || l.connection->protocol() != http_protocol::http3) return false;
     const auto& times = l.connection->times();
     const auto patience = std::clamp<duration>(2 * (times.secured.value_or(at) - times.started), shortest_silence, longest_silence);
     return std::any_of(l.active.begin(), l.active.end(), [&](const auto& active) {
         const auto& t = *active.second;
-        return !t.answered && at - *t.info.submitted >= patience && l.connection->bytes_received() == t.heard;
+        return !t.answered && at - std::max(*t.info.submitted, l.acknowledged_at) >= patience;
     });
 }
 

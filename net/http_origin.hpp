@@ -21,7 +21,6 @@ struct pending_transfer {
     std::unique_ptr<boost::asio::steady_timer> timer;
     bool answered = false;  // on_response was called: a second answer could not be told from it
     time_point moved;      // the last byte of the response came, or it was submitted
-    std::uint64_t heard = 0;  // bytes received on its connection when it was submitted
 };
 
 class http_origin : public std::enable_shared_from_this<http_origin> {
@@ -41,6 +40,8 @@ private:
         std::uint64_t served = 0;    // requests submitted so far
         bool ready = false;
         bool going_away = false;     // takes no more requests
+        std::uint64_t acknowledged = 0;  // as seen last
+        time_point acknowledged_at;      // when it last grew
         std::optional<http_error> failure;  // of requests whose connection ended; told by the connection's last call
     };
     using links = std::list<link>;
@@ -65,7 +66,7 @@ private:
     void look_for_silence();
     void sweep();
     std::optional<http_error> overdue(const pending_transfer& transfer, time_point at) const;
-    bool silent(const link& l, time_point at) const;
+    bool silent(link& l, time_point at) const;
     void leave(link& l, time_point at);
 
     boost::asio::any_io_executor executor_;

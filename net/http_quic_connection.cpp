@@ -40,7 +40,15 @@ public:
     const connection_times& times() const override { return walk_->times(); }
     ip_endpoint remote() const override { return walk_->current(); }
     http_protocol protocol() const override { return http_protocol::http3; }
-    std::uint64_t bytes_received() const override;
+    std::uint64_t bytes_received() const;
+    std::uint64_t acknowledged() const override {
+        const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
+        return transport ? transport->statistics().packets_acknowledged : 0;
+    }
+    bool awaits_acknowledgment() const override {
+        const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
+        return transport != nullptr && transport->statistics().bytes_in_flight > 0;
+    }
 
 private:
     // A socket and an endpoint of its own for each address that is tried.

@@ -32,7 +32,8 @@ public:
     const connection_times& times() const override { return times_; }
     ip_endpoint remote() const override { return winner_ ? winner_->remote() : ip_endpoint{{}, target_.port}; }
     http_protocol protocol() const override { return winner_ ? winner_->protocol() : protocols_.front(); }
-    std::uint64_t bytes_received() const override { return winner_ ? winner_->bytes_received() : 0; }
+    std::uint64_t acknowledged() const override { return winner_ ? winner_->acknowledged() : 0; }
+    bool awaits_acknowledgment() const override { return winner_ && winner_->awaits_acknowledgment(); }
 
 private:
     struct attempt {

@@ -47,7 +47,6 @@ public:
     const connection_times& times() const override { return walk_->times(); }
     ip_endpoint remote() const override { return walk_->current(); }
     http_protocol protocol() const override { return kind_.protocol; }
-    std::uint64_t bytes_received() const override { return pump_ ? pump_->bytes_received() : 0; }
 
 private:
     using pump = byte_stream_pump<Engine, typename Transport::socket>;

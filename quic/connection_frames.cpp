@@ -111,6 +111,7 @@ std::optional<connection_error> connection::on_frame(const ack_frame& f, packet_
     if (s.sent.largest_acknowledged() != largest_before) validate_ecn(s, delivered, f, now);
     for (const auto* t : delivered.newly) on_acknowledged(s, t->contents, now);
     if (s.id == packet_space_id::handshake) handshake_acknowledged_ = true;
+    if (s.id == packet_space_id::application) statistics_.packets_acknowledged += delivered.newly.size();
     if (s.id == packet_space_id::application) streams_.set_rtt(path_.sender().rtt().smoothed());
     detect_lost(s, now);
     if (s.id == packet_space_id::application && confirmed_) ack_frequency_.consider(path_.sender(), tolerance_);
