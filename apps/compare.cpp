@@ -96,7 +96,7 @@ void add_page_and_link(CLI::App& app, options& o) {
 
 void add_rest(CLI::App& app, options& o) {
     auto& s = o.what;
-    add(app, "--cc", "NAME", "newreno, cubic or fixed", [](auto& t) { return recovery::parse_controller(t); }, [&](auto v) { s.controller = v; },
+    add(app, "--cc", "NAME", "newreno, cubic, bbr or fixed", [](auto& t) { return recovery::parse_controller(t); }, [&](auto v) { s.controller = v; },
         "Congestion control, the same for every transport: newreno, cubic, fixed [cubic]");
     add(app, "--window", "SIZE", "64KB", [](auto& t) { return parse_bytes(t); }, [&](auto v) { s.window = v; },
         "The window of --cc fixed [twice what the path holds]");

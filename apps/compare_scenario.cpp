@@ -33,14 +33,7 @@ std::optional<cell> parse_cell(std::string_view wanted) {
     return std::nullopt;
 }
 
-std::string_view name(recovery::controller_kind kind) {
-    switch (kind) {
-        case recovery::controller_kind::new_reno: return "newreno";
-        case recovery::controller_kind::cubic: return "cubic";
-        case recovery::controller_kind::fixed_window: return "fixed";
-    }
-    return "";
-}
+std::string_view name(recovery::controller_kind kind) { return recovery::to_string(kind); }
 
 std::uint64_t scenario::effective_window() const {
     if (window != 0) return window;

@@ -313,7 +313,7 @@ int run_get(const get_options& o) {
     options.connection.connect_timeout = seconds(o.connect_timeout);
     options.connection.follow_addresses = o.migrate;
     auto& quic = options.connection.quic;
-    quic.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
+    if (const auto kind = recovery::parse_controller(o.congestion)) quic.controller = *kind;
     quic.max_datagram_size = o.max_datagram_size;
     quic.mtu_discovery = o.mtu_discovery;
     if (logs) quic.tracer = tandem::quic::make_qlog_tracer(logs);

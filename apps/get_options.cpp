@@ -102,8 +102,8 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     sub.add_flag("-Z,--parallel", o.parallel, "Transfer several URLs at a time: HTTP/2 and HTTP/3 on one connection, HTTP/1.1 on up to six")->group(group);
     sub.add_option("--parallel-max", o.parallel_max, "Transfers at a time with --parallel")
         ->check(CLI::Range(1, 10000))->capture_default_str()->group(group);
-    sub.add_option("--cc", o.congestion, "Congestion control of what is sent over QUIC: cubic, newreno")
-        ->check(CLI::IsMember({"cubic", "newreno"}))->capture_default_str()->group(group);
+    sub.add_option("--cc", o.congestion, "Congestion control of what is sent over QUIC and our own TCP: cubic, newreno, bbr")
+        ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))->capture_default_str()->group(group);
     sub.add_option("--quic-version", o.quic_version, "Version of QUIC to begin with: v1 or v2 (RFC 9369)")
         ->check(CLI::IsMember({"v1", "v2"}))->capture_default_str()->group(group);
     sub.add_flag("--migrate,!--no-migrate", o.migrate, "Take QUIC connections along when this machine's addresses change (on unless switched off)")->group(group);

@@ -138,7 +138,7 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     out.tcp = !o.no_tcp;
     out.tls = std::move(context);
     auto& quic = out.quic_config;
-    quic.accepted.controller = o.congestion == "newreno" ? recovery::controller_kind::new_reno : recovery::controller_kind::cubic;
+    if (const auto kind = recovery::parse_controller(o.congestion)) quic.accepted.controller = *kind;
     quic.accepted.max_datagram_size = o.max_datagram_size;
     quic.accepted.mtu_discovery = o.mtu_discovery;
     quic.accepted.max_idle_timeout = seconds(o.idle_timeout);

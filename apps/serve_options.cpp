@@ -49,8 +49,8 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_option("--client-ca", o->client_ca, "PEM file of authorities: only clients with a certificate from one of them are let in");
     sub->add_option("--name", o->names, "Further host name or address for the self-signed certificate")->take_all()->allow_extra_args(false);
     sub->add_option("--save-cert", o->save_cert, "Write the certificate in use to this PEM file");
-    sub->add_option("--cc", o->congestion, "Congestion control of QUIC: cubic, newreno")
-        ->check(CLI::IsMember({"cubic", "newreno"}))
+    sub->add_option("--cc", o->congestion, "Congestion control of QUIC and of our own TCP: cubic, newreno, bbr")
+        ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
         ->capture_default_str();
     sub->add_flag("--mtu-discovery,!--no-mtu-discovery", o->mtu_discovery, "Try larger datagrams, up to 1452 bytes (on unless switched off)");
     sub->add_option("--max-datagram-size", o->max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")

@@ -85,7 +85,8 @@ struct config {
     recovery::controller_kind controller = recovery::controller_kind::cubic;
     std::uint64_t initial_window = 0;  // bytes; 0: RFC 9002 7.2
     std::uint64_t fixed_window = 0;    // bytes; for controller_kind::fixed_window
-    bool hystart = true;
+    bool hystart = true;               // RFC 9406, for new_reno and cubic
+    bool prr = true;                   // Proportional Rate Reduction (RFC 9937), for new_reno and cubic
     recovery::reordering_kind reordering = recovery::reordering_kind::adaptive;
     bool pacing = true;
     duration initial_rtt = std::chrono::milliseconds(333);  // RFC 9002 6.2.2

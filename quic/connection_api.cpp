@@ -83,7 +83,7 @@ connection::connection(connection_start start, connection_host& host, const stre
       peer_ids_(start_.destination, declared_parameters(start_.settings).active_connection_id_limit),
       spaces_{packet_space(packet_space_id::initial), packet_space(packet_space_id::handshake),
               packet_space(packet_space_id::application, start_.settings.max_ack_delay)},
-      path_(start_.addresses, start_.side == perspective::client || start_.address_validated, start_.settings),
+      path_(start_.addresses, start_.side == perspective::client || start_.address_validated, start_.settings, host_->hidden()),
       tolerance_(start_.settings.reordering),
       streams_(streams),
       datagrams_(start_.settings.max_datagram_frame_size, start_.settings.datagram_buffer),

@@ -44,7 +44,7 @@ void connection::follow_peer(const connection_id& destination, time_point now) {
         fallback_.reset();
         use_path(std::move(back), now);
     } else {
-        quic::path next(arrival_, false, start_.settings);
+        quic::path next(arrival_, false, start_.settings, host_->hidden());
         if (const auto* peer = handshake_.peer_parameters()) next.limit_datagram_size(peer->max_udp_payload_size);
         next.on_received(arrival_size_);
         use_path(std::move(next), now);
@@ -98,7 +98,7 @@ bool connection::migrate(const ip_endpoint& local, time_point now) {
     const auto* peer = handshake_.peer_parameters();
     if (is_server() || !confirmed_ || !active() || peer == nullptr || peer->disable_active_migration) return false;
     if (peer_ids_.spare() == nullptr) return false;
-    quic::path next({local, path_.addresses().remote}, true, start_.settings);
+    quic::path next({local, path_.addresses().remote}, true, start_.settings, host_->hidden());
     next.limit_datagram_size(peer->max_udp_payload_size);
     auto left = std::make_unique<quic::path>(path_.addresses(), true, start_.settings);
     left->limit_datagram_size(path_.max_datagram_size());

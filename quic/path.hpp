@@ -28,7 +28,8 @@ public:
     static constexpr std::size_t max_path_responses = 4;
     static constexpr std::uint64_t amplification_factor = 3;  // RFC 9000 8.1
 
-    path(const ip_path& addresses, bool validated, const config& settings)
+    // seed: of the controller's chance.
+    path(const ip_path& addresses, bool validated, const config& settings, std::uint64_t seed = 0)
         : addresses_(addresses),
           validated_(validated),
           max_datagram_size_(std::clamp<std::size_t>(settings.max_datagram_size, min_initial_datagram_size, 65527)),
@@ -36,7 +37,9 @@ public:
                                   .max_datagram_size = max_datagram_size_,
                                   .initial_window = settings.initial_window,
                                   .fixed_window = settings.fixed_window,
-                                  .hystart = settings.hystart},
+                                  .hystart = settings.hystart,
+                                  .prr = settings.prr,
+                                  .seed = seed},
                    .initial_rtt = settings.initial_rtt,
                    .pacing = settings.pacing}),
           ecn_(settings.ecn),

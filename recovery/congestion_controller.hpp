@@ -11,10 +11,19 @@
 
 namespace tandem::recovery {
 
-struct rate_sample {                 // draft-cheng-iccrg-delivery-rate-estimation
+struct rate_sample {                 // draft-ietf-ccwg-bbr 4.1.2.1.3 (RS), of the newest transmission that an ACK names
     std::uint64_t delivered = 0;     // bytes over the interval
-    duration interval{};             // zero: no valid sample
+    duration interval{};             // zero: too short to tell a rate from
     bool app_limited = false;
+    bool has_data = false;           // the ACK delivered something that counts; if not, all the rest is zero
+    std::uint64_t prior_delivered = 0;  // bytes delivered on this path when it was sent
+    std::uint64_t in_flight = 0;        // bytes in flight when it was sent, itself included
+    std::uint64_t lost = 0;             // bytes declared lost between its sending and its acknowledgment
+
+    std::uint64_t bytes_per_second() const {
+        if (interval <= duration::zero()) return 0;
+        return static_cast<std::uint64_t>(static_cast<double>(delivered) * 1e9 / static_cast<double>(interval.count()));
+    }
 };
 
 struct ack_event {                   // what a controller may know of one acknowledgment
@@ -28,6 +37,14 @@ struct ack_event {                   // what a controller may know of one acknow
     bool rtt_sampled = false;            // this ACK gave an RTT sample: rtt.latest() is new
     rate_sample rate;
     bool window_limited = false;         // the sender was using the whole window (RFC 9002 7.8); if not, the window must not grow
+};
+
+struct loss_event {                  // one transmission declared lost: draft-ietf-ccwg-bbr 5.5.10.2
+    time_point now;
+    std::uint64_t bytes = 0;
+    std::uint64_t in_flight = 0;         // when it was sent, itself included
+    std::uint64_t lost = 0;              // bytes declared lost since it was sent, itself included
+    bool app_limited = false;
 };
 
 struct congestion_event {
@@ -48,9 +65,11 @@ public:
     congestion_controller& operator=(const congestion_controller&) = delete;
 
     virtual std::string_view name() const = 0;
-    virtual void on_sent(time_point, std::uint64_t /*bytes*/, std::uint64_t /*bytes_in_flight, these included*/) {}
+    // Something is sent and nothing was in flight before. app_limited: for want of data, not of permission.
+    virtual void on_restart(time_point, bool /*app_limited*/) {}
     virtual void on_ack(const ack_event&) = 0;
     virtual void on_congestion(const congestion_event&) = 0;  // at most once a round trip: `sender` sees to that
+    virtual void on_loss(const loss_event&) {}                // each transmission, after on_congestion if there is one
     virtual void on_persistent_congestion(time_point) = 0;    // QUIC: RFC 9002 7.6; TCP: a retransmission timeout
     virtual void on_spurious_congestion() {}                  // the last on_congestion was a mistake: undo
     virtual void on_max_datagram_size(std::uint64_t bytes) = 0;
@@ -58,6 +77,9 @@ public:
     std::uint64_t window() const { return window_; }          // bytes
     std::uint64_t ssthresh() const { return ssthresh_; }      // bytes; UINT64_MAX while unknown
     std::optional<std::uint64_t> pacing_rate() const { return pacing_rate_; }  // bytes per second; none: derived from window and RTT
+    bool limits_itself() const { return limits_itself_; }     // sends less than it could: rate samples say nothing of the path
+    // Its reductions are spread over a round trip by Proportional Rate Reduction (RFC 9937), towards window().
+    bool reduces_proportionally() const { return reduces_proportionally_; }
 
 protected:
     congestion_controller() = default;
@@ -65,9 +87,11 @@ protected:
     std::uint64_t window_ = 0;
     std::uint64_t ssthresh_ = unknown_ssthresh;
     std::optional<std::uint64_t> pacing_rate_;
+    bool limits_itself_ = false;
+    bool reduces_proportionally_ = false;
 };
 
-enum class controller_kind : std::uint8_t { new_reno, cubic, fixed_window };
+enum class controller_kind : std::uint8_t { new_reno, cubic, fixed_window, bbr };
 
 struct controller_config {
     controller_kind kind = controller_kind::cubic;
@@ -77,6 +101,8 @@ struct controller_config {
                                                       // TCP after a timeout: 1 (RFC 5681 3.1)
     std::uint64_t fixed_window = 0;                   // bytes, for controller_kind::fixed_window; 0: 256 KiB
     bool hystart = true;                              // HyStart++ (RFC 9406), for new_reno and cubic
+    bool prr = true;                                  // Proportional Rate Reduction (RFC 9937), for new_reno and cubic
+    std::uint64_t seed = 0;                           // of the waits that bbr draws, which keep flows from probing in step
 };
 
 // RFC 9002 7.2: ten datagrams, at most 14720 bytes or two datagrams.
@@ -86,7 +112,8 @@ constexpr std::uint64_t default_initial_window(std::uint64_t max_datagram_size) 
 }
 
 std::unique_ptr<congestion_controller> make_controller(const controller_config&);
-// "newreno", "cubic", "fixed"
+// "newreno", "cubic", "bbr", "fixed"
 std::optional<controller_kind> parse_controller(std::string_view name);
+std::string_view to_string(controller_kind);
 
 }  // namespace tandem::recovery

@@ -17,9 +17,7 @@ void cubic::not_growing_since_last(time_point now) {
     last_event_ = now;
 }
 
-void cubic::on_sent(time_point now, std::uint64_t bytes, std::uint64_t bytes_in_flight) {
-    if (bytes_in_flight == bytes) not_growing_since_last(now);  // it was idle
-}
+void cubic::on_restart(time_point now, bool) { not_growing_since_last(now); }
 
 void cubic::on_ack(const ack_event& ack) {
     if (!ack.window_limited) {

@@ -17,7 +17,7 @@ public:
     explicit cubic(const controller_config& config) : loss_based(config) {}
 
     std::string_view name() const override { return "cubic"; }
-    void on_sent(time_point now, std::uint64_t bytes, std::uint64_t bytes_in_flight) override;
+    void on_restart(time_point now, bool app_limited) override;
     void on_ack(const ack_event&) override;
     void on_congestion(const congestion_event&) override;
     void on_persistent_congestion(time_point) override;

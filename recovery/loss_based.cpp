@@ -9,6 +9,7 @@ loss_based::loss_based(const controller_config& config)
       loss_window_(config.loss_window),
       use_hystart_(config.hystart),
       default_initial_(config.initial_window == 0) {
+    reduces_proportionally_ = config.prr;
     window_ = default_initial_ ? default_initial_window(datagram_) : config.initial_window;
 }
 

@@ -39,6 +39,7 @@ struct rtt_input {
     bool take_from_largest = true;       // QUIC: now - sent of the largest if it is newly acknowledged and ack-eliciting
     std::optional<duration> explicit_sample;  // TCP: from the timestamp echo, or Karn's rule; used instead if set
     duration ack_delay{};
+    bool advances = true;                // TCP: SND.UNA advances with it (RFC 9937 SafeACK); QUIC's ACKs have nothing like it
 };
 
 template <class Contents>

@@ -23,7 +23,7 @@ delivered<Contents> loss_recovery<Contents>::on_ack(std::span<const range> range
     release(s, now);
     newly_.clear();
     delivered<Contents> out;
-    ack_summary sum{.ack_delay = rtt.ack_delay};
+    ack_summary sum{.advances = rtt.advances, .ack_delay = rtt.ack_delay};
     std::uint64_t disproved = 0;      // bytes of the present recovery period's losses that arrived after all
     std::uint64_t largest_named = 0;  // one past it
 
@@ -103,7 +103,10 @@ template <class Contents>
 lost<Contents> loss_recovery<Contents>::detect_lost(const reordering_tolerance& tolerance, sender& s, time_point now) {
     lost_.clear();
     loss_time_.reset();
-    if (!largest_acknowledged_) return {};
+    if (!largest_acknowledged_) {
+        s.on_ack_done(false);
+        return {};
+    }
     bool persistent = false;
     const auto packets = tolerance.packets();
     const auto time = tolerance.time(s.rtt());
@@ -150,7 +153,13 @@ lost<Contents> loss_recovery<Contents>::report_lost(bool persistent, sender& s, 
         bytes += t->bytes;
         newest_sent = t->sent;
     }
-    if (bytes > 0) s.on_lost(now, bytes, newest_sent);
+    if (bytes > 0) {
+        s.on_lost(now, bytes, newest_sent);
+        for (const entry* t : lost_) {
+            if (t->in_flight) s.on_packet_lost(now, t->bytes, t->snapshot);
+        }
+    }
+    s.on_ack_done(bytes > 0);
     if (persistent) s.on_persistent_congestion(now);
     return out;
 }

@@ -14,7 +14,7 @@ sender::sender(const sender_config& config)
 }
 
 std::uint64_t sender::window_room() const {
-    const auto window = controller_->window();
+    const auto window = this->window();
     return window > bytes_in_flight_ ? window - bytes_in_flight_ : 0;
 }
 
@@ -29,8 +29,8 @@ std::optional<time_point> sender::pacer_release(time_point now) const {
     return release > now ? std::optional(release) : std::nullopt;
 }
 
-// RFC 9002 7.7: a little more than window per round trip, or small variations in RTT would leave the window unused; twice as much in
-// slow start, where the window doubles in a round trip.
+// RFC 9002 7.7: a little more than window per round trip, or small variations in RTT would leave the window unused; twice as much
+// in slow start, where the window doubles in a round trip.
 void sender::update_pacing(time_point now) {
     if (!pacing_) return;
     auto rate = controller_->pacing_rate();
@@ -44,16 +44,20 @@ void sender::update_pacing(time_point now) {
 }
 
 delivery_snapshot sender::on_sent(time_point now, std::uint64_t bytes) {
+    if (bytes_in_flight_ == 0) {
+        controller_->on_restart(now, rate_.app_limited());
+        update_pacing(now);
+    }
     bytes_in_flight_ += bytes;
+    if (prr_) prr_->on_sent(bytes);
     if (pacing_) pacer_.on_sent(now, bytes);
     const auto snapshot = rate_.on_sent(now, bytes, bytes_in_flight_);
-    // The window counts as used if no further datagram fits. In slow start, where it doubles while the flight follows a round trip
-    // later, half of it is enough. Who is in flight now may then grow it. RFC 9002 7.8.
+    // The window counts as used if no further datagram fits. In slow start, where it doubles while the flight follows a round
+    // trip later, half of it is enough. Who is in flight now may then grow it. RFC 9002 7.8.
     const bool slow_start = controller_->window() < controller_->ssthresh();
     if (window_blocked() || (slow_start && 2 * bytes_in_flight_ >= controller_->window())) {
         window_filled_until_ = rate_.delivered() + bytes_in_flight_;
     }
-    controller_->on_sent(now, bytes, bytes_in_flight_);
     return snapshot;
 }
 
@@ -68,7 +72,9 @@ void sender::on_ack(time_point now, const ack_summary& ack) {
     if (ack.newest) {
         rate = rate_.on_ack(now, ack.acknowledged_bytes + ack.late_bytes, ack.newest_sent, *ack.newest, rtt_.minimum());
     }
-    if (recovering() && !in_recovery(ack.newest_sent)) recovery_began_.reset();
+    just_delivered_ += ack.acknowledged_bytes + ack.late_bytes;
+    just_advanced_ |= ack.advances;
+    if (recovering() && !in_recovery(ack.newest_sent)) end_recovery();
 
     controller_->on_ack({.now = now,
                          .acknowledged = ack.growth_bytes,
@@ -79,28 +85,58 @@ void sender::on_ack(time_point now, const ack_summary& ack) {
                          .rtt_sampled = ack.rtt_sample.has_value(),
                          .rate = rate,
                          .window_limited = window_limited});
+    if (controller_->limits_itself()) rate_.on_app_limited(bytes_in_flight_);
     update_pacing(now);
 }
 
-void sender::begin_recovery(const congestion_event& event) {
-    recovery_began_ = period_began_ = event.now;
+// flight: bytes in flight before the ACK that told of it.
+void sender::begin_recovery(const congestion_event& event, std::uint64_t flight) {
+    recovery_began_ = period_began_ = answered_until_ = event.now;
     period_lost_ = 0;
     period_has_ecn_ = false;
     controller_->on_congestion(event);
+    // Not after a timeout, whose slow start regulates itself (RFC 9937 6: only in fast recovery).
+    const bool in_slow_start = controller_->window() < controller_->ssthresh();
+    if (controller_->reduces_proportionally() && !in_slow_start) {
+        prr_.emplace(flight, controller_->window(), max_datagram_size_);
+        prr_->on_ack(0, bytes_in_flight_, false);  // a timer, not an ACK, may have found the loss
+    }
     update_pacing(event.now);
+}
+
+void sender::end_recovery() {
+    recovery_began_.reset();
+    prr_.reset();
+}
+
+void sender::on_ack_done(bool found_losses) {
+    if (prr_ && just_delivered_ > 0) prr_->on_ack(just_delivered_, bytes_in_flight_, just_advanced_ && !found_losses);
+    just_delivered_ = 0;
+    just_advanced_ = false;
+}
+
+void sender::on_packet_lost(time_point now, std::uint64_t bytes, const delivery_snapshot& sent) {
+    rate_.on_lost(bytes);
+    controller_->on_loss({.now = now,
+                          .bytes = bytes,
+                          .in_flight = sent.in_flight,
+                          .lost = rate_.lost() - sent.lost,
+                          .app_limited = sent.app_limited});
 }
 
 void sender::on_lost(time_point now, std::uint64_t bytes, time_point newest_sent) {
     bytes_in_flight_ -= std::min(bytes_in_flight_, bytes);
-    if (!in_recovery(newest_sent)) {
-        begin_recovery({.now = now, .newest_sent = newest_sent, .bytes_lost = bytes, .bytes_in_flight = bytes_in_flight_});
+    if (newest_sent > answered_until_) {  // RFC 9002 7.3.2, also when the period is over: losses are found late
+        begin_recovery({.now = now, .newest_sent = newest_sent, .bytes_lost = bytes, .bytes_in_flight = bytes_in_flight_},
+                       bytes_in_flight_ + bytes + just_delivered_);
     }
     period_lost_ += bytes;
 }
 
 void sender::on_ecn_ce(time_point now, time_point newest_sent) {
-    if (!in_recovery(newest_sent)) {
-        begin_recovery({.now = now, .newest_sent = newest_sent, .bytes_in_flight = bytes_in_flight_, .ecn = true});
+    if (newest_sent > answered_until_) {
+        begin_recovery({.now = now, .newest_sent = newest_sent, .bytes_in_flight = bytes_in_flight_, .ecn = true},
+                       bytes_in_flight_);
     }
     period_has_ecn_ = true;
 }
@@ -112,7 +148,8 @@ bool sender::losses_disproved(std::uint64_t bytes) {
 }
 
 void sender::on_spurious(time_point now) {
-    recovery_began_.reset();
+    end_recovery();
+    answered_until_ = time_point::min();
     period_lost_ = 0;
     controller_->on_spurious_congestion();
     update_pacing(now);
@@ -120,8 +157,9 @@ void sender::on_spurious(time_point now) {
 
 void sender::on_persistent_congestion(time_point now) {
     controller_->on_persistent_congestion(now);
-    recovery_began_.reset();  // RFC 9002 B.8: what is acknowledged from here on grows the window
-    rtt_.restart_minimum();   // RFC 9002 5.2
+    answered_until_ = time_point::min();
+    end_recovery();          // RFC 9002 B.8: what is acknowledged from here on grows the window
+    rtt_.restart_minimum();  // RFC 9002 5.2
     update_pacing(now);
 }
 

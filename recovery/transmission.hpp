@@ -7,11 +7,12 @@
 
 namespace tandem::recovery {
 
-// State of the path when a transmission left: draft-cheng-iccrg-delivery-rate-estimation 3.
+// State of the path when a transmission left: draft-ietf-ccwg-bbr 4.1.2.1.2.
 struct delivery_snapshot {
     std::uint64_t delivered = 0;
     time_point delivered_at;
     time_point first_sent;
+    std::uint64_t lost = 0;       // bytes declared lost until then
     std::uint64_t in_flight = 0;  // bytes in flight after this one was sent
     bool app_limited = false;
 };

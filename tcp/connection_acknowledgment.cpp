@@ -13,6 +13,7 @@ struct connection::naming {
     std::optional<std::uint32_t> echo;  // only if it advances: then the echo is of the segment at the left edge (RFC 7323 4.3)
     std::optional<time_point> newest_sent;  // of those that are named beyond doubt: the RTT sample
     std::uint64_t newest_number = 0;
+    bool advances = false;                     // SND.UNA
     bool disproves_timeout = false;            // a transmission that the last timeout gave up is what arrived
 };
 
@@ -47,7 +48,7 @@ bool connection::receive_ack(const segment& in, std::uint64_t sequence, time_poi
 
 void connection::process_ack(const segment& in, std::uint64_t ack, time_point now) {
     const bool advances = ack > snd_una_;
-    naming how{.now = now};
+    naming how{.now = now, .advances = advances};
     if (advances && timestamps_.enabled() && in.options.timestamps) how.echo = in.options.timestamps->echo;
     numbers_.clear();
     if (advances) advance(ack, how, now);
@@ -66,7 +67,7 @@ void connection::process_ack(const segment& in, std::uint64_t ack, time_point no
 // Reports what was named, all at once.
 void connection::settle(naming& how) {
     if (numbers_.empty()) return;
-    recovery::rtt_input rtt{.take_from_largest = false};
+    recovery::rtt_input rtt{.take_from_largest = false, .advances = how.advances};
     if (how.newest_sent) {
         rtt.explicit_sample = how.now - *how.newest_sent;
         sampled_since_probe_ = true;
@@ -172,7 +173,7 @@ void connection::process_dsack(const segment& in, std::uint64_t ack, time_point 
     if (numbers_.empty()) return;
     // When it arrived is not known, so only the step of RFC 8985 6.2 widens the tolerance, not the time that passed.
     recovery::reordering_tolerance untouched(recovery::reordering_kind::fixed);
-    stats_.spurious_losses += recovery_.on_ack(numbers_, {.take_from_largest = false}, untouched, sender_, now).late;
+    stats_.spurious_losses += recovery_.on_ack(numbers_, {.take_from_largest = false, .advances = false}, untouched, sender_, now).late;
     if (disproved) tolerance_.on_dsack(sender_.rtt(), now);
     delivered_ = true;
 }

@@ -10,10 +10,11 @@ namespace {
 
 // Both protocols count the same bytes: a TCP segment is counted as the UDP payload of a packet of the same size, that is without
 // the IP header and eight bytes of UDP header. At an MTU of 1500 a full packet counts 1472 in QUIC and in TCP.
-recovery::sender_config sender_config_of(const config& c, bool v6) {
+recovery::sender_config sender_config_of(const config& c, bool v6, std::uint64_t seed) {
     recovery::sender_config out{c.controller, c.initial_rtt, c.pacing};
     out.controller.max_datagram_size = c.mtu - ip_header_size(v6) - 8;
     out.controller.loss_window = 1;  // RFC 5681 3.1: after a timeout
+    out.controller.seed = seed;
     return out;
 }
 
@@ -125,7 +126,7 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       nagle_(config_.nagle),
       window_(config_.receive_window, config_.max_receive_window, config_.window_scale),
       ack_(config_.ack_delay, config_.quick_acks),
-      sender_(sender_config_of(config_, path.remote.address.is_v6)),
+      sender_(sender_config_of(config_, path.remote.address.is_v6, seed.random)),
       tolerance_(config_.reordering),
       timestamps_(config_.timestamps, seed.timestamp_offset),
       timer_(config_.min_rto, config_.max_rto, config_.peer_ack_delay, config_.min_rto_variation),

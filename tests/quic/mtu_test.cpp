@@ -35,7 +35,7 @@ TEST(Mtu, GrowsToWhatThePathCarries) {
 TEST(Mtu, RandomLossIsNoReasonToShrink) {
     random_source random(tandem::test::seed());
     pipe p(searching());
-    p.on_wire = [&](flying&) { return random.below(10) != 0; };
+    p.on_wire = [&](flying&) { return random.below(20) != 0; };
     ASSERT_TRUE(p.handshake());
     transfer down(p, false, 2'000'000);
     ASSERT_TRUE(run_transfers(p, {&down}, 120s));

@@ -138,7 +138,7 @@ TEST(cubic, time_without_growth_does_not_count) {
     time_point now = t0;
     run(busy, now, t0 + 2s, rtt, [](time_point) {});
 
-    idle.on_sent(t0 + 60s, 1000, 1000);  // after a minute of nothing in flight
+    idle.on_restart(t0 + 60s, true);  // after a minute of nothing in flight
     now = t0 + 60s;
     run(idle, now, t0 + 62s, rtt, [](time_point) {});
     EXPECT_NEAR(static_cast<double>(idle.window()), static_cast<double>(busy.window()), 1500);

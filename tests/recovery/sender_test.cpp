@@ -155,5 +155,23 @@ TEST(sender, two_senders_with_the_same_bytes_have_the_same_windows) {
     }
 }
 
+// The last packets before a recovery period are found lost only when later ones arrived, whose ACKs have ended the period. RFC 9002
+// 7.3.2: they were sent before it began, so they are no reason for another reduction.
+TEST(sender, losses_of_before_a_period_that_are_found_after_it_reduce_nothing) {
+    world w(test::plain(40'000));
+    w.send_range(0, 20, t0);
+    EXPECT_EQ(w.ack_and_detect({{1, 4}}, t0 + 100ms).size(), 1u);
+    EXPECT_EQ(w.path.congestion_window(), 21'500u);
+    w.send_range(20, 24, t0 + 101ms);
+    w.ack_and_detect({{4, 19}}, t0 + 110ms);
+    EXPECT_EQ(w.ack_and_detect({{20, 24}}, t0 + 201ms), (std::vector<std::uint64_t>{19}));
+    EXPECT_FALSE(w.path.recovering());
+    EXPECT_GE(w.path.congestion_window(), 21'500u);
+    w.send(24, t0 + 202ms);
+    w.send_range(25, 29, t0 + 203ms);
+    EXPECT_EQ(w.ack_and_detect({{25, 29}}, t0 + 300ms).size(), 1u);  // this one is new
+    EXPECT_LE(w.path.congestion_window(), 12'000u);
+}
+
 }  // namespace
 }  // namespace tandem::recovery
