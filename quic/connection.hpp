@@ -211,8 +211,9 @@ private:
 
     // connection_paths.cpp
     void answer_challenge(const path_challenge_frame& f);
-    std::optional<connection_error> on_path_response(const path_response_frame& f);
+    std::optional<connection_error> on_path_response(const path_response_frame& f, time_point now);
     void follow_peer(const connection_id& destination, time_point now);
+    void answer_on(quic::path& next);
     void use_path(quic::path next, time_point now);
     void begin_validation(time_point now);
     void on_path_failed(time_point now);

@@ -61,7 +61,7 @@ std::optional<connection_error> connection::on_control_frame(const frame& f, con
         answer_challenge(*challenge);
         return std::nullopt;
     }
-    if (const auto* response = std::get_if<path_response_frame>(&f)) return on_path_response(*response);
+    if (const auto* response = std::get_if<path_response_frame>(&f)) return on_path_response(*response, now);
     if (is_server()) return violation(frame_type::handshake_done, "HANDSHAKE_DONE from a client");  // RFC 9000 19.20
     if (!confirmed_) on_handshake_confirmed(now);
     return std::nullopt;

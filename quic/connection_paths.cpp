@@ -22,16 +22,34 @@ void connection::send_off_path(const off_path_frame& f) {
     if (off_path_count_ < max_off_path) off_path_[off_path_count_++] = f;
 }
 
-std::optional<connection_error> connection::on_path_response(const path_response_frame& f) {
+std::optional<connection_error> connection::on_path_response(const path_response_frame& f, time_point now) {
     if (path_.validation().on_response(f)) {
         path_.validate();
-        fallback_.reset();
         new_token_owed_ = is_server() && start_.settings.give_tokens;  // RFC 9000 8.1.3
         add_event(path_changed{path_.addresses(), true});
+        // RFC 9000 8.2.1: the limit on unproven addresses kept the challenge small; now it is to be seen what the path carries.
+        if (path_.validation().answered_in_full())
+            fallback_.reset();
+        else
+            begin_validation(now);
         return std::nullopt;
     }
     if (challenged_) return std::nullopt;  // late, or to a challenge on a path that was left
     return connection_error::transport(transport_error::protocol_violation, frame_type::path_response, "PATH_RESPONSE without PATH_CHALLENGE");
+}
+
+// What was to be answered off the present path goes with the path that becomes the present one: each by itself may send three times what
+// came, both together may not (RFC 9000 8).
+void connection::answer_on(quic::path& next) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < off_path_count_; ++i) {
+        const auto& f = off_path_[i];
+        if (f.response && f.addresses.remote == next.addresses().remote)
+            next.on_challenge(path_challenge_frame{f.data});
+        else
+            off_path_[kept++] = f;
+    }
+    off_path_count_ = kept;
 }
 
 // RFC 9000 9.3: the newest packet that does more than probe came from another address.
@@ -47,6 +65,7 @@ void connection::follow_peer(const connection_id& destination, time_point now) {
         quic::path next(arrival_, false, start_.settings, host_->hidden());
         if (const auto* peer = handshake_.peer_parameters()) next.limit_datagram_size(peer->max_udp_payload_size);
         next.on_received(arrival_size_);
+        answer_on(next);
         use_path(std::move(next), now);
         // RFC 9000 9.3.3: was it really the peer who moved? If it did not, it answers from where it is, and is followed back.
         off_path_frame old{left, {}, false, min_initial_datagram_size};

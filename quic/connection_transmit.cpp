@@ -176,7 +176,10 @@ connection::built_datagram connection::build_datagram(std::span<std::uint8_t> ou
         }
         // RFC 9000 14.1. To the full size, not just 1200: what the handshake came through with, the path carries later.
         expand = expand || (initial && (!is_server() || packet->ack_eliciting()));
-        if (pad_datagram_) packet->pad_to(std::min(min_initial_datagram_size, out.size()) - size);
+        if (pad_datagram_) {
+            packet->pad_to(std::min(min_initial_datagram_size, out.size()) - size);
+            path_.validation().on_challenge_sent(size + packet->size());
+        }
         pad_datagram_ = false;
         size += packet->size();
         last = &*packet;

@@ -25,11 +25,18 @@ bool path_validation::write_challenge(frame_writer& out, random_source& random) 
 }
 
 bool path_validation::on_response(const path_response_frame& f) {
-    if (std::find(sent_.begin(), sent_.begin() + static_cast<std::ptrdiff_t>(count_), f.data) == sent_.begin() + static_cast<std::ptrdiff_t>(count_)) {
-        return false;
-    }
+    const auto end = sent_.begin() + static_cast<std::ptrdiff_t>(count_);
+    const auto it = std::find(sent_.begin(), end, f.data);
+    if (it == end) return false;
+    const bool full = full_[static_cast<std::size_t>(it - sent_.begin())];
     stop();
+    answered_in_full_ = full;
     return true;
+}
+
+void path_validation::on_challenge_sent(std::size_t datagram_size) {
+    constexpr std::size_t smallest_maximum = 1200;  // RFC 9000 14
+    if (count_ > 0 && !due_) full_[count_ - 1] = datagram_size >= smallest_maximum;
 }
 
 std::optional<time_point> path_validation::timer() const {

@@ -24,8 +24,13 @@ public:
 
     bool challenge_due() const { return due_; }
     bool write_challenge(frame_writer& out, random_source& random);
+    // How large the datagram with the latest challenge became.
+    void on_challenge_sent(std::size_t datagram_size);
     // Whether this answers one of ours; then the validation is over.
     bool on_response(const path_response_frame& f);
+    // The challenge that was answered came in a datagram of 1200 bytes: the path carries them. If not, that is still to be shown
+    // (RFC 9000 8.2.1).
+    bool answered_in_full() const { return answered_in_full_; }
 
     std::optional<time_point> timer() const;
     // Another challenge may be due. False: the time is over and nobody answered.
@@ -33,7 +38,9 @@ public:
 
 private:
     std::array<std::array<std::uint8_t, 8>, max_challenges> sent_{};
+    std::array<bool, max_challenges> full_{};
     std::size_t count_ = 0;
+    bool answered_in_full_ = false;
     bool due_ = false;
     duration interval_{};
     std::optional<time_point> again_;

@@ -1,4 +1,4 @@
-// Counts heap allocations of the whole program. Link allocation_counter.cpp.
+// Counts heap allocations of the whole program, and what they hold. Link allocation_counter.cpp.
 #pragma once
 
 #include <cstdint>
@@ -6,5 +6,6 @@
 namespace tandem::test {
 
 std::uint64_t allocations();  // calls of operator new so far
+std::uint64_t live_bytes();   // held now; what comes from malloc alone (BoringSSL's) is not seen
 
 }  // namespace tandem::test

@@ -148,10 +148,11 @@ TEST_P(QuicCryptoFault, CryptoOutOfOrderFindsRoom) {
 TEST_P(QuicCryptoFault, OlderKeysForANewerPacket) {
     ASSERT_TRUE(peer.reach_established());
     const auto ping = frames_of(ping_frame{});
-    peer.send(one_rtt, ping, {.number = peer.next_number(one_rtt) + 10});
+    const auto number = peer.next_number(one_rtt);
+    peer.send(one_rtt, ping, {.number = number + 10});
     peer.application.write = peer.application.write.next_generation();
     peer.key_phase = true;
-    peer.send(one_rtt, ping);
+    peer.send(one_rtt, ping, {.number = number});
     peer.receive_all();
     expect_close(code(transport_error::key_update_error));
 }
@@ -161,10 +162,11 @@ TEST_P(QuicCryptoFault, OlderKeysForANewerPacket) {
 TEST_P(QuicCryptoFault, OlderKeysForANewerPacketThatComesLateAreNotTried) {
     ASSERT_TRUE(peer.reach_established());
     const auto ping = frames_of(ping_frame{});
-    const auto late = peer.packet(one_rtt, ping, {.number = peer.next_number(one_rtt) + 10});
+    const auto number = peer.next_number(one_rtt);
+    const auto late = peer.packet(one_rtt, ping, {.number = number + 10});
     peer.application.write = peer.application.write.next_generation();
     peer.key_phase = true;
-    peer.send(one_rtt, ping);
+    peer.send(one_rtt, ping, {.number = number});
     peer.deliver(late);
     peer.receive_all();
     EXPECT_FALSE(peer.closed());

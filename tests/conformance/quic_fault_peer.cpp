@@ -145,7 +145,7 @@ bytes fault_peer::packet(encryption_level level, std::span<const std::uint8_t> p
     constexpr std::size_t number_size = 4;
     auto& next = next_[static_cast<std::size_t>(space_of(level))];
     const auto number = faults.number.value_or(next);
-    if (!faults.number) ++next;
+    next = std::max(next, number + 1);
     bytes out(datagram_size + 300);
     writer head(out);
     const auto& to = faults.destination ? *faults.destination : destination;
@@ -185,7 +185,9 @@ void fault_peer::acknowledge(encryption_level level) {
     ack_owed_[space_of(level)] = false;
     std::vector<range> ranges(seen.begin(), seen.end());
     std::reverse(ranges.begin(), ranges.end());
-    send(level, frames_of(ack_frame{.ranges = ranges}));
+    ack_frame f{.ranges = ranges};
+    if (counts_ecn) f.ecn = marks_[space_of(level)];
+    send(level, frames_of(f));
 }
 
 void fault_peer::flush_crypto(tls::level level) {
@@ -249,7 +251,7 @@ void fault_peer::receive_all() {
         for (std::size_t i = 0; i < out.count(); ++i) {
             ++datagrams_received;
             bytes_received += out.datagram(i).size();
-            receive(out.datagram(i));
+            receive(out.datagram(i), out.path, out.mark);
         }
     }
     poll_events();
@@ -261,7 +263,14 @@ std::optional<packet_number> fault_peer::largest(encryption_level level) const {
     return it->second.back().end - 1;
 }
 
-void fault_peer::receive(std::span<std::uint8_t> datagram) {
+std::vector<fault_peer::heard> fault_peer::heard_of(std::uint64_t type) const {
+    std::vector<heard> all;
+    std::copy_if(heard_.begin(), heard_.end(), std::back_inserter(all), [&](const auto& h) { return h.type == type; });
+    return all;
+}
+
+void fault_peer::receive(std::span<std::uint8_t> datagram, const ip_path& from, ecn mark) {
+    const auto whole = datagram.size();
     while (!datagram.empty()) {
         const auto parsed = parse_packet(datagram, source.size());
         if (!parsed) return;
@@ -275,21 +284,29 @@ void fault_peer::receive(std::span<std::uint8_t> datagram) {
             opened_packet opened;
             if (read && read.open(datagram.first(h.size), h.number_offset, largest(level), opened) == open_error::none) {
                 if (level == encryption_level::initial) destination = h.source;
+                if (largest(level)) {
+                    EXPECT_GT(opened.header.number, *largest(level)) << "RFC 9000 12.3";
+                }
                 seen_[space_of(level)].insert({opened.header.number, opened.header.number + 1});
-                receive_frames(opened.payload, level);
+                marks_[space_of(level)].ect0 += mark == ecn::ect0 ? 1 : 0;
+                receive_frames(opened.payload, level,
+                               {0, level, whole, from, mark, h.destination, {h.token.begin(), h.token.end()}});
             }
         }
         datagram = datagram.subspan(h.size);
     }
 }
 
-void fault_peer::receive_frames(std::span<const std::uint8_t> payload, encryption_level level) {
+void fault_peer::receive_frames(std::span<const std::uint8_t> payload, encryption_level level, const heard& where) {
     ack_ranges ranges;
     frame_reader in(payload, level, ranges);
     frame f;
     while (in.next(f)) {
+        heard_.push_back(where);
+        heard_.back().type = in.type();
         if (is_ack_eliciting(in.type())) ack_owed_[space_of(level)] = true;
         if (const auto* c = std::get_if<crypto_frame>(&f)) {
+            if (level == encryption_level::initial && c->offset == 0) hellos_.emplace_back(c->data.begin(), c->data.end());
             auto& stream = crypto_in_[level];
             stream.receive(*c, now);
             while (!stream.front().empty()) {
@@ -304,8 +321,12 @@ void fault_peer::receive_frames(std::span<const std::uint8_t> payload, encryptio
                 {level, end->error_code, end->frame_type, {end->reason.begin(), end->reason.end()}, end->application});
         } else if (std::holds_alternative<handshake_done_frame>(f)) {
             done_ = true;
-        } else if (!std::holds_alternative<ack_frame>(f) && !std::holds_alternative<stream_frame>(f) &&
-                   !std::holds_alternative<new_token_frame>(f) && !std::holds_alternative<datagram_frame>(f)) {
+        } else if (const auto* ack = std::get_if<ack_frame>(&f)) {
+            EXPECT_LE(ack->ranges.front().end, next_number(level)) << "acknowledges what was never sent in this space";
+            for (const auto& r : ack->ranges) acknowledged_[space_of(level)].insert(r);
+        } else if (const auto* data = std::get_if<stream_frame>(&f)) {
+            stream_bytes_received += data->data.size();
+        } else if (!std::holds_alternative<new_token_frame>(f) && !std::holds_alternative<datagram_frame>(f)) {
             frames_.push_back(f);
         }
     }

@@ -58,6 +58,16 @@ public:
         std::optional<connection_id> source;
         bool expand = true;  // an Initial to 1200 bytes
     };
+    // One frame of the victim's, and the datagram that it came in.
+    struct heard {
+        std::uint64_t type = 0;
+        encryption_level level{};
+        std::size_t datagram_size = 0;
+        ip_path path;  // as the victim sees it
+        ecn mark = ecn::not_ect;
+        connection_id to;
+        bytes token;  // of an Initial
+    };
     struct close {
         encryption_level level{};
         std::uint64_t code = 0;
@@ -91,6 +101,10 @@ public:
 
     connection* victim();  // null once it is gone
     perspective side() const { return options_.side; }
+    const std::vector<heard>& all_heard() const { return heard_; }
+    std::vector<heard> heard_of(std::uint64_t type) const;
+    const range_set& acknowledged(encryption_level level) { return acknowledged_[space_of(level)]; }
+    const std::vector<bytes>& hellos() const { return hellos_; }  // first CRYPTO frames of the victim's Initial packets
     const std::vector<close>& closes() const { return closes_; }
     std::optional<close> closed() const { return closes_.empty() ? std::nullopt : std::optional(closes_.back()); }
     template <class T>
@@ -101,7 +115,7 @@ public:
         }
         return all;
     }
-    void forget_frames() { frames_.clear(); }
+    void forget_frames() { frames_.clear(), heard_.clear(); }
     std::optional<packet_number> largest(encryption_level level) const;
     packet_number next_number(encryption_level level) const { return next_[static_cast<std::size_t>(space_of(level))]; }
     std::uint64_t crypto_offset(encryption_level level) { return crypto_out_[level]; }  // of the next CRYPTO byte
@@ -123,11 +137,13 @@ public:
     packet_key_pair handshake_keys;
     packet_key_pair application;
     bool key_phase = false;
+    bool counts_ecn = false;  // tells in ACK frames what marks came
     std::unique_ptr<tls::quic_handshake> engine;
     std::vector<connection_event> events;  // of the victim
     std::uint64_t datagrams_received = 0;
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0;
+    std::uint64_t stream_bytes_received = 0;
 
 private:
     packet_key_pair& keys(encryption_level level);
@@ -135,8 +151,8 @@ private:
     void begin_as_server(const packet_header& first);
     transport_parameters declared() const;
     bytes extension() const;
-    void receive(std::span<std::uint8_t> datagram);
-    void receive_frames(std::span<const std::uint8_t> payload, encryption_level level);
+    void receive(std::span<std::uint8_t> datagram, const ip_path& from, ecn mark);
+    void receive_frames(std::span<const std::uint8_t> payload, encryption_level level, const heard& where);
     void advance();
     void poll_events();
 
@@ -149,6 +165,10 @@ private:
     std::map<encryption_level, crypto_stream> crypto_in_;
     std::map<encryption_level, std::uint64_t> crypto_out_;
     std::vector<close> closes_;
+    std::vector<heard> heard_;
+    std::vector<bytes> hellos_;
+    std::map<packet_space_id, range_set> acknowledged_;
+    std::map<packet_space_id, ecn_counts> marks_;
     bool begun_ = false;
     bool done_ = false;
 };

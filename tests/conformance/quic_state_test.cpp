@@ -211,6 +211,21 @@ TEST_P(QuicState, AcknowledgesWhatWasNeverSent) {
 INSTANTIATE_TEST_SUITE_P(, QuicState, testing::Values(client, server),
                          [](const auto& one) { return one.param == client ? "AgainstAServer" : "AgainstAClient"; });
 
+// RFC 9001 5.6: only clients send 0-RTT.
+TEST(QuicStateOfAClient, ZeroRttIsDropped) {
+    fault_peer peer(server);
+    ASSERT_TRUE(peer.reach_established());
+    bytes packet(100);
+    writer out(packet);
+    const auto header = write_long_header(out, packet_type::zero_rtt, version::v1, peer.destination, peer.source, {}, 0, 4);
+    ASSERT_TRUE(header);
+    set_packet_length(packet, *header);
+    const auto before = peer.victim()->statistics();
+    peer.deliver(packet);
+    EXPECT_EQ(peer.victim()->statistics().packets_received, before.packets_received);
+    EXPECT_EQ(peer.victim()->statistics().dropped.total(), before.dropped.total() + 1);
+}
+
 // RFC 9001 5.7: a server must not look at 1-RTT packets before the handshake is complete, although it has the keys.
 TEST(QuicStateOfAServer, OneRttBeforeTheHandshakeIsComplete) {
     fault_peer peer(client);
