@@ -4,6 +4,8 @@
 
 #include <tandem/quic/handshake.hpp>
 
+#include "allocation_counter.hpp"
+
 namespace tandem::quic::test {
 namespace {
 
@@ -171,7 +173,11 @@ bytes fault_peer::packet(encryption_level level, std::span<const std::uint8_t> p
 void fault_peer::deliver(bytes datagram) {
     bytes_sent += datagram.size();
     received_datagram d{.payload = datagram, .path = path};
+    const auto before = tandem::test::live_bytes();
+    const auto count = tandem::test::allocations();
     target.receive(d, now);
+    most_allocations = std::max(most_allocations, tandem::test::allocations() - count);
+    victim_bytes += static_cast<std::int64_t>(tandem::test::live_bytes() - before);
     poll_events();
 }
 
@@ -223,10 +229,12 @@ void fault_peer::advance() {
 connection* fault_peer::victim() { return handle_ == 0 ? nullptr : target.find(handle_); }
 
 void fault_peer::poll_events() {
+    const auto before = tandem::test::live_bytes();
     while (auto e = target.poll_event()) {
         if (handle_ == 0) handle_ = e->connection;
-        events.push_back(std::move(e->event));
+        if (remembers) events.push_back(std::move(e->event));
     }
+    if (!remembers) victim_bytes += static_cast<std::int64_t>(tandem::test::live_bytes() - before);
 }
 
 void fault_peer::wait(duration d) {
@@ -246,8 +254,14 @@ void fault_peer::receive_all() {
     train out;
     out.buffer = buffer;
     now += 100us;  // a round trip takes some time, or the pacer thinks of infinite rates
+    const auto transmit = [&] {
+        const auto before = tandem::test::live_bytes();
+        const bool any = target.transmit(now, out);
+        victim_bytes += static_cast<std::int64_t>(tandem::test::live_bytes() - before);
+        return any;
+    };
     target.on_timeout(now);
-    while (target.transmit(now, out)) {
+    while (transmit()) {
         for (std::size_t i = 0; i < out.count(); ++i) {
             ++datagrams_received;
             bytes_received += out.datagram(i).size();
@@ -302,8 +316,10 @@ void fault_peer::receive_frames(std::span<const std::uint8_t> payload, encryptio
     frame_reader in(payload, level, ranges);
     frame f;
     while (in.next(f)) {
-        heard_.push_back(where);
-        heard_.back().type = in.type();
+        if (remembers) {
+            heard_.push_back(where);
+            heard_.back().type = in.type();
+        }
         if (is_ack_eliciting(in.type())) ack_owed_[space_of(level)] = true;
         if (const auto* c = std::get_if<crypto_frame>(&f)) {
             if (level == encryption_level::initial && c->offset == 0) hellos_.emplace_back(c->data.begin(), c->data.end());
@@ -327,7 +343,7 @@ void fault_peer::receive_frames(std::span<const std::uint8_t> payload, encryptio
         } else if (const auto* data = std::get_if<stream_frame>(&f)) {
             stream_bytes_received += data->data.size();
         } else if (!std::holds_alternative<new_token_frame>(f) && !std::holds_alternative<datagram_frame>(f)) {
-            frames_.push_back(f);
+            if (remembers) frames_.push_back(f);
         }
     }
     EXPECT_FALSE(in.error());

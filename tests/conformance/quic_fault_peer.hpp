@@ -139,6 +139,10 @@ public:
     bool key_phase = false;
     bool counts_ecn = false;  // tells in ACK frames what marks came
     std::unique_ptr<tls::quic_handshake> engine;
+    bool remembers = true;  // frames and events; a flood need not
+    // What the victim holds more than before it was made, in bytes, and what it ever allocated for one datagram, in pieces.
+    std::int64_t victim_bytes = 0;
+    std::uint64_t most_allocations = 0;
     std::vector<connection_event> events;  // of the victim
     std::uint64_t datagrams_received = 0;
     std::uint64_t bytes_received = 0;
