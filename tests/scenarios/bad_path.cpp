@@ -86,11 +86,13 @@ bool bad_path::carry(flying& f) {
 }
 
 void bad_path::deliver_copies() {
-    while (!copies_.empty() && copies_.top().at <= pipe_.now) {
+    bool any = false;
+    for (; !copies_.empty() && copies_.top().at <= pipe_.now; any = true) {
         auto f = copies_.top().what;
         copies_.pop();
         pipe_.deliver(std::move(f));
     }
+    if (any) pipe_.run(pipe_.now);  // lets it see what that changed, an address that is proven now, before anything is sent
 }
 
 // The pipe itself looks at the amplification limit and at sizes.
