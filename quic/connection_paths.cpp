@@ -24,9 +24,10 @@ void connection::send_off_path(const off_path_frame& f) {
 
 std::optional<connection_error> connection::on_path_response(const path_response_frame& f, time_point now) {
     if (path_.validation().on_response(f)) {
+        const bool news = !is_server() || !path_.validated();  // told once, not again when its size is shown too
         path_.validate();
         new_token_owed_ = is_server() && start_.settings.give_tokens;  // RFC 9000 8.1.3
-        add_event(path_changed{path_.addresses(), true});
+        if (news) add_event(path_changed{path_.addresses(), true});
         // RFC 9000 8.2.1: the limit on unproven addresses kept the challenge small; now it is to be seen what the path carries.
         if (path_.validation().answered_in_full())
             fallback_.reset();
