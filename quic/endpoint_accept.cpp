@@ -18,6 +18,9 @@ void endpoint::state::receive_unknown(received_datagram& datagram, const invaria
     if (!speaks(static_cast<version>(header.version))) return answer_unknown_version(datagram, header);
     const auto parsed = parse_packet(datagram.payload, local_connection_id_size, config_.accepted.grease ? quic_bit::any : quic_bit::required);
     if (!parsed) return drop(drop_reason::malformed);
+    if (parsed.header.type == packet_type::zero_rtt && config_.server && config_.accepted.early_data && accepting_) {
+        if (early_arrivals_.push(parsed.header.destination, datagram, now)) return;
+    }
     if (parsed.header.type != packet_type::initial) return drop(drop_reason::unknown_connection);
     accept(datagram, parsed.header, now);
 }
@@ -79,6 +82,11 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     // To the end: a late copy of the client's first packet must not look like a new client.
     const auto& id = e.connection->initial_destination();
     if (ids_.emplace(id, &e).second) e.ids.push_back(id);
+    if (early_arrivals_.empty()) return;
+    for (auto& k : early_arrivals_.take(id, datagram.path.remote)) {
+        received_datagram late{.payload = k.bytes, .path = k.path, .mark = k.mark};
+        e.connection->receive(late, now);
+    }
 }
 
 // Whether the Initial that the datagram begins with can be opened. It is destroyed.

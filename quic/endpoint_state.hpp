@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <tandem/bytes/single_use_filter.hpp>
+#include <tandem/quic/early_arrivals.hpp>
 #include <tandem/quic/endpoint.hpp>
 #include <tandem/quic/packet_header.hpp>
 #include <tandem/quic/stateless_answers.hpp>
@@ -103,6 +104,7 @@ private:
     std::unordered_map<stateless_reset_token, entry*, keyed_hash> tokens_;
     timer_heap<quic::connection, &quic::connection::timer_hook> timers_;
     stateless_answers answers_;
+    early_arrivals early_arrivals_;
     std::vector<connection_handle> dead_;
     connection_handle last_handle_ = 0;
     std::size_t half_open_ = 0;

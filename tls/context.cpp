@@ -148,7 +148,7 @@ std::shared_ptr<const server_context> server_context::create(const server_option
     } else {
         SSL_CTX_set_num_tickets(ctx, options.tickets);
     }
-    state->tickets = std::make_unique<detail::ticket_keys>(options.ticket_keys);
+    state->tickets = std::make_unique<detail::ticket_keys>(options.ticket_keys, state->now());
     detail::install_tickets(ctx);
     return std::shared_ptr<const server_context>(new server_context(std::move(state)));
 }

@@ -25,7 +25,8 @@ ticket_keys::key ticket_keys::make(std::span<const std::uint8_t> secret, std::in
     return k;
 }
 
-ticket_keys::ticket_keys(const std::optional<std::array<std::uint8_t, 48>>& shared) : shared_(shared.has_value()) {
+ticket_keys::ticket_keys(const std::optional<std::array<std::uint8_t, 48>>& shared, std::int64_t now)
+    : shared_(shared.has_value()), started_(now) {
     if (shared) current_ = make(*shared, 0);
 }
 
@@ -66,6 +67,8 @@ bool ticket_keys::open(std::span<const std::uint8_t> ticket, std::span<std::uint
 
 bool ticket_keys::first_early_data(std::span<const std::uint8_t> ticket, std::int64_t now) {
     const std::lock_guard lock(mutex_);
+    // RFC 8446 8: what was seen before the start nobody knows any more.
+    if (shared_ && std::chrono::seconds(now - started_) < replay_window) return false;
     // Part of the tag: nobody but us can make one that opens.
     std::uint64_t value = 0;
     for (const auto byte : ticket.last(sizeof value)) value = value << 8 | byte;

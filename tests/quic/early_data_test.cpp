@@ -1,6 +1,7 @@
 // 0-RTT over whole connections: accepted, rejected, lost, overtaken, repeated; and resumption without it.
 #include <gtest/gtest.h>
 
+#include <tandem/quic/early_arrivals.hpp>
 #include <tandem/quic/resumption.hpp>
 
 #include "pipe.hpp"
@@ -280,6 +281,40 @@ TEST(EarlyData, ReorderedDataIsStillTaken) {
     }
 }
 
+// The Initial comes last: what overtook it waits (RFC 9000 5.2.2).
+TEST(EarlyData, MayOvertakeTheInitial) {
+    pipe p(with_early_data());
+    const auto ticket = ticket_from(p);
+    p.on_wire = [&](flying& f) {
+        if (f.to_server && has_packet(f, packet_type::initial)) f.delay += 5ms;
+        return true;
+    };
+    exchange e(p);
+    e.begin(ticket, 4000);
+    ASSERT_TRUE(e.run());
+    EXPECT_EQ(*e.requested - e.started, 15ms);
+    EXPECT_TRUE(e.early);
+    EXPECT_EQ(e.requests, 1);
+}
+
+TEST(EarlyData, WhatWaitsForAnInitialIsBounded) {
+    early_arrivals waiting;
+    std::vector<std::uint8_t> bytes(1500);
+    received_datagram d{.payload = bytes, .path = {pipe::server_address, pipe::client_address}, .mark = ecn::not_ect};
+    const connection_id id(std::array<std::uint8_t, 8>{1});
+    const connection_id other(std::array<std::uint8_t, 8>{2});
+    for (std::size_t i = 0; i < early_arrivals::max_datagrams; ++i) EXPECT_TRUE(waiting.push(i % 2 ? id : other, d, time_point(1h)));
+    EXPECT_FALSE(waiting.push(id, d, time_point(1h)));
+    EXPECT_TRUE(waiting.take(id, pipe::server_address).empty());  // from elsewhere
+    EXPECT_EQ(waiting.take(id, d.path.remote).size(), early_arrivals::max_datagrams / 2);
+    EXPECT_EQ(waiting.size(), early_arrivals::max_datagrams / 2);
+    EXPECT_TRUE(waiting.push(id, d, time_point(1h + 201ms)));  // the others are too old now
+    EXPECT_EQ(waiting.size(), 1u);
+    bytes.resize(1501);
+    d.payload = bytes;
+    EXPECT_FALSE(waiting.push(id, d, time_point(1h)));
+}
+
 // RFC 9000 17.2.5.3: a server that sent Retry has thrown the 0-RTT packets away.
 TEST(EarlyData, IsSentAgainAfterARetry) {
     auto o = with_early_data();
@@ -302,19 +337,33 @@ struct two_servers {
         constexpr std::int64_t day = 86400;
         const auto certificate = tls::self_signed(
             {.names = {"localhost"}, .key = tls::key_kind::ed25519, .not_before = noon - day, .not_after = noon + day}, why);
+        const auto clock = [t = time] { return *t; };
         for (auto& each : who) {
             each.server =
-                tls::server_context::create({.certificate = *certificate, .ticket_keys = {{1, 2, 3}}, .wall_clock = noon}, why);
-            each.client = tls::client_context::create({.ca_pem = certificate->chain_pem, .wall_clock = noon}, why);
+                tls::server_context::create({.certificate = *certificate, .ticket_keys = {{1, 2, 3}}, .clock = clock}, why);
+            each.client = tls::client_context::create({.ca_pem = certificate->chain_pem, .clock = clock}, why);
         }
+        *time += 1000;  // servers that share keys take no early data just after their start
     }
     pipe::options options(int which) const {
         auto o = pipe::defaults(who[which]);
         o.server.accepted.early_data = o.client.early_data = true;
         return o;
     }
+    std::shared_ptr<std::int64_t> time = std::make_shared<std::int64_t>(noon);
     std::array<identity, 2> who;
 };
+
+TEST(EarlyData, IsAcceptedByAServerThatIsTheSame) {
+    const two_servers servers;
+    pipe first(servers.options(0));
+    const auto ticket = ticket_from(first);
+    pipe p(servers.options(1));
+    exchange e(p);
+    e.begin(ticket);
+    ASSERT_TRUE(e.run());
+    EXPECT_EQ(e.outcome(), tls::early_data_state::accepted);
+}
 
 TEST(EarlyData, IsRejectedWhereTheServersLimitsChanged) {
     const two_servers servers;

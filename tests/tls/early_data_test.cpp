@@ -155,6 +155,20 @@ TEST_F(early_data, a_ticket_is_for_one_context_only) {
     EXPECT_EQ(why.code, error_code::option);
 }
 
+// RFC 8446 8: a server that starts anew with its old keys does not know what it has seen.
+TEST_F(early_data, none_just_after_a_start_with_keys_that_were_used_before) {
+    const std::array<std::uint8_t, 48> keys{1, 2, 3};
+    server = make(keys);
+    EXPECT_EQ(outcome(ticket(accepting()), accepting()), early_data_state::rejected);
+    time += 149;
+    EXPECT_EQ(outcome(ticket(accepting()), accepting()), early_data_state::rejected);
+    time += 1;
+    const auto with = ticket(accepting());
+    EXPECT_EQ(outcome(with, accepting()), early_data_state::accepted);
+    server = make(keys);
+    EXPECT_EQ(outcome(with, accepting()), early_data_state::rejected);  // and would have been taken a second time
+}
+
 TEST_F(early_data, ticket_keys_are_renewed) {
     const auto with = ticket(accepting());
     constexpr std::int64_t lifetime = 2 * day;

@@ -25,8 +25,8 @@ public:
     static constexpr duration replay_window = std::chrono::seconds(150);
     static constexpr std::size_t max_replay_entries = 65536;  // in a window; more early data than this is not accepted
 
-    // Key material that other servers have too; nothing: random keys, renewed.
-    explicit ticket_keys(const std::optional<std::array<std::uint8_t, 48>>& shared);
+    // Key material that other servers have too, or this one had before it was started anew; nothing: random keys, renewed. `now`: seconds.
+    ticket_keys(const std::optional<std::array<std::uint8_t, 48>>& shared, std::int64_t now);
 
     // out: session.size() + overhead bytes. False without randomness.
     bool seal(std::span<const std::uint8_t> session, std::span<std::uint8_t> out, std::int64_t now);
@@ -47,6 +47,7 @@ private:
 
     std::mutex mutex_;
     bool shared_;
+    std::int64_t started_;
     key current_;
     key previous_;
     single_use_filter seen_{replay_window, max_replay_entries};
