@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <fstream>
 #include <iterator>
 
@@ -18,6 +19,7 @@
 #include <tandem/http/url.hpp>
 #include <tandem/net/http_router.hpp>
 #include <tandem/net/http_server.hpp>
+#include <tandem/net/http_server_threads.hpp>
 #include <tandem/net/key_log_file.hpp>
 #include <tandem/net/qlog_directory.hpp>
 #include <tandem/net/reverse_proxy.hpp>
@@ -111,7 +113,8 @@ std::string url_of(const ip_endpoint& e) {
     return "https://" + (any ? "localhost:" + std::to_string(e.port) : e.to_string()) + "/";
 }
 
-void announce(const serve_options& o, const net::http_server& server, const tls::certificate& certificate,
+template <class Server>
+void announce(const serve_options& o, const Server& server, const tls::certificate& certificate,
               const std::vector<std::string>& names) {
     for (const auto& warning : server.warnings()) std::fprintf(stderr, "tandem: %s\n", warning.c_str());
     if (o.quiet) return;
@@ -318,12 +321,56 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
     return exit_code::ok;
 }
 
+void log_counters(const net::http_server_threads::counters& c) {
+    for (std::size_t i = 0; i < c.each.size(); ++i) {
+        std::fprintf(stderr, "thread %zu: %llu requests, %llu QUIC and %llu TCP connections\n", i, static_cast<unsigned long long>(c.each[i].requests),
+                     static_cast<unsigned long long>(c.each[i].quic_connections), static_cast<unsigned long long>(c.each[i].tcp_connections));
+    }
+    std::fprintf(stderr, "in all: %llu requests, %llu QUIC and %llu TCP connections; %llu datagrams steered to their thread, %llu of them dropped\n",
+                 static_cast<unsigned long long>(c.sum.requests), static_cast<unsigned long long>(c.sum.quic_connections),
+                 static_cast<unsigned long long>(c.sum.tcp_connections), static_cast<unsigned long long>(c.steering.handed_over),
+                 static_cast<unsigned long long>(c.steering.dropped));
+}
+
+// On several threads, each with everything of its own; this one waits for signals.
+int serve_threads(const serve_options& o, std::size_t threads, const net::static_files& files, const tls::certificate& certificate,
+                  const std::vector<std::string>& names, net::http_server_options options) {
+    boost::asio::io_context io(1);
+    auto handler = [&files](const http::request& request, const net::request_source&) { return files.respond(request, wall_clock()); };
+    auto server = std::make_unique<net::http_server_threads>(threads, options, handler);
+    auto error = server->start();
+    if (error && o.bind.empty() && options.addresses.size() > 1 && error.code != boost::system::errc::address_in_use) {
+        options.addresses.resize(1);  // a machine without IPv6: the other loopback address will do
+        server = std::make_unique<net::http_server_threads>(threads, options, handler);
+        error = server->start();
+    }
+    if (error) return fail(listen_exit_code(error), "cannot listen on " + error.what + ": " + error.code.message());
+
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    std::function<void()> wait = [&] {
+        signals.async_wait([&](const boost::system::error_code& aborted, int) {
+            if (aborted) return;
+            server->stop(seconds(o.drain), [&] { io.stop(); });
+            wait();  // a second signal stops at once
+        });
+    };
+    wait();
+    announce(o, *server, certificate, names);
+    io.run();
+    server->join();
+    if (o.log) log_counters(server->statistics());
+    return exit_code::ok;
+}
+
 }  // namespace
 
 int run_serve(const serve_options& o) {
     if (o.cert.empty() != o.key.empty()) return fail(exit_code::usage, "--cert and --key belong together");
     if (o.tcp.own() && o.no_tcp) return fail(exit_code::usage, "--tcp=" + o.tcp.tcp + " and --no-tcp contradict each other");
     if (o.tcp.tcp == "tun" && !o.bind.empty()) return fail(exit_code::usage, "with --tcp=tun the address is that of --tun-address, not of --bind");
+    if (o.threads != 1 && (o.tcp.own() || !o.proxies.empty() || !o.metrics.empty() || !o.qlog_dir.empty())) {
+        return fail(exit_code::usage, "--threads serves files over the kernel's TCP and QUIC only: not with --tcp, --proxy, --metrics or --qlog-dir");
+    }
     if (o.no_quic && o.no_tcp) return fail(exit_code::usage, "--no-quic and --no-tcp leave nothing to serve over");
     std::vector<ip_address> addresses;
     std::string text;
@@ -345,7 +392,9 @@ int run_serve(const serve_options& o) {
     std::shared_ptr<net::qlog_directory> logs;
     if (!open_qlog(o.qlog_dir, logs, text)) return fail(exit_code::write, "logs: " + text);
     raise_descriptor_limit();
+    const auto threads = o.threads != 0 ? o.threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
     auto options = server_options(o, std::move(context), std::move(addresses));
+    if (threads > 1) return serve_threads(o, threads, *files, *certificate, names, std::move(options));
     if (logs) options.quic_config.accepted.tracer = quic::make_qlog_tracer(logs);
     return serve(o, *files, *certificate, names, options, logs);
 }

@@ -56,6 +56,9 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_option("--max-datagram-size", o->max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))
         ->capture_default_str();
+    sub->add_option("--threads", o->threads, "Threads, each with sockets of its own on the same port (SO_REUSEPORT); 0: as many as there are processors")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
     sub->add_flag("--retry", o->retry, "Have every QUIC client prove its address first (Retry packets)");
     sub->add_flag("--early-data,!--no-early-data", o->early_data, "Answer requests that come before the handshake is complete (0-RTT), each ticket's\n"
                   "once; other methods than GET, HEAD and OPTIONS wait (on unless switched off, or with --proxy)");

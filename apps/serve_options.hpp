@@ -20,6 +20,7 @@ struct serve_options {
     std::string congestion = "cubic";
     std::size_t max_datagram_size = 1200;
     bool mtu_discovery = true;
+    std::size_t threads = 1;
     bool retry = false;
     bool early_data = true;
     bool no_quic = false;

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 
 #include <tandem/net/address.hpp>
+#include <tandem/net/port_sharing.hpp>
 #include <tandem/net/tcp_acceptor.hpp>
 #include <tandem/net/tcp_stream.hpp>
 
@@ -17,6 +18,7 @@ struct kernel_tcp {
     using socket = boost::asio::ip::tcp::socket;
 
     boost::asio::any_io_executor executor;
+    port_sharing sharing = port_sharing::alone;  // of an acceptor
 
     socket make() const { return socket(executor); }
     template <class Handler>
@@ -29,7 +31,7 @@ struct kernel_tcp {
 
     class acceptor {
     public:
-        explicit acceptor(const kernel_tcp& transport) : acceptor_(transport.executor) {}
+        explicit acceptor(const kernel_tcp& transport) : acceptor_(transport.executor), sharing_(transport.sharing) {}
         boost::system::error_code listen(const ip_endpoint& local) {
             using boost::asio::ip::tcp;
             boost::system::error_code error, ignored;
@@ -39,7 +41,12 @@ struct kernel_tcp {
             acceptor_.set_option(tcp::acceptor::reuse_address(true),
                                  ignored);  // past connections in TIME_WAIT do not hold the port
             if (local.address.is_v6) acceptor_.set_option(boost::asio::ip::v6_only(true), ignored);
+            const auto share = [&] {
+                acceptor_.set_option(boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>(true), ignored);
+            };
+            if (sharing_ == port_sharing::further) share();
             acceptor_.bind(endpoint, error);
+            if (sharing_ == port_sharing::first) share();  // see port_sharing
             if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
             if (!error) acceptor_.non_blocking(true, ignored);
             return error;
@@ -61,6 +68,7 @@ struct kernel_tcp {
 
     private:
         boost::asio::ip::tcp::acceptor acceptor_;
+        port_sharing sharing_;
     };
 };
 

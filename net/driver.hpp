@@ -23,6 +23,8 @@ struct driver_hooks {
     std::function<void(time_point now)> application;
     // The network reported an error (udp_options::report_errors).
     std::function<void(const udp_error&, time_point now)> error;
+    // If given, sees each datagram first: true if it is another's, and not to be handed in.
+    std::function<bool(const received_datagram&)> divert;
 };
 
 // The node must outlive the driver. Not thread-safe: everything happens on the socket's executor, which must be a
@@ -56,6 +58,10 @@ public:
         (*idle)->socket.close();
         channels.erase(idle);
         return true;
+    }
+    // A datagram that came another way; to be followed by wake().
+    void deliver(received_datagram& datagram) {
+        if (!core_->stopped) core_->node->receive(datagram, now());
     }
     // The application changed something outside of a hook: run a turn soon. Cheap to call often.
     void wake() { core_->wake(); }
@@ -158,7 +164,9 @@ template <network_node Node>
 void driver<Node>::core::read(channel& from) {
     auto at = now();  // one reading for all of the batch: it arrived while we were elsewhere
     for (int i = 0; i < max_reads; ++i) {
-        auto messages = from.socket.receive([&](received_datagram& d) { node->receive(d, at); });
+        auto messages = from.socket.receive([&](received_datagram& d) {
+            if (!hooks.divert || !hooks.divert(d)) node->receive(d, at);
+        });
         if (messages == 0) break;
     }
     report_errors(at);

@@ -12,20 +12,23 @@ namespace tandem::net {
 
 namespace {
 
-quic::endpoint_config endpoint_config(const http_server_options& options) {
+quic::endpoint_config endpoint_config(const http_server_options& options, const quic_worker& worker) {
     auto config = options.quic_config;
     config.server = options.tls;
     // What clients may remember of HTTP/3's settings (RFC 9114 7.2.4.2).
     const auto& limits = options.limits;
     config.accepted.early_data_application = "h3 " + std::to_string(limits.field_section_size) + ' ' + std::to_string(limits.qpack_table) +
                                              ' ' + std::to_string(limits.qpack_blocked_streams);
+    worker.configure(config);
     return config;
 }
 
 class quic_listener final : public http_listener {
 public:
-    explicit quic_listener(http_listener_context& context)
-        : context_(context), endpoint_(endpoint_config(context.options), random_seed()) {}
+    quic_listener(http_listener_context& context, const quic_worker& worker)
+        : context_(context), worker_(worker), endpoint_(endpoint_config(context.options, worker), random_seed()) {}
+
+    ~quic_listener() override { worker_.detach(); }
 
     boost::system::error_code open(boost::asio::any_io_executor executor, const ip_endpoint& local, std::vector<std::string>& warnings);
     ip_endpoint local_endpoint() const override { return driver_->socket().local_endpoint(); }
@@ -54,6 +57,7 @@ private:
 
     http_listener_context& context_;
     boost::asio::any_io_executor executor_;
+    quic_worker worker_;
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
     std::map<quic::connection_handle, connection> connections_;
@@ -66,10 +70,13 @@ boost::system::error_code quic_listener::open(boost::asio::any_io_executor execu
                                               std::vector<std::string>& warnings) {
     executor_ = executor;
     udp_socket socket(std::move(executor));
-    if (auto error = socket.open(local, context_.options.udp)) return error;
+    auto udp = context_.options.udp;
+    udp.sharing = worker_.sharing();
+    if (auto error = socket.open(local, udp)) return error;
     for (const auto& shortfall : socket.shortfalls()) warnings.push_back(shortfall.to_string());
     driver_ = std::make_unique<driver<quic::endpoint>>(std::move(socket), endpoint_,
-                                                       driver_hooks{[this](time_point now) { application(now); }, {}});
+                                                       driver_hooks{[this](time_point now) { application(now); }, {}, divert_to(worker_)});
+    attach(worker_, executor_, *driver_);
     driver_->start();
     return {};
 }
@@ -167,15 +174,16 @@ void quic_listener::drain(time_point now) {
 }
 
 void quic_listener::stop(time_point now) {
+    worker_.detach();
     endpoint_.close(static_cast<std::uint64_t>(http::h3_error::no_error), "going away", now);
     driver_->send_and_stop(now);
 }
 
 }  // namespace
 
-std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context,
+std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context, const quic_worker& worker,
                                            boost::system::error_code& error, std::vector<std::string>& warnings) {
-    auto listener = std::make_unique<quic_listener>(context);
+    auto listener = std::make_unique<quic_listener>(context, worker);
     error = listener->open(std::move(executor), local, warnings);
     if (error) return nullptr;
     return listener;

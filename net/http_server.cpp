@@ -79,15 +79,17 @@ listen_error http_server::impl::listen(std::uint16_t port) {
     listeners_.clear();
     warnings_.clear();
     boost::system::error_code error;
-    for (const auto& address : options_.addresses) {
+    for (std::size_t i = 0; i < options_.addresses.size(); ++i) {
+        const auto& address = options_.addresses[i];
+        const auto worker = i < options_.workers.size() ? options_.workers[i] : quic_worker();
         if (options_.tcp) {
-            auto listener = listen_tcp(executor_, {address, port}, context_, error);
+            auto listener = listen_tcp(executor_, {address, port}, context_, worker.sharing(), error);
             if (!listener) return listeners_.clear(), listen_error{error, "TCP " + ip_endpoint{address, port}.to_string()};
             port = listener->local_endpoint().port;
             listeners_.push_back(std::move(listener));
         }
         if (options_.quic) {
-            auto listener = listen_quic(executor_, {address, port}, context_, error, warnings_);
+            auto listener = listen_quic(executor_, {address, port}, context_, worker, error, warnings_);
             if (!listener) return listeners_.clear(), listen_error{error, "UDP " + ip_endpoint{address, port}.to_string()};
             port = listener->local_endpoint().port;
             listeners_.push_back(std::move(listener));

@@ -13,6 +13,7 @@
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/http/limits.hpp>
+#include <tandem/net/quic_workers.hpp>
 #include <tandem/net/request_loop.hpp>
 #include <tandem/net/udp_socket.hpp>
 #include <tandem/quic/config.hpp>
@@ -32,6 +33,8 @@ struct http_server_options {
     std::shared_ptr<const tls::server_context> tls;
     quic::endpoint_config quic_config;  // its `server` is set to `tls`
     udp_options udp;
+    // Of several servers on the same addresses and port: this one's place, for each address. See http_server_threads.
+    std::vector<quic_worker> workers;
     http::limits limits;
     request_limits requests;
     std::size_t max_tcp_connections = 4096;  // more wait in the kernel's queue

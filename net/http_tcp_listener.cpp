@@ -181,14 +181,14 @@ void tcp_listener<Transport>::stop(time_point) {
 }  // namespace
 
 std::unique_ptr<http_listener> listen_tcp(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context,
-                                          boost::system::error_code& error) {
+                                          port_sharing sharing, boost::system::error_code& error) {
     const auto over = [&](auto transport) -> std::unique_ptr<http_listener> {
         auto listener = std::make_unique<tcp_listener<decltype(transport)>>(transport, context);
         error = listener->open(local);
         if (error) return nullptr;
         return listener;
     };
-    return context.options.tcp_stack ? over(own_tcp{context.options.tcp_stack}) : over(kernel_tcp{std::move(executor)});
+    return context.options.tcp_stack ? over(own_tcp{context.options.tcp_stack}) : over(kernel_tcp{std::move(executor), sharing});
 }
 
 }  // namespace tandem::net

@@ -17,8 +17,9 @@ class quic_endpoint {
 public:
     using executor_type = boost::asio::any_io_executor;
 
-    explicit quic_endpoint(boost::asio::any_io_executor executor, quic::endpoint_config config = {})
-        : core_(std::make_shared<detail::quic_core>(std::move(executor), std::move(config))) {}
+    // worker: its place among endpoints that share an address and port (quic_workers); worker 0 is to be opened first.
+    explicit quic_endpoint(boost::asio::any_io_executor executor, quic::endpoint_config config = {}, quic_worker worker = {})
+        : core_(std::make_shared<detail::quic_core>(std::move(executor), std::move(config), std::move(worker))) {}
     quic_endpoint(quic_endpoint&&) noexcept = default;
     quic_endpoint& operator=(quic_endpoint&&) = delete;
     ~quic_endpoint() {

@@ -15,6 +15,7 @@
 #include <boost/system/error_code.hpp>
 
 #include <tandem/bytes/datagram.hpp>
+#include <tandem/net/port_sharing.hpp>
 #include <tandem/net/udp_calls.hpp>
 
 namespace tandem::net {
@@ -27,6 +28,7 @@ struct udp_options {
     bool receive_offload = true;       // UDP_GRO
     // Tell the owner of ICMP errors (a client learns "connection refused" at once). Off for servers: anybody can send ICMP.
     bool report_errors = false;
+    port_sharing sharing = port_sharing::alone;
 };
 
 struct udp_statistics {

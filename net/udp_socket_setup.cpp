@@ -35,7 +35,10 @@ boost::system::error_code udp_socket::open(const ip_endpoint& local, const udp_o
     socket_.native_non_blocking(true, error);
     if (error) return error;
     set_up(socket_.native_handle(), local.address.is_v6, options);
+    const auto share = [&] { set_option(socket_.native_handle(), SOL_SOCKET, SO_REUSEPORT, 1); };
+    if (options.sharing == port_sharing::further) share();
     socket_.bind(to_asio<udp>(local), error);
+    if (options.sharing == port_sharing::first) share();  // not before: the port must not be another program's already
     if (error) {
         close();
         return error;

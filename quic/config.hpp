@@ -22,6 +22,8 @@ class connection_tracer;
 
 namespace tandem::quic {
 
+class connection_id_router;
+
 // One connection.
 struct config {
     // Application protocols, most wanted first (TLS ALPN). A client offers them; a server takes the first of its own that the
@@ -108,6 +110,11 @@ struct endpoint_config {
     // Accepts connections with this certificate; none: the endpoint only makes connections.
     std::shared_ptr<const tls::server_context> server;
     config accepted;  // of the connections it accepts
+
+    // Of several endpoints that share an address: connection IDs say the worker's number to who has the router, and tokens are good for
+    // all of them. Null: it stands alone.
+    std::shared_ptr<const connection_id_router> router;
+    std::uint16_t worker = 0;
 
     retry_policy retry = retry_policy::when_busy;
     std::size_t retry_threshold = 256;    // handshakes under way from unproven addresses

@@ -26,7 +26,11 @@ endpoint::state::state(endpoint_config config, std::uint64_t seed)
     : config_(std::move(config)),
       host_(seed),
       ids_(16, keyed_hash(derive_seed(seed, "table of IDs"))),
-      tokens_(16, keyed_hash(derive_seed(seed, "table of reset tokens"))) {}
+      tokens_(16, keyed_hash(derive_seed(seed, "table of reset tokens"))) {
+    if (!config_.router) return;
+    host_.ids.use(config_.router, config_.worker);
+    host_.address_tokens = token_keys(config_.router->derive("tokens"));
+}
 
 std::optional<connection_handle> endpoint::state::connect(const connect_options& options, time_point now, tls::error& why) {
     connection_start start;

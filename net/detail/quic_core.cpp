@@ -13,14 +13,24 @@ namespace tandem::net::detail {
 
 namespace error = boost::asio::error;
 
-quic_core::quic_core(boost::asio::any_io_executor executor, quic::endpoint_config config)
-    : executor_(std::move(executor)), endpoint_(std::move(config), random_seed()) {}
+namespace {
+
+quic::endpoint_config configured(quic::endpoint_config config, const quic_worker& worker) {
+    worker.configure(config);
+    return config;
+}
+
+}  // namespace
+
+quic_core::quic_core(boost::asio::any_io_executor executor, quic::endpoint_config config, quic_worker worker)
+    : executor_(std::move(executor)), worker_(std::move(worker)), endpoint_(configured(std::move(config), worker_), random_seed()) {}
 
 error_code quic_core::open(const ip_endpoint& local, udp_options options) {
     udp_socket socket(executor_);
     options.report_errors = true;  // counts for connections that are being made only
-    if (auto failed = socket.open(local, options)) return failed;
     options_ = options;
+    options.sharing = worker_.sharing();
+    if (auto failed = socket.open(local, options)) return failed;
     std::weak_ptr<quic_core> weak = weak_from_this();
     driver_ = std::make_unique<driver<quic::endpoint>>(std::move(socket), endpoint_,
                                                        driver_hooks{[weak](time_point at) {
@@ -28,13 +38,16 @@ error_code quic_core::open(const ip_endpoint& local, udp_options options) {
                                                                     },
                                                                     [weak](const udp_error& e, time_point at) {
                                                                         if (auto self = weak.lock()) self->on_udp_error(e, at);
-                                                                    }});
+                                                                    },
+                                                                    divert_to(worker_)});
+    attach(worker_, executor_, *driver_);
     driver_->start();
     return {};
 }
 
 void quic_core::stop(std::uint64_t code, std::string_view reason) {
     if (std::exchange(stopped_, true)) return;
+    worker_.detach();
     if (driver_) {
         auto at = now();
         endpoint_.close(code, reason, at);

@@ -18,6 +18,7 @@
 #include <tandem/net/detail/path_follower.hpp>
 #include <tandem/net/detail/pending.hpp>
 #include <tandem/net/driver.hpp>
+#include <tandem/net/quic_workers.hpp>
 #include <tandem/quic/endpoint.hpp>
 
 namespace tandem::net::detail {
@@ -45,7 +46,8 @@ public:
     // Connections and streams that nobody accepts; more are refused.
     static constexpr std::size_t max_unaccepted_connections = 256;
 
-    quic_core(boost::asio::any_io_executor executor, quic::endpoint_config config);
+    quic_core(boost::asio::any_io_executor executor, quic::endpoint_config config, quic_worker worker = {});
+    ~quic_core() { worker_.detach(); }
 
     error_code open(const ip_endpoint& local, udp_options options);
     const boost::asio::any_io_executor& executor() const { return executor_; }
@@ -151,6 +153,7 @@ private:
     static error_code closed_error(const connection_state& c);
 
     boost::asio::any_io_executor executor_;
+    quic_worker worker_;
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
     udp_options options_;

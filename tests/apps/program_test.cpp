@@ -228,6 +228,25 @@ TEST_F(Program, BusyPort) {
     expect_one_line(run_tandem({"serve", site.str(), "--bind", "192.0.2.1", "--port", "0"}), exit_code::address_unusable, "192.0.2.1");
 }
 
+TEST_F(Program, ThreadsShareThePort) {
+    site.write("f", "text");
+    auto arguments = serve_arguments({"--threads", "3"});
+    serving server(arguments);
+    for (int i = 0; i < 5; ++i) {  // each from another port
+        for (auto protocol : {"--http1.1", "--http2", "--http3-only"}) {
+            const auto r = get({protocol, server.url("/f")});
+            EXPECT_EQ(r.out, "text") << r.err;
+        }
+    }
+    // Not with another program's, of the same user either.
+    for (auto threads : {"1", "3"}) {
+        expect_one_line(run_tandem({"serve", site.str(), "--bind", "127.0.0.1", "--threads", threads, "--port", server.port()}),
+                        exit_code::address_in_use, server.port());
+    }
+    EXPECT_EQ(server.stop(), 0);
+    expect_one_line(run_tandem({"serve", site.str(), "--tcp=udp", "--threads", "2"}), exit_code::usage, "--threads");
+}
+
 TEST_F(Program, SilentServer) {
     int silent = ::socket(AF_INET, SOCK_DGRAM, 0);
     sockaddr_in address{};
