@@ -16,6 +16,7 @@ duration step(const rtt_estimator& rtt) { return std::max(rtt.minimum() / 4, dur
 std::uint64_t reordering_tolerance::packets() const { return packets_; }
 
 duration reordering_tolerance::time(const rtt_estimator& rtt) const {
+    if (kind_ == reordering_kind::packets) return std::chrono::hours(24 * 365);
     const duration round_trip = longest_rtt(rtt);
     duration window = round_trip / 8;  // RFC 9002 6.1.2: kTimeThreshold is 9/8
     if (time_steps_ > 0) window += static_cast<duration::rep>(time_steps_) * step(rtt);

@@ -12,6 +12,7 @@ namespace tandem::recovery {
 enum class reordering_kind : std::uint8_t {
     adaptive,  // starts at 3 packets and 9/8 RTT, widens when losses prove spurious (RFC 8985 6.2), relaxes again
     fixed,     // RFC 9002 6.1.1 and 6.1.2: 3 packets, 9/8 RTT
+    packets,   // only they count, however long ago they left: TCP without SACK (RFC 5681 3.2)
 };
 
 // The same object for QUIC and for TCP, or a comparison measures reordering instead of transport.

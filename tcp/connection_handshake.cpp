@@ -34,6 +34,7 @@ void connection::take_syn(const segment& syn, time_point now) {
         window_.disable_scale();
     }
     sack_ = sack_ && o.sack_permitted;
+    if (!sack_) tolerance_ = recovery::reordering_tolerance(recovery::reordering_kind::packets);  // RFC 8985 3: RACK needs SACK
     if (o.timestamps && timestamps_.enabled()) {
         timestamps_.start(o.timestamps->value, now);
     } else {

@@ -46,7 +46,7 @@ std::optional<time_point> connection::next_timeout() const {
     consider(linger_until_);
     if (state_ == state::time_wait) return out;
     consider(timer_.deadline());
-    consider(recovery_.loss_time());
+    if (sack_) consider(recovery_.loss_time());
     consider(pacer_at_);
     consider(give_up_at());
     consider(keepalive_at());

@@ -78,7 +78,7 @@ TEST(syn_cookie, options_in_the_timestamp) {
     }
 }
 
-constexpr listen_config always{.syn_cookies = cookie_use::always};
+const listen_config always{.syn_cookies = cookie_use::always};
 
 TEST(syn_cookie, connection_with_all_options) {
     script s(script::plain(), always);
