@@ -58,7 +58,7 @@ TEST(SocketReport, SaysWhatLimitsTheSenderAndForHowLong) {
     EXPECT_NE(socket_text(s).find(" app_limited"), std::string::npos);
     EXPECT_EQ(socket_text(s).find("busy"), std::string::npos);
     auto& times = s.sockets[0].limits.spent;
-    const auto spend = [&](limited_by why, int milliseconds) { times[static_cast<std::size_t>(why)] = std::chrono::milliseconds(milliseconds); };
+    const auto spend = [&](limited_by why, int n) { times[static_cast<std::size_t>(why)] = std::chrono::milliseconds(n); };
     spend(limited_by::application, 5000);
     spend(limited_by::congestion_window, 300);
     spend(limited_by::receive_window, 100);
