@@ -88,6 +88,7 @@ std::string details(const net::tcp_socket_info& s) {
     const auto mss = std::max<std::uint64_t>(s.mss, 1);
     const auto& c = s.congestion;
     const auto& n = s.statistics;
+    if (s.state == tcp::state::time_wait && s.controller.empty()) return {};  // nothing else is left of it
     auto out = "\t " + s.controller;
     if (s.has_rtt) {
         out += format(" rtt:%.3f/%.3f minrtt:%.3f", milliseconds(c.smoothed_rtt), milliseconds(s.rtt_variation),
@@ -154,6 +155,12 @@ std::vector<counter> counters(const net::tcp_snapshot& s) {
             {"TcpExtTCPFastRetrans",
              t.retransmissions - t.syn_retransmissions - t.timeout_retransmissions - t.probe_retransmissions},
             {"IpExtInCEPkts", t.ce_received},
+            {"TcpExtTCPTimeWaitOverflow", e.time_wait_overflows},
+            {"TcpExtTWRecycled", e.time_wait_reused},
+            {"TcpExtTCPAbortOnMemory", e.orphans_reset},
+            {"TcpExtTCPMTUPSuccess", t.mtu_probes_sent - std::min(t.mtu_probes_sent, t.mtu_probes_lost)},
+            {"TcpExtTCPMTUPFail", t.mtu_probes_lost},
+            {"TandemMtuBlackHoles", t.mtu_black_holes},
             {"TandemEcnReductions", t.ecn_reductions},
             {"TandemFragmentsDropped", e.fragments_dropped},
             {"TcpExtTCPTimeouts", t.timeouts},

@@ -33,6 +33,15 @@ void add_tcp_options(CLI::App& sub, tcp_options& o, const std::string& group) {
         ->check(CLI::Range(576, 65535))
         ->capture_default_str()
         ->group(group);
+    sub.add_option("--tcp-ecn", o.ecn, "Explicit Congestion Notification of our own TCP: never; when-asked; always: also asked for")
+        ->check(CLI::IsMember({"never", "when-asked", "always"}))
+        ->capture_default_str()
+        ->group(group);
+    sub.add_option("--mtu-probing", o.mtu_probing,
+                   "How our own TCP finds larger segments: never; after-black-hole: when full ones vanish; always")
+        ->check(CLI::IsMember({"never", "after-black-hole", "always"}))
+        ->capture_default_str()
+        ->group(group);
     sub.add_flag("--no-offload", o.no_offload, "Packet by packet instead of 64 KiB at a time, with --tcp=tun and --tcp=udp")
         ->group(group);
 }
@@ -43,6 +52,12 @@ own_tcp_result make_tcp(const boost::asio::any_io_executor& executor, const tcp_
     net::tcp_stack_options options;
     if (const auto kind = recovery::parse_controller(congestion)) options.connection.controller.kind = *kind;
     options.connection.mtu = static_cast<std::uint16_t>(o.mtu);
+    options.connection.ecn = o.ecn == "never"    ? tcp::ecn_use::never
+                             : o.ecn == "always" ? tcp::ecn_use::always
+                                                 : tcp::ecn_use::when_asked;
+    options.connection.probing = o.mtu_probing == "never"    ? tcp::mtu_probing::never
+                                 : o.mtu_probing == "always" ? tcp::mtu_probing::always
+                                                             : tcp::mtu_probing::after_black_hole;
     if (logs) options.connection.tracer = tcp::make_qlog_tracer(std::move(logs));
     std::unique_ptr<net::packet_carrier> carrier;
     if (o.tcp == "udp") {

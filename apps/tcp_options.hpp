@@ -26,6 +26,8 @@ struct tcp_options {
     std::string tun_device = "tandem%d";
     std::vector<std::string> tun_addresses;
     unsigned mtu = 1500;
+    std::string ecn = "always";
+    std::string mtu_probing = "after-black-hole";
     bool no_offload = false;
 
     bool own() const { return tcp != "kernel"; }

@@ -69,6 +69,11 @@ public:
         head_ = 0;
     }
 
+    // Gives back the memory, if nothing is in it.
+    void shrink() {
+        if (empty()) *this = front_vector();
+    }
+
 private:
     std::vector<T> items_;
     std::size_t head_ = 0;

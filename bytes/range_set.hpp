@@ -43,6 +43,8 @@ public:
     template <class F>
     void for_each_missing(range r, F f) const;
 
+    void shrink() { ranges_.shrink(); }  // gives back the memory of an empty set
+
 private:
     const range* first_ending_at_or_after(std::uint64_t n) const;
 

@@ -118,4 +118,11 @@ void receive_buffer::clear() {
     blocks_.clear();
 }
 
+void receive_buffer::shrink() {
+    if (read_offset_ != highest_) return;
+    blocks_.clear();
+    readable_runs_.shrink();
+    early_runs_.shrink();
+}
+
 }  // namespace tandem

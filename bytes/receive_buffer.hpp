@@ -47,6 +47,8 @@ public:
     std::size_t allocated() const { return blocks_.allocated(); }  // bytes of heap held for data
     // Drops everything held (the stream was reset): what was readable counts as read, what lay beyond a hole as never received.
     void clear();
+    // Gives back all memory if no bytes are held: for streams that rest.
+    void shrink();
 
 private:
     struct early_run {  // bytes beyond a hole: not readable yet

@@ -18,6 +18,13 @@ range send_buffer::next(std::uint64_t max_bytes, std::uint64_t limit) const {
     return {next_unsent_, next_unsent_ + std::min(end - next_unsent_, max_bytes)};
 }
 
+void send_buffer::shrink() {
+    if (begin_ != end_) return;
+    blocks_.clear();
+    acknowledged_.shrink();
+    lost_.shrink();
+}
+
 void send_buffer::copy(range r, std::uint8_t* out) const { blocks_.read(r.begin, {out, static_cast<std::size_t>(r.size())}); }
 
 void send_buffer::sent(range r) {

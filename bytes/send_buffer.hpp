@@ -45,6 +45,8 @@ public:
     void abandon_from(std::uint64_t end);
     // Drops all bytes held (the stream was reset). What was never sent never existed: end_offset() becomes next_unsent().
     void clear();
+    // Gives back all memory if no bytes are held: for streams that rest.
+    void shrink();
 
 private:
     block_list blocks_;

@@ -72,6 +72,9 @@ public:
     // Another path is used from now on: what was sent on this one is still acknowledged or lost, but counts for neither (RFC 9000 9.4).
     void leave_path(sender& old);
 
+    // For connections that rest: if nothing is outstanding, forgets what might still have been acknowledged late, and gives back all memory.
+    void shrink();
+
     std::optional<time_point> loss_time() const { return loss_time_; }  // when detect_lost is to be called next (RFC 9002 A.3)
     std::optional<std::uint64_t> largest_acknowledged() const { return largest_acknowledged_; }
     std::optional<std::uint64_t> largest_sent() const { return largest_sent_; }

@@ -219,6 +219,15 @@ void loss_recovery<Contents>::forget_all(sender& s) {
 }
 
 template <class Contents>
+void loss_recovery<Contents>::shrink() {
+    if (oldest_ < log_.next()) return;
+    log_.release();
+    acknowledged_ = {};
+    newly_ = std::vector<entry*>();
+    lost_ = std::vector<entry*>();
+}
+
+template <class Contents>
 void loss_recovery<Contents>::leave_path(sender& old) {
     for (auto n = log_.first(); n < log_.next(); ++n) {
         entry& t = log_[n];

@@ -5,12 +5,22 @@
 namespace tandem::recovery {
 
 mtu_discovery::mtu_discovery(std::size_t base, std::size_t limit)
-    : base_(base), limit_(std::max(base, limit)), size_(base), too_large_(limit_ + 1) {}
+    : base_(base), fallback_(base), limit_(std::max(base, limit)), size_(base), too_large_(limit_ + 1) {}
 
 void mtu_discovery::lower_limit(std::size_t limit) {
     limit_ = std::max(base_, std::min(limit_, limit));
     size_ = std::min(size_, limit_);
     too_large_ = std::min(too_large_, limit_ + 1);
+}
+
+void mtu_discovery::assume(std::size_t size) { size_ = std::clamp(size, base_, limit_); }
+
+void mtu_discovery::on_too_large(std::size_t carried, time_point now) {
+    size_ = std::min(size_, std::max(base_, carried));
+    too_large_ = std::min(limit_, size_) + 1;
+    losses_ = 0;
+    probing_ = false;
+    not_before_ = now + raise_timer;
 }
 
 // The largest first, since most paths carry it; then the middle of what is left.
@@ -52,7 +62,7 @@ void mtu_discovery::on_probe_lost(std::size_t size, time_point now) {
 
 bool mtu_discovery::on_timeouts(unsigned count, time_point now) {
     if (count < black_hole_timeouts || size_ == base_) return false;
-    size_ = base_;
+    size_ = size_ > fallback_ ? fallback_ : base_;
     too_large_ = limit_ + 1;
     losses_ = 0;
     probing_ = false;

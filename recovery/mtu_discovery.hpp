@@ -24,6 +24,12 @@ public:
     std::size_t size() const { return size_; }  // carried, as far as is known
     // The peer or the local interface takes no more than this. May make size() smaller.
     void lower_limit(std::size_t limit);
+    // Starts from this size instead of the base, until it is shown to be too large.
+    void assume(std::size_t size);
+    // After a black hole this is tried first, and the base when it does not pass either.
+    void set_fallback(std::size_t size) { fallback_ = size < base_ ? base_ : size; }
+    // The network has said that it carries no more than this (ICMP). After the raise timer more is tried again.
+    void on_too_large(std::size_t carried, time_point now);
 
     // The size to probe with now, if it is time. Call on_probe_sent when it has left.
     std::optional<std::size_t> probe_due(time_point now) const;
@@ -33,13 +39,15 @@ public:
     void on_probe_lost(std::size_t size, time_point now);
 
     // So many timeouts have passed without a sign that anything arrives. True if that is taken as the path having become narrower: then
-    // size() is `base` again.
+    // size() is the
+    // fallback, or `base`.
     bool on_timeouts(unsigned count, time_point now);
 
 private:
     std::size_t next_size() const;
 
     std::size_t base_;
+    std::size_t fallback_;
     std::size_t limit_;
     std::size_t size_;
     std::size_t too_large_;  // the smallest size known not to be carried; limit + 1 if none is

@@ -44,13 +44,18 @@ public:
     const transmission<Contents>& operator[](std::uint64_t number) const { return slots_[number & (slots_.size() - 1)]; }
 
     void pop_front() { ++first_; }
+    // Forgets everything, and gives back the memory.
+    void release() {
+        first_ = next_;
+        slots_ = std::vector<transmission<Contents>>();  // "= {}" would keep the memory
+    }
 
 private:
     transmission<Contents>& slot(std::uint64_t number) { return slots_[number & (slots_.size() - 1)]; }
 
     void make_room(std::uint64_t span) {
         if (span <= slots_.size()) return;
-        std::size_t capacity = slots_.empty() ? 16 : slots_.size();
+        std::size_t capacity = slots_.empty() ? 4 : slots_.size();
         while (capacity < span) capacity *= 2;
         std::vector<transmission<Contents>> larger(capacity);
         for (auto n = first_; n < next_; ++n) larger[n & (capacity - 1)] = std::move(slot(n));

@@ -13,7 +13,7 @@ public:
     static constexpr unsigned least = 6;    // per interval: enough for a peer that is out of step to get back into step
     static constexpr unsigned spread = 10;  // ... and up to this many more
 
-    explicit challenge_budget(std::uint64_t seed) : random_(seed) {}
+    explicit challenge_budget(std::uint64_t seed) : state_(seed) {}
 
     bool take(time_point now) {
         if (left_ == 0 && !started_) refill(now);
@@ -27,10 +27,10 @@ private:
     void refill(time_point now) {
         since_ = now;
         started_ = true;
-        left_ = least + static_cast<unsigned>(random_.below(spread + 1));
+        left_ = least + static_cast<unsigned>(splitmix64(state_) % (spread + 1));
     }
 
-    random_source random_;
+    std::uint64_t state_;
     time_point since_;
     unsigned left_ = 0;
     bool started_ = false;

@@ -22,6 +22,14 @@ struct keepalive_config {                          // RFC 9293 3.8.4
     unsigned probes = 9;                           // unanswered probes before the connection times out
 };
 
+// How the path's MTU is found, beside ICMP messages, which are believed as far as they can be checked (RFC 1191, RFC 8201, RFC
+// 5927).
+enum class mtu_probing : std::uint8_t {
+    never,
+    after_black_hole,  // full segments until timeouts in a row show that they vanish; then from the floor upward by probes
+    always,            // from 1280 bytes upward by probes, without trust in anybody (RFC 4821)
+};
+
 enum class ecn_use : std::uint8_t {
     never,
     when_asked,  // agreed to if the peer asks, as most servers do
@@ -38,6 +46,8 @@ struct config {
     // So many segments with data are acknowledged at once when the connection is young and the peer's window still opens, unless
     // data of ours answers them. 0: every second segment from the start.
     std::uint16_t quick_acks = 0;
+
+    mtu_probing probing = mtu_probing::after_black_hole;
 
     std::uint8_t hop_limit = 64;  // of packets sent (RFC 9293 MUST-49)
     std::uint8_t dscp = 0;        // Differentiated Services codepoint, 0 to 63 (RFC 9293 MUST-48)
@@ -70,6 +80,9 @@ struct config {
     // How long data, a SYN or a FIN may go unacknowledged (R2 of RFC 9293 3.8.3; RFC 5482). A peer that answers zero-window
     // probes is alive for as long as it answers.
     duration user_timeout = std::chrono::seconds(180);
+    // RFC 5482: tell the peer our user timeout, and make ours as long as the peer's, within min_user_timeout and the maximum.
+    bool user_timeout_option = false;
+    duration max_user_timeout = std::chrono::hours(1);
     duration handshake_timeout = std::chrono::seconds(180);
     duration time_wait = std::chrono::seconds(60);           // 2 MSL (RFC 9293 3.4.2 says MSL = 2 min and lets one choose)
     duration fin_wait_2_timeout = std::chrono::seconds(60);  // only after endpoint::release: nobody waits for the peer's data
@@ -94,7 +107,9 @@ struct listen_config {
 struct endpoint_config {
     std::uint16_t first_ephemeral_port = 49152;  // RFC 6335 6
     std::uint16_t last_ephemeral_port = 65535;
-    std::size_t max_connections = 65536;  // in any state; a SYN beyond it is dropped
+    std::size_t max_time_wait = 65536;    // connections in TIME-WAIT, 64 bytes each; more end without it
+    std::size_t max_orphans = 8192;       // released but not closed; more are reset at release (their peers may never answer)
+    std::size_t max_connections = 65536;  // in any state but TIME-WAIT; a SYN beyond it is dropped
     unsigned resets_per_second = 200;     // RSTs in answer to segments of no connection; the rest is ignored
     // This host's addresses: packets to others are dropped, and echo requests (ping) to these are answered. None: whatever comes
     // is for us, and echo requests are not answered.
@@ -103,6 +118,8 @@ struct endpoint_config {
     // segments (UDP's checksum): only the pseudo header is summed. For all connections, whatever their own config says.
     bool checksum_offload = false;
 };
+
+constexpr duration min_user_timeout = std::chrono::seconds(100);  // RFC 5482 3.1: what the peer's option cannot go below
 
 // Floors that defend against a peer (or a forged ICMP message) that asks for tiny segments to burn our CPU and memory:
 // CVE-2019-11479.

@@ -20,6 +20,7 @@
 #include <tandem/bytes/wait_ledger.hpp>
 #include <tandem/recovery/limits.hpp>
 #include <tandem/recovery/loss_recovery.hpp>
+#include <tandem/recovery/mtu_discovery.hpp>
 #include <tandem/recovery/sender.hpp>
 #include <tandem/recovery/statistics.hpp>
 #include <tandem/tcp/challenge_budget.hpp>
@@ -34,6 +35,7 @@
 #include <tandem/tcp/sack_report.hpp>
 #include <tandem/tcp/segment.hpp>
 #include <tandem/tcp/sent_segments.hpp>
+#include <tandem/tcp/time_wait.hpp>
 #include <tandem/tcp/timestamps.hpp>
 #include <tandem/tcp/trace.hpp>
 
@@ -74,6 +76,9 @@ struct statistics {
     std::uint64_t challenge_acks_suppressed = 0;
     std::uint64_t paws_rejected = 0;  // RFC 7323 5
     std::uint64_t out_of_window = 0;
+    std::uint64_t mtu_probes_sent = 0;
+    std::uint64_t mtu_probes_lost = 0;
+    std::uint64_t mtu_black_holes = 0;          // timeouts in a row that ended when segments became small
     std::uint64_t ce_received = 0;              // RFC 3168: segments that the network marked
     std::uint64_t ecn_reductions = 0;           // times the window shrank because the peer echoed a mark
     std::uint64_t syn_retransmissions = 0;      // of `retransmissions`: SYN or SYN-ACK,
@@ -106,6 +111,9 @@ struct connection_seed {
 
 class connection {
 public:
+    // What is kept for traffic to come (blocks, the log of transmissions) is given back after so long without any.
+    static constexpr duration rest = std::chrono::seconds(2);
+
     // An active open: the first transmit() sends the SYN.
     static std::unique_ptr<connection> connect(const ip_path& path, const config& c, const connection_seed& seed, time_point now);
     // A passive open: `syn` is the segment a listener received. The first transmit() sends the SYN-ACK.
@@ -159,19 +167,27 @@ public:
     bool at_end() const { return peer_closed() && readable() == 0; }
 
     void set_nagle(bool on);
-    // Sends nothing but full segments until it is off again (TCP_CORK); a FIN takes what is left along.
+    // Sends nothing but full segments until it is off again (TCP_CORK), for a retransmission timeout at most; a FIN takes what is left
+    // along.
     void set_cork(bool on);
-    void set_user_timeout(duration t);  // config::user_timeout, from now on
+    // As config's; counts for what is outstanding now, too.
+    void set_user_timeout(duration limit);
+    duration user_timeout() const { return user_timeout_; }
     // Acknowledges the next so many segments with data at once; 0: delays from now on (config::quick_acks).
     void set_quick_ack(std::uint16_t segments);
     void set_keepalive(const std::optional<keepalive_config>& k);
     // What arrives from now on is for nobody: data are answered with RST, FIN-WAIT-2 has a timeout. Unread data: RST at once
-    // (RFC 9293 3.6.1, RFC 2525 2.17). endpoint::release calls it.
-    void orphan(time_point now);
+    // (RFC 9293 3.6.1, RFC 2525 2.17). `linger`: what is not acknowledged after so long is given up, with RST; zero: at once.
+    // endpoint::release calls it.
+    void orphan(time_point now, std::optional<duration> linger = std::nullopt);
 
     tcp::state state() const;
+    // In TIME-WAIT: what remains when the object goes, and until when.
+    time_wait_record remains() const;
+    std::optional<time_point> remains_until() const { return linger_until_; }
     const ip_path& path() const;
-    std::uint16_t send_mss() const;  // payload bytes of a full segment, options of an ordinary segment subtracted
+    std::uint16_t path_mtu() const { return mtu_; }  // bytes of the largest IP packet sent now
+    std::uint16_t send_mss() const;                  // payload bytes of a full segment, options of an ordinary segment subtracted
     const statistics& stats() const;
     congestion_sample congestion(time_point now) const;
     // What QUIC and TCP have in common, with the reasons why no more was sent and the time spent in each up to now.
@@ -195,6 +211,7 @@ private:
         bool syn = false;
         bool fin = false;
         bool again = false;
+        std::uint32_t mtu_probe = 0;  // bytes of the IP packet
     };
     struct reset_segment {
         std::uint32_t sequence = 0;
@@ -225,6 +242,7 @@ private:
     segment_options syn_options(time_point now) const;
     std::uint16_t path_mss() const;
     void update_mss();
+    void follow_mtu();
 
     // connection_acknowledgment.cpp
     bool receive_ack(const segment& in, std::uint64_t sequence, time_point now);
@@ -239,7 +257,8 @@ private:
     void name(const sent_segments::entry& e, naming& how, bool left_edge);
     transmission* arrived(const sent_segments::entry& e, const naming& how, bool left_edge, bool& certain);
     void on_fin_acknowledged(time_point now);
-    void lose(const recovery::lost<sent_segment>& lost);
+    void lose(const recovery::lost<sent_segment>& lost, time_point now);
+    void note_mtu_probe(const transmission& t, time_point now);
     void lose_bytes(std::uint64_t begin, std::uint64_t end);
     void renege();
     void undo_timeout(time_point now);
@@ -263,6 +282,7 @@ private:
     bool transmit_reset(time_point now, train& out);
     void transmit_counted(time_point now, train& out);
     void transmit_window_probe(time_point now, train& out);
+    bool transmit_mtu_probe(time_point now, train& out);
     void transmit_ack(std::uint64_t sequence, time_point now, train& out);
     void transmit_syn(time_point now, train& out);
     std::optional<outgoing> next_segment(std::uint64_t mss, bool override = false) const;
@@ -286,9 +306,13 @@ private:
     void arm_timer(time_point now);
     void on_retransmission_timer(time_point now);
     void on_retransmission_timeout(time_point now);
+    void check_black_hole(time_point now);
+    void send_again_smaller(time_point now);
     void on_keepalive(time_point now);
     std::optional<time_point> give_up_at() const;
     std::optional<time_point> keepalive_at() const;
+
+    void release_memory(time_point now);
 
     // connection_api.cpp
     void reset_peer();
@@ -327,6 +351,7 @@ private:
     std::uint64_t largest_snd_wnd_ = 0;
     std::uint8_t snd_scale_ = 0;
     std::uint16_t mtu_;
+    recovery::mtu_discovery mtu_search_;
     std::uint16_t peer_mss_;
     std::uint16_t mss_ = 0;  // payload and options of a full segment
     bool sack_;              // both sides permit it
@@ -373,6 +398,9 @@ private:
     time_point progress_at_;  // the peer last acknowledged something new, or had nothing to acknowledge
     time_point heard_at_;
     std::optional<time_point> pacer_at_;
+    duration user_timeout_;
+    std::optional<time_point> rest_at_;       // when memory is given back if nothing is going on
+    std::optional<time_point> reset_at_;      // orphaned: what is outstanding then is given up
     std::optional<time_point> linger_until_;  // TIME-WAIT, orphaned FIN-WAIT-2
     time_point window_limited_since_;
     std::uint64_t window_limited_bytes_ = 0;  // unsent, while only the peer's window holds them back

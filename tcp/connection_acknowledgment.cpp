@@ -14,6 +14,8 @@ struct connection::naming {
     std::optional<time_point> newest_sent;  // of those that are named beyond doubt: the RTT sample
     std::uint64_t newest_number = 0;
     bool advances = false;                     // SND.UNA
+    bool cumulative = false;  // what is named now lay below the acknowledgment
+    bool held_back = false;   // ... and behind something sent again, so that it may have arrived long ago
     bool disproves_timeout = false;            // a transmission that the last timeout gave up is what arrived
 };
 
@@ -73,7 +75,11 @@ void connection::settle(naming& how) {
         sampled_since_probe_ = true;
         timer_.on_sample();
     }
-    stats_.spurious_losses += recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now).late;
+    const auto delivered = recovery_.on_ack(numbers_, rtt, tolerance_, sender_, how.now);
+    stats_.spurious_losses += delivered.late;
+    if (stats_.mtu_probes_sent > 0) {
+        for (const auto* t : delivered.newly) note_mtu_probe(*t, how.now);
+    }
     delivered_ = true;
 }
 
@@ -95,7 +101,7 @@ void connection::react_to_echo(const segment& in, std::uint64_t ack, time_point 
 // RFC 8985 6.2 step 5, if the acknowledgment delivered anything.
 void connection::find_lost(time_point now) {
     if (!std::exchange(delivered_, false)) return;
-    lose(recovery_.detect_lost(tolerance_, sender_, now));
+    lose(recovery_.detect_lost(tolerance_, sender_, now), now);
     sample(now);
 }
 
@@ -103,7 +109,9 @@ void connection::advance(std::uint64_t ack, naming& how, time_point now) {
     const auto before = snd_una_;
     // RFC 2018 8: the peer has dropped what it had acknowledged selectively, or it would acknowledge it now.
     if (ack >= base() && !out_.acknowledged().empty() && out_.acknowledged().contains(offset_of(ack))) renege();
+    how.cumulative = true;
     segments_.acknowledge_below(ack, [&](const sent_segments::entry& e) { name(e, how, e.begin <= before); });
+    how.cumulative = false;
     snd_una_ = ack;
     snd_nxt_ = std::max(snd_nxt_, ack);
     if (ack > base()) {
@@ -189,6 +197,8 @@ void connection::count_duplicate_ack(std::uint64_t ack, naming& how) {
 void connection::name(const sent_segments::entry& e, naming& how, bool left_edge) {
     bool certain = false;
     auto* t = arrived(e, how, left_edge, certain);
+    if (how.cumulative && how.held_back && !left_edge) certain = false;
+    if (how.cumulative && e.retransmitted) how.held_back = true;
     if (!t) return;
     if (certain && t->number >= how.newest_number) {
         how.newest_sent = t->sent;
@@ -241,8 +251,21 @@ connection::transmission* connection::arrived(const sent_segments::entry& e, con
     return left_edge && how.echo ? oldest : newest;
 }
 
-void connection::lose(const recovery::lost<sent_segment>& lost) {
+// RFC 8899 5.2: a probe that arrived or not. Its loss is no sign of congestion (RFC 4821 7.7).
+void connection::note_mtu_probe(const transmission& t, time_point now) {
+    if (t.contents.mtu_probe == 0) return;
+    if (t.state == recovery::fate::lost) {
+        ++stats_.mtu_probes_lost;
+        mtu_search_.on_probe_lost(t.contents.mtu_probe, now);
+    } else {
+        mtu_search_.on_probe_acknowledged(t.contents.mtu_probe, now);
+        follow_mtu();
+    }
+}
+
+void connection::lose(const recovery::lost<sent_segment>& lost, time_point now) {
     for (const auto* t : lost.packets) {
+        note_mtu_probe(*t, now);
         ++stats_.losses;
         lose_bytes(t->contents.begin, t->contents.end);
     }
@@ -277,7 +300,7 @@ void connection::undo_timeout(time_point now) {
         if (e.begin >= base() && offset_of(e.begin) < end) out_.sent({std::max(offset_of(e.begin), out_.begin_offset()), end});
         if (e.end > base() + out_.end_offset()) fin_lost_ = false;
     });
-    lose(recovery_.detect_lost(tolerance_, sender_, now));
+    lose(recovery_.detect_lost(tolerance_, sender_, now), now);
 }
 
 void connection::on_fin_acknowledged(time_point now) {

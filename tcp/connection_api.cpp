@@ -18,6 +18,9 @@ recovery::sender_config sender_config_of(const config& c, bool v6, std::uint64_t
     return out;
 }
 
+// RFC 4821 7.2: small enough for nearly every path, large enough to lose little while larger sizes are tried.
+constexpr std::uint16_t first_probed_mtu = 1280;
+
 config within_bounds(config c, bool v6) {
     c.mtu = std::max(c.mtu, v6 ? min_mtu_v6 : min_mtu_v4);
     c.unsent_low_water = std::min(c.unsent_low_water, c.send_buffer);
@@ -99,6 +102,9 @@ statistics& statistics::operator+=(const statistics& o) {
     challenge_acks_suppressed += o.challenge_acks_suppressed;
     paws_rejected += o.paws_rejected;
     out_of_window += o.out_of_window;
+    mtu_probes_sent += o.mtu_probes_sent;
+    mtu_probes_lost += o.mtu_probes_lost;
+    mtu_black_holes += o.mtu_black_holes;
     ce_received += o.ce_received;
     ecn_reductions += o.ecn_reductions;
     syn_retransmissions += o.syn_retransmissions;
@@ -121,6 +127,7 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       snd_nxt_(iss_),
       snd_max_(iss_),
       mtu_(config_.mtu),
+      mtu_search_(path.remote.address.is_v6 ? min_mtu_v6 : min_mtu_v4, config_.mtu),
       peer_mss_(default_mss(path)),
       sack_(config_.sack),
       nagle_(config_.nagle),
@@ -133,10 +140,15 @@ connection::connection(const ip_path& path, const config& c, const connection_se
       created_(now),
       progress_at_(now),
       heard_at_(now),
+      user_timeout_(config_.user_timeout),
       ecn_(config_.ecn),
       challenges_(seed.random),
       limits_(now),
-      latest_(now) {}
+      latest_(now) {
+    mtu_search_.set_fallback(first_probed_mtu);
+    mtu_search_.assume(config_.probing == mtu_probing::always ? first_probed_mtu : config_.mtu);
+    mtu_ = static_cast<std::uint16_t>(mtu_search_.size());
+}
 
 connection::~connection() = default;
 
@@ -232,7 +244,7 @@ void connection::abort() {
 
 void connection::reset_peer() { reset_ = reset_segment{on_wire(acceptable_sequence()), on_wire(rcv_nxt_)}; }
 
-void connection::orphan(time_point now) {
+void connection::orphan(time_point now, std::optional<duration> linger) {
     orphaned_ = true;
     pending_events_ = 0;
     if (state_ == state::closed || state_ == state::time_wait) {
@@ -240,10 +252,11 @@ void connection::orphan(time_point now) {
         wake();
         return;
     }
-    if (readable() > 0 || state_ == state::syn_sent) {
+    if (readable() > 0 || state_ == state::syn_sent || (linger && *linger <= duration::zero())) {
         abort();
         return;
     }
+    if (linger) reset_at_ = now + *linger;
     shutdown_send();
     if (state_ == state::fin_wait_2) linger_until_ = now + config_.fin_wait_2_timeout;
 }
@@ -292,8 +305,8 @@ void connection::set_cork(bool on) {
     if (!on) wake();
 }
 
-void connection::set_user_timeout(duration t) {
-    config_.user_timeout = t;
+void connection::set_user_timeout(duration limit) {
+    user_timeout_ = limit;
     wake();
 }
 
@@ -306,6 +319,10 @@ void connection::set_keepalive(const std::optional<keepalive_config>& k) {
     config_.keepalive = k;
     keepalives_unanswered_ = 0;
     wake();
+}
+
+time_wait_record connection::remains() const {
+    return {path_, on_wire(snd_nxt_), on_wire(rcv_nxt_), timestamps_.recent(), timestamps_.enabled(), config_.time_wait};
 }
 
 tcp::state connection::state() const { return state_; }
@@ -356,6 +373,8 @@ void connection::finish(event e) {
     ack_.on_sent();
     pacer_at_.reset();
     linger_until_.reset();
+    reset_at_.reset();
+    rest_at_.reset();
     syn_pending_ = probe_pending_ = window_probe_pending_ = keepalive_pending_ = false;
     pending_events_ &= ~(1u << static_cast<unsigned>(event::writable));
     if (known) {
@@ -368,6 +387,7 @@ void connection::finish(event e) {
 void connection::enter_time_wait(time_point now) {
     state_ = state::time_wait;
     ended_ = event::closed;
+    reset_at_.reset();
     timer_.stop();
     linger_until_ = now + config_.time_wait;
     raise(event::closed);

@@ -13,6 +13,12 @@ segment_options connection::syn_options(time_point now) const {
     out.window_scale = window_.offered_scale();
     out.sack_permitted = sack_;
     if (timestamps_.enabled()) out.timestamps = timestamp_option{timestamps_.value(now), timestamps_.echo()};
+    if (config_.user_timeout_option) {
+        constexpr std::uint16_t minutes = 0x8000;
+        const auto seconds = std::max<std::int64_t>(1, config_.user_timeout / std::chrono::seconds(1));
+        out.user_timeout =
+            static_cast<std::uint16_t>(seconds < minutes ? seconds : minutes | std::min<std::int64_t>(seconds / 60, 0x7fff));
+    }
     return out;
 }
 
@@ -40,6 +46,12 @@ void connection::take_syn(const segment& syn, time_point now) {
     } else {
         timestamps_.disable();
     }
+    if (o.user_timeout && config_.user_timeout_option) {  // RFC 5482 3.1
+        const std::chrono::seconds theirs((*o.user_timeout & 0x7fff) * ((*o.user_timeout & 0x8000) != 0 ? 60 : 1));
+        user_timeout_ =
+            std::min<duration>(config_.max_user_timeout, std::max<duration>({user_timeout_, theirs, min_user_timeout}));
+    }
+    mtu_search_.lower_limit(ip_header_size(path_.remote.address.is_v6) + 20u + std::max(peer_mss_, min_peer_mss));
     ecn_.on_syn(syn.flags);
     snd_wnd_ = largest_snd_wnd_ = syn.window;  // never scaled in a SYN (RFC 7323 2.2)
     snd_wl1_ = irs_;
@@ -51,6 +63,14 @@ void connection::take_syn(const segment& syn, time_point now) {
 void connection::update_mss() {
     mss_ = std::min(std::max(peer_mss_, min_peer_mss), path_mss());
     sender_.set_max_datagram_size(20u + mss_ - 8u);
+}
+
+// The search for the path's MTU has moved.
+void connection::follow_mtu() {
+    const auto size = static_cast<std::uint16_t>(mtu_search_.size());
+    if (size == mtu_) return;
+    mtu_ = size;
+    update_mss();
 }
 
 // RFC 9293 3.10.7.3.

@@ -163,6 +163,7 @@ bool connection::store(std::uint64_t offset, std::span<const std::uint8_t> data,
     const bool had_holes = in_.highest_received() > in_.readable_end();
     const auto before = in_.readable_end();
     const auto inserted = in_.insert(offset, data, now);
+    rest_at_ = now + rest;
     if (!inserted) {
         ++stats_.gap_limit_drops;
         return false;

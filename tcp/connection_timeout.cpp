@@ -5,6 +5,17 @@
 #include <tandem/tcp/sequence.hpp>
 
 namespace tandem::tcp {
+namespace {
+
+// RFC 1191 7.1: the MTUs of links there are, for routers that do not say theirs.
+std::uint16_t plateau_below(std::uint16_t mtu) {
+    for (const std::uint16_t p : {32000, 17914, 8166, 4352, 2002, 1492, 1280, 1006}) {
+        if (p < mtu) return p;
+    }
+    return min_mtu_v4;
+}
+
+}  // namespace
 
 void connection::arm_timer(time_point now) {
     if (state_ == state::closed || state_ == state::time_wait) {
@@ -27,7 +38,7 @@ void connection::arm_timer(time_point now) {
 std::optional<time_point> connection::give_up_at() const {
     if (!synchronized()) return created_ + config_.handshake_timeout;
     if (timer_.armed() == retransmission_timer::kind::none) return std::nullopt;
-    return progress_at_ + config_.user_timeout;
+    return progress_at_ + user_timeout_;
 }
 
 // RFC 9293 MUST-26: only when nothing is under way.
@@ -44,6 +55,8 @@ std::optional<time_point> connection::next_timeout() const {
     };
     consider(ack_.deadline());
     consider(linger_until_);
+    consider(reset_at_);
+    consider(rest_at_);
     if (state_ == state::time_wait) return out;
     consider(timer_.deadline());
     if (sack_) consider(recovery_.loss_time());
@@ -67,6 +80,15 @@ void connection::expire(time_point now) {
         pending_events_ = 0;  // it was told when TIME-WAIT began; an orphan has nobody to tell
         return;
     }
+    if (due(reset_at_)) {
+        reset_at_.reset();
+        if (state_ != state::fin_wait_2) {
+            reset_peer();
+            finish(event::closed);
+            return;
+        }
+    }
+    if (due(rest_at_)) release_memory(now);
     ack_.on_timeout(now);
     if (state_ == state::time_wait) return;
     if (due(give_up_at())) {
@@ -75,12 +97,26 @@ void connection::expire(time_point now) {
     }
     if (due(pacer_at_)) pacer_at_.reset();
     if (due(recovery_.loss_time())) {
-        lose(recovery_.detect_lost(tolerance_, sender_, now));
+        lose(recovery_.detect_lost(tolerance_, sender_, now), now);
         sample(now);
     }
     if (due(timer_.deadline())) on_retransmission_timer(now);
     if (due(keepalive_at())) on_keepalive(now);
     if (state_ != state::closed) arm_timer(now);
+}
+
+void connection::release_memory(time_point now) {
+    rest_at_.reset();
+    if (recovery_.ack_eliciting_outstanding() > 0 || !out_.all_acknowledged() || readable() > 0) {
+        rest_at_ = now + rest;
+        return;
+    }
+    out_.shrink();
+    in_.shrink();
+    segments_.shrink();
+    recovery_.shrink();
+    numbers_ = std::vector<range>();  // "= {}" would keep the memory
+    missing_ = std::vector<range>();
 }
 
 void connection::on_retransmission_timer(time_point now) {
@@ -120,8 +156,20 @@ void connection::on_retransmission_timeout(time_point now) {
     } else if (recovery_.ack_eliciting_outstanding() == 0 && !has_unsent()) {
         renege();  // all was acknowledged selectively, and is not there
     }
-    lose(recovery_.lose_all(sender_, now));
+    lose(recovery_.lose_all(sender_, now), now);
+    check_black_hole(now);
     sample(now);
+}
+
+// RFC 8899 4.3: if large segments vanish, and nobody says why, smaller ones may not.
+void connection::check_black_hole(time_point now) {
+    const auto* oldest = segments_.holding(snd_una_);
+    const auto floor = path_.remote.address.is_v6 ? min_mtu_v6 : min_mtu_v4;
+    const bool large = oldest && oldest->end - oldest->begin + ip_header_size(path_.remote.address.is_v6) + 20 > floor;
+    const bool enough = timer_.backoff() % recovery::mtu_discovery::black_hole_timeouts == 0;
+    if (config_.probing == mtu_probing::never || !large || !enough || !mtu_search_.on_timeouts(timer_.backoff(), now)) return;
+    ++stats_.mtu_black_holes;
+    follow_mtu();
 }
 
 // RFC 9293 3.8.4.
@@ -148,16 +196,23 @@ void connection::on_unreachable(std::uint32_t sequence, bool hard, time_point) {
     unreachable_ = true;
 }
 
-// RFC 1191, RFC 8201: segments that are too big now go out again in smaller ones; congestion had no part in it.
+// RFC 1191, RFC 8201: segments that are too big now go out again in smaller ones; congestion had no part in it. Nobody but the
+// path knows which sequence numbers are in flight (RFC 5927 7).
 void connection::on_packet_too_big(std::uint32_t sequence, std::uint16_t mtu, time_point now) {
     const auto at = unwrap(sequence, snd_una_);
     const bool v6 = path_.remote.address.is_v6;
-    if (state_ == state::closed || at < snd_una_ || at >= snd_max_ || mtu >= mtu_) return;
+    if (state_ == state::closed || at < snd_una_ || at >= snd_max_) return;
+    if (mtu == 0) mtu = plateau_below(mtu_);
     const auto believed = std::max(mtu, v6 ? min_mtu_v6 : min_mtu_v4);
     if (believed >= mtu_) return;
-    mtu_ = believed;
-    update_mss();
+    mtu_search_.on_too_large(believed, now);
+    follow_mtu();
     if (!synchronized()) return;
+    send_again_smaller(now);
+}
+
+void connection::send_again_smaller(time_point now) {
+    missing_.clear();
     recovery_.for_each_outstanding([&](transmission& t) {
         missing_.push_back({t.number, t.number + 1});
         return true;

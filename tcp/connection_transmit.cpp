@@ -21,7 +21,7 @@ bool connection::transmit_train(time_point now, train& out) {
     if (state_ == state::closed) return false;
     if (syn_pending_) transmit_syn(now, out);
     if (synchronized() && state_ != state::time_wait) {
-        transmit_counted(now, out);
+        if (!transmit_mtu_probe(now, out)) transmit_counted(now, out);
         if (config_.push_trains && out.count() > 1) push_last(out);
         if (window_probe_pending_) transmit_window_probe(now, out);
     }
@@ -187,11 +187,13 @@ void connection::record(const outgoing& sent, const packet& p, std::size_t size,
     t.number = next_number_++;
     t.sent = now;
     t.bytes = static_cast<std::uint32_t>(size - ip_header_size(p.source.is_v6) - 8);
-    t.ack_eliciting = t.in_flight = true;
+    t.ack_eliciting = true;
+    t.in_flight = sent.mtu_probe == 0;  // RFC 4821 7.7: its loss is not congestion
     t.contents = {begin, end, segments_.on_sent({begin, end}, t.number),
-                  p.tcp.options.timestamps ? p.tcp.options.timestamps->value : 0};
+                  p.tcp.options.timestamps ? p.tcp.options.timestamps->value : 0, sent.mtu_probe};
     recovery_.on_sent(t, sender_);
 
+    rest_at_ = now + rest;
     if (!sent.data.empty()) out_.sent(sent.data);
     if (sent.fin) fin_lost_ = false;
     if (!sent.again && !sent.syn) nagle_.on_sent(end, p.tcp.payload.size(), mss_ - options_size(p.tcp.options));
@@ -205,6 +207,25 @@ void connection::record(const outgoing& sent, const packet& p, std::size_t size,
     tell([&](auto& s) {
         s.on_segment_sent({now, sent.data.begin, sent.data.end, t.bytes, static_cast<std::uint32_t>(size), again});
     });
+}
+
+// RFC 4821 7.3: new data in a segment larger than the path is known to carry, while all is well, and while a full segment follows
+// whose acknowledgment will tell if it was lost.
+bool connection::transmit_mtu_probe(time_point now, train& out) {
+    if (config_.probing == mtu_probing::never || !can_send_data() || out.size > 0) return false;
+    const auto size = mtu_search_.probe_due(now);
+    if (!size || *size > out.buffer.size() || out_.has_lost() || sender_.recovering() || timer_.backoff() > 0 || probe_pending_)
+        return false;
+    const auto options = ordinary_options(now);
+    const auto payload = *size - ip_header_size(path_.remote.address.is_v6) - 20 - options_size(options);
+    const auto begin = out_.next_unsent();
+    const bool enough = out_.unsent() >= payload + mss_ && window_edge() >= base() + begin + payload + mss_;
+    if (!enough || sender_.allowance(now) < payload + mss_) return false;
+    if (!append({.data = {begin, begin + payload}, .mtu_probe = static_cast<std::uint32_t>(*size)}, options, now, out))
+        return false;
+    mtu_search_.on_probe_sent(*size);
+    ++stats_.mtu_probes_sent;
+    return true;
 }
 
 void connection::count_retransmission(const outgoing& sent, std::uint64_t previous) {

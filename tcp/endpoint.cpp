@@ -1,27 +1,43 @@
 // Connections come and go; listeners.
+#include <utility>
+
 #include <tandem/tcp/endpoint.hpp>
 
 namespace tandem::tcp {
 
 endpoint::endpoint(const endpoint_config& c, const random_source& random)
-    : config_(c), isn_(random), cookies_({isn_.draw(), isn_.draw()}), by_path_(0, path_hash{&isn_}) {}
+    : config_(c), isn_(random), cookies_({isn_.draw(), isn_.draw()}), by_path_(0, path_hash{&isn_}), time_wait_(isn_) {}
 
 endpoint::~endpoint() = default;
 
-connection_seed endpoint::make_seed(const ip_path& path, time_point now) {
-    return {isn_.initial_sequence(path, now), isn_.timestamp_offset(path), isn_.draw()};
+// RFC 9293 3.10.7.4, RFC 6191: after a TIME-WAIT that was ended early, numbers begin beyond those of the connection before.
+connection_seed endpoint::make_seed(const ip_path& path, time_point now, const time_wait_record* before) {
+    constexpr std::uint32_t beyond = 65535 + 2;
+    auto first = isn_.initial_sequence(path, now);
+    if (before && static_cast<std::int32_t>(first - before->next_sequence) <= 0) first = before->next_sequence + beyond;
+    return {first, isn_.timestamp_offset(path), isn_.draw()};
 }
 
-// RFC 6056 3.3.1: from a random place onward.
-std::uint16_t endpoint::pick_port(const ip_endpoint& local, const ip_endpoint& remote) {
+// With timestamps the peer tells old segments from new ones, a second after the connection before.
+bool endpoint::may_reuse_for_connect(const ip_path& path, time_point now) const {
+    const auto old = time_wait_.find(path);
+    return old && old->timestamps && *time_wait_.until(path) - old->lifetime + std::chrono::seconds(1) <= now;
+}
+
+// RFC 6056 3.3.1: from a random place onward. If all are in use, one that only waits.
+std::uint16_t endpoint::pick_port(const ip_endpoint& local, const ip_endpoint& remote, time_point now) {
     const std::uint32_t first = config_.first_ephemeral_port;
     const std::uint32_t count = config_.last_ephemeral_port - first + 1u;
     const auto start = isn_.draw_below(count);
+    std::uint16_t waiting = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto port = static_cast<std::uint16_t>(first + (start + i) % count);
-        if (!by_path_.contains({{local.address, port}, remote})) return port;
+        const ip_path path{{local.address, port}, remote};
+        if (by_path_.contains(path)) continue;
+        if (time_wait_.size() == 0 || !time_wait_.find(path)) return port;
+        if (waiting == 0 && may_reuse_for_connect(path, now)) waiting = port;
     }
-    return 0;
+    return waiting;
 }
 
 connection_handle endpoint::connect(ip_endpoint local, const ip_endpoint& remote, const config& c, time_point now,
@@ -32,14 +48,23 @@ connection_handle endpoint::connect(ip_endpoint local, const ip_endpoint& remote
     };
     if (error) *error = connect_error::none;
     const bool unspecified = remote.address == ip_address{{}, remote.address.is_v6};
+    const bool wrong_family = local.address.is_v6 != remote.address.is_v6;
     // RFC 9293 MUST-46: not to many at once.
-    if (local.address.is_v6 != remote.address.is_v6 || remote.port == 0 || unspecified || is_multicast(remote.address)) return fail(connect_error::bad_address);
-    if (slots_.size() - free_.size() >= config_.max_connections) return fail(connect_error::no_free_port);
-    if (local.port == 0) local.port = pick_port(local, remote);
-    if (local.port == 0) return fail(connect_error::no_free_port);
+    if (wrong_family || remote.port == 0 || unspecified || is_multicast(remote.address)) return fail(connect_error::bad_address);
+    if (connections_full()) return fail(connect_error::no_free_port);
+    if (local.port == 0) local.port = pick_port(local, remote, now);
+    if (local.port == 0) {
+        ++stats_.no_free_port;
+        return fail(connect_error::no_free_port);
+    }
     const ip_path path{local, remote};
-    if (by_path_.contains(path)) return fail(connect_error::port_in_use);
-    const auto index = add(connection::connect(path, own(c), make_seed(path, now), now), path);
+    const auto before = time_wait_.find(path);
+    if (by_path_.contains(path) || (before && !may_reuse_for_connect(path, now))) return fail(connect_error::port_in_use);
+    if (before) {
+        time_wait_.erase(path);
+        ++stats_.time_wait_reused;
+    }
+    const auto index = add(connection::connect(path, own(c), make_seed(path, now, before ? &*before : nullptr), now), path);
     wake(index);
     return {index, slots_[index].generation};
 }
@@ -91,11 +116,15 @@ std::uint32_t endpoint::add(std::unique_ptr<connection> object, const ip_path& p
     return index;
 }
 
-// Gone when it is closed, has nothing left to send or tell, and nobody has anything left to read.
+// Gone when it is closed, has nothing left to send or tell, and nobody has anything left to read. Of TIME-WAIT a record remains.
 bool endpoint::erase_if_done(std::uint32_t index) {
     auto& s = slots_[index];
-    if (!s.object || s.object->state() != state::closed || s.ready || s.eventful || s.object->readable() > 0) return false;
+    if (!s.object || s.ready || s.eventful || s.object->readable() > 0) return false;
+    const bool waits = s.object->state() == state::time_wait;
+    if (!waits && s.object->state() != state::closed) return false;
     count_half_open(s);
+    if (std::exchange(s.orphan, false)) --orphans_;
+    if (waits) keep_time_wait(*s.object);
     gone_ += s.object->stats();
     by_path_.erase(s.object->path());
     timers_.remove(index);
@@ -109,7 +138,7 @@ connection* endpoint::find(connection_handle handle) {
     return slots_[handle.slot].object.get();
 }
 
-void endpoint::release(connection_handle handle, time_point now) {
+void endpoint::release(connection_handle handle, time_point now, std::optional<duration> linger) {
     auto* object = find(handle);
     if (!object) return;
     auto& s = slots_[handle.slot];
@@ -117,7 +146,14 @@ void endpoint::release(connection_handle handle, time_point now) {
         s.waiting = false;
         count_waiting(s);
     }
-    object->orphan(now);
+    if (s.orphan) return;
+    if (orphans_ >= config_.max_orphans && object->state() != state::time_wait && object->state() != state::closed) {
+        ++stats_.orphans_reset;
+        linger = duration::zero();
+    }
+    s.orphan = true;
+    ++orphans_;
+    object->orphan(now, linger);
     wake(handle.slot);
 }
 
@@ -147,7 +183,7 @@ void endpoint::count_waiting(slot& s) {
     if (it != listeners_.end() && it->second.waiting > 0) --it->second.waiting;
 }
 
-std::size_t endpoint::connection_count() const { return by_path_.size(); }
+std::size_t endpoint::connection_count() const { return by_path_.size() + time_wait_.size(); }
 std::size_t endpoint::half_open_count() const { return half_open_; }
 const endpoint_statistics& endpoint::stats() const { return stats_; }
 

@@ -22,6 +22,7 @@
 #include <tandem/tcp/isn.hpp>
 #include <tandem/tcp/segment.hpp>
 #include <tandem/tcp/syn_cookie.hpp>
+#include <tandem/tcp/time_wait.hpp>
 #include <tandem/tcp/timer_heap.hpp>
 
 namespace tandem::tcp {
@@ -38,6 +39,10 @@ struct endpoint_statistics {
     std::uint64_t not_for_us = 0;           // packets to addresses that are not this host's
     std::uint64_t half_open_overflows = 0;  // SYNs dropped: no room in the SYN queue (nor for a cookie)
     std::uint64_t backlog_overflows = 0;    // SYNs, and acknowledgments of cookies, dropped: no room in the accept queue
+    std::uint64_t time_wait_overflows = 0;  // connections that ended without TIME-WAIT: max_time_wait
+    std::uint64_t time_wait_reused = 0;     // TIME-WAITs that a new SYN ended, ours or the peer's (RFC 6191)
+    std::uint64_t orphans_reset = 0;        // released connections that were reset at once: max_orphans
+    std::uint64_t no_free_port = 0;         // connect() calls that found every port in use
     std::uint64_t fragments_dropped = 0;    // of `packets_dropped`: fragments are not put together (RFC 9293 3.7.2 avoids them)
     std::uint64_t cookies_sent = 0;         // SYN-ACKs without state (RFC 4987 3.6)
     std::uint64_t cookies_accepted = 0;     // acknowledgments that became connections
@@ -82,10 +87,14 @@ public:
     connection* find(connection_handle handle);
     // The application is done with it, as close() of a socket: FIN after what was written, or RST if data are unread. No more
     // events.
-    void release(connection_handle handle, time_point now);
+    // `linger`: what the peer has not acknowledged after so long is given up, with RST (SO_LINGER); zero: at once.
+    void release(connection_handle handle, time_point now, std::optional<duration> linger = std::nullopt);
 
-    std::size_t connection_count() const;  // in any state, TIME-WAIT too
-    std::size_t half_open_count() const;   // in SYN-RECEIVED
+    std::size_t connection_count() const;                                 // in any state, TIME-WAIT too
+    std::size_t half_open_count() const;                                  // in SYN-RECEIVED
+    std::size_t time_wait_count() const { return time_wait_.size(); }     // of connection_count(): no connection object any more
+    std::size_t time_wait_memory() const { return time_wait_.memory(); }  // bytes of heap
+    std::size_t orphan_count() const { return orphans_; }                 // released, not closed
     const endpoint_statistics& stats() const;
     // The sums over all connections there were and are.
     statistics totals() const;
@@ -95,6 +104,12 @@ public:
         for (std::uint32_t i = 0; i < slots_.size(); ++i) {
             if (slots_[i].object) f(connection_handle{i, slots_[i].generation}, *slots_[i].object);
         }
+    }
+    bool in_time_wait(const ip_path& path) const { return time_wait_.find(path).has_value(); }
+    // f(const ip_path&, time_point until) for each connection in TIME-WAIT that for_each does not name.
+    template <class F>
+    void for_each_time_wait(F&& f) const {
+        time_wait_.for_each(f);
     }
     // f(const ip_endpoint&, const listen_config&, half_open, waiting) for each listener.
     template <class F>
@@ -115,6 +130,7 @@ private:
         bool eventful = false;  // in eventful_
         bool half_open = false;
         bool waiting = false;
+        bool orphan = false;
         ip_endpoint listener;
     };
     struct path_hash {
@@ -125,9 +141,14 @@ private:
     void wake(std::uint32_t index) override;
     void receive_unknown(const packet& in, const ip_path& path, time_point now);
     void receive_icmp(std::span<const std::uint8_t> bytes, time_point now);
-    bool accept(const packet& in, const ip_path& path, time_point now);
+    bool accept(const packet& in, const ip_path& path, time_point now, const time_wait_record* before = nullptr);
     void answer_with_cookie(const config& c, const packet& in, const ip_path& path, time_point now);
     bool accept_cookie(const packet& in, const ip_path& path, time_point now);
+    void keep_time_wait(const connection& c);
+    bool receive_time_wait(const packet& in, const ip_path& path, time_point now);
+    bool may_reuse(const time_wait_record& old, const segment& syn) const;
+    void answer_time_wait(const time_wait_record& old, const packet& in, time_point now);
+    bool take_reset_budget(time_point now);
     packet answer_to(const packet& in, const config& c) const;
     void send_reset(const packet& in, time_point now);
     bool transmit_answer(front_vector<packet>& from, train& out);
@@ -135,8 +156,10 @@ private:
     bool is_ours(const ip_address& destination) const;
     std::uint32_t add(std::unique_ptr<connection> object, const ip_path& path);
     config own(config c) const;
-    connection_seed make_seed(const ip_path& path, time_point now);
-    std::uint16_t pick_port(const ip_endpoint& local, const ip_endpoint& remote);
+    // `before`: the connection of the same name whose TIME-WAIT is ended.
+    connection_seed make_seed(const ip_path& path, time_point now, const time_wait_record* before = nullptr);
+    std::uint16_t pick_port(const ip_endpoint& local, const ip_endpoint& remote, time_point now);
+    bool may_reuse_for_connect(const ip_path& path, time_point now) const;
     listener* find_listener(const ip_endpoint& local, ip_endpoint& key);
     bool connections_full() const { return by_path_.size() >= config_.max_connections; }
     void note_half_open(std::uint32_t index, const ip_endpoint& key, listener& l);
@@ -155,12 +178,14 @@ private:
     front_vector<std::uint32_t> ready_;
     front_vector<std::uint32_t> eventful_;
     timer_heap timers_;
+    time_wait_table time_wait_;
     front_vector<std::vector<std::uint8_t>> echoes_;  // whole packets
     front_vector<packet> resets_;                     // RSTs to strangers, without payload
     front_vector<packet> answers_;                    // SYN-ACKs with cookies
     time_point resets_since_;
     unsigned resets_counted_ = 0;
     std::size_t half_open_ = 0;
+    std::size_t orphans_ = 0;
     endpoint_statistics stats_;
     statistics gone_;  // of connections that are no more
 };

@@ -58,14 +58,15 @@ void endpoint::receive(const packet& in, time_point now, unsigned segment_count)
 
 // RFC 9293 3.10.7.1 and 3.10.7.2.
 void endpoint::receive_unknown(const packet& in, const ip_path& path, time_point now) {
-    if (in.tcp.has(flag::rst)) return;
+    if (in.tcp.has(flag::rst)) return;  // in TIME-WAIT, too: RFC 1337 3
+    if (receive_time_wait(in, path, now)) return;
     if (in.tcp.has(flag::syn) && !in.tcp.has(flag::ack) && accept(in, path, now)) return;
     if (in.tcp.has(flag::ack) && !in.tcp.has(flag::syn) && accept_cookie(in, path, now)) return;
     send_reset(in, now);
 }
 
 // False: nobody listens. A SYN that finds no room is dropped without a word: the peer tries again (RFC 9293 3.10.7.2).
-bool endpoint::accept(const packet& in, const ip_path& path, time_point now) {
+bool endpoint::accept(const packet& in, const ip_path& path, time_point now, const time_wait_record* before) {
     ip_endpoint key;
     auto* found = find_listener(path.local, key);
     if (!found) return false;
@@ -84,7 +85,8 @@ bool endpoint::accept(const packet& in, const ip_path& path, time_point now) {
         answer_with_cookie(own(found->config.connection), in, path, now);
         return true;
     }
-    const auto index = add(connection::accept(path, own(found->config.connection), make_seed(path, now), in.tcp, now), path);
+    const auto index =
+        add(connection::accept(path, own(found->config.connection), make_seed(path, now, before), in.tcp, now), path);
     note_half_open(index, key, *found);
     wake(index);
     return true;
@@ -134,17 +136,22 @@ void endpoint::on_carrier_error(const ip_path& path, icmp_error::kind what, std:
     wake(it->second);
 }
 
-// RFC 9293 3.5.2, within a budget: answering everything would make us a reflector.
-void endpoint::send_reset(const packet& in, time_point now) {
+bool endpoint::take_reset_budget(time_point now) {
     if (now - resets_since_ >= std::chrono::seconds(1)) {
         resets_since_ = now;
         resets_counted_ = 0;
     }
     if (resets_counted_ >= config_.resets_per_second || resets_.size() >= max_queued_resets) {
         ++stats_.resets_suppressed;
-        return;
+        return false;
     }
     ++resets_counted_;
+    return true;
+}
+
+// RFC 9293 3.5.2, within a budget: answering everything would make us a reflector.
+void endpoint::send_reset(const packet& in, time_point now) {
+    if (!take_reset_budget(now)) return;
     auto out = answer_to(in, {});
     out.tcp.flags = flag::rst;
     if (in.tcp.has(flag::ack)) {
@@ -220,10 +227,13 @@ std::optional<time_point> endpoint::deadline_of(std::uint32_t index) const {
 }
 
 std::optional<time_point> endpoint::next_timeout() {
-    return timers_.next([this](std::uint32_t index) { return deadline_of(index); });
+    const auto first = timers_.next([this](std::uint32_t index) { return deadline_of(index); });
+    const auto waiting = time_wait_.next_timeout();
+    return first && waiting ? std::min(first, waiting) : first ? first : waiting;
 }
 
 void endpoint::on_timeout(time_point now) {
+    time_wait_.expire(now);
     const auto deadline = [this](std::uint32_t index) { return deadline_of(index); };
     while (const auto index = timers_.pop_due(now, deadline)) {
         auto& s = slots_[*index];

@@ -25,8 +25,8 @@ struct icmp_error {
 // Parses a whole IP packet; nothing unless it is a well-formed ICMP error that quotes at least a TCP segment's first eight bytes.
 std::optional<icmp_error> parse_icmp_error(std::span<const std::uint8_t> packet);
 
-// The answer to an echo request ("ping": RFC 792, RFC 4443 4.2): a whole IP packet with the request's data. Empty if the packet is not
-// a well-formed echo request.
+// The answer to an echo request ("ping": RFC 792, RFC 4443 4.2): a whole IP packet with the request's data. Empty if the packet
+// is not a well-formed echo request.
 std::vector<std::uint8_t> answer_echo_request(std::span<const std::uint8_t> packet);
 
 }  // namespace tandem::tcp

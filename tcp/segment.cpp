@@ -10,7 +10,8 @@ namespace tandem::tcp {
 namespace {
 
 namespace kind {
-constexpr std::uint8_t end = 0, no_operation = 1, mss = 2, window_scale = 3, sack_permitted = 4, sack = 5, timestamps = 8;
+constexpr std::uint8_t end = 0, no_operation = 1, mss = 2, window_scale = 3, sack_permitted = 4, sack = 5, timestamps = 8,
+                       user_timeout = 28;
 }
 
 constexpr std::size_t header_size = 20;
@@ -26,6 +27,8 @@ void parse_option(std::uint8_t k, reader value, segment_options& out) {
     } else if (k == kind::timestamps && size == 8) {
         const auto v = value.u32();
         out.timestamps = timestamp_option{v, value.u32()};
+    } else if (k == kind::user_timeout && size == 2) {
+        out.user_timeout = value.u16();
     } else if (k == kind::sack && size % 8 == 0) {
         out.sack = {};
         out.sack_count = 0;
@@ -58,9 +61,10 @@ struct layout {
 layout lay_out(const segment_options& o) {
     const std::size_t sack = o.sack_count == 0 ? 0 : 2 + std::size_t{o.sack_count} * 8;
     std::size_t aligned = (o.mss ? 4 : 0) + (o.window_scale ? 4 : 0) + (o.timestamps ? 12 : o.sack_permitted ? 4 : 0);
-    aligned += sack == 0 ? 0 : sack + 2;
+    aligned += (sack == 0 ? 0 : sack + 2) + (o.user_timeout ? 4 : 0);
     if (aligned <= max_options_size) return {aligned, true};
-    const auto packed = (o.mss ? 4 : 0) + (o.window_scale ? 3 : 0) + (o.timestamps ? 10 : 0) + (o.sack_permitted ? 2 : 0) + sack;
+    const auto packed = (o.mss ? 4 : 0) + (o.window_scale ? 3 : 0) + (o.timestamps ? 10 : 0) + (o.sack_permitted ? 2 : 0) + sack +
+                        (o.user_timeout ? 4 : 0);
     return {(packed + 3) / 4 * 4, false};
 }
 
@@ -90,6 +94,11 @@ void write_options(const segment_options& o, const layout& how, writer& w) {
         w.u8(kind::window_scale);
         w.u8(3);
         w.u8(*o.window_scale);
+    }
+    if (o.user_timeout) {
+        w.u8(kind::user_timeout);
+        w.u8(4);
+        w.u16(*o.user_timeout);
     }
     if (o.sack_count > 0) {
         align(2);

@@ -38,6 +38,7 @@ struct segment_options {
     std::optional<std::uint16_t> mss;
     std::optional<std::uint8_t> window_scale;  // as received, so possibly above 14 (RFC 7323 2.3)
     bool sack_permitted = false;
+    std::optional<std::uint16_t> user_timeout;  // RFC 5482: the highest bit means minutes, else seconds
     std::optional<timestamp_option> timestamps;
     std::array<sack_block, max_sack_blocks> sack{};
     std::uint8_t sack_count = 0;

@@ -18,6 +18,7 @@ struct sent_segment {
     std::uint64_t end = 0;
     std::uint64_t previous = no_transmission;  // the transmission of the same bytes before this one
     std::uint32_t timestamp = 0;               // TSval
+    std::uint32_t mtu_probe = 0;               // bytes of the IP packet, if it was one to find out whether the path carries it
 };
 
 // One entry per segment that is not acknowledged cumulatively, ascending and without gaps but where bytes went out untracked
@@ -71,6 +72,12 @@ public:
     void for_each_duplicate(range sequences, F f) const;
 
     void clear() { entries_.clear(); }
+    // Gives back all memory if nothing is outstanding.
+    void shrink() {
+        if (!entries_.empty()) return;
+        entries_.shrink();
+        remembered_ = {};
+    }
 
 private:
     entry* lower(std::uint64_t sequence);  // first entry that ends above it

@@ -20,6 +20,8 @@ public:
     std::uint32_t value(time_point now) const { return static_cast<std::uint32_t>(now.time_since_epoch() / tick) + offset_; }
     std::uint32_t echo() const { return recent_; }
 
+    std::uint32_t recent() const { return recent_; }
+
     // The peer's first timestamp, from its SYN.
     void start(std::uint32_t peer_value, time_point now) { set(peer_value, now); }
 

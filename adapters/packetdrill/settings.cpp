@@ -60,6 +60,10 @@ tcp::config settings::connection() const {
     c.window_scale = number("tcp_window_scaling", 1) != 0;
     const auto ecn = number("tcp_ecn", 2);  // 0: never, 1: always, 2: when asked
     c.ecn = ecn == 0 ? tcp::ecn_use::never : ecn == 1 ? tcp::ecn_use::always : tcp::ecn_use::when_asked;
+    const auto probing = number("tcp_mtu_probing", 0);  // 0: never, 1: after a black hole, 2: always
+    c.probing = probing == 0   ? tcp::mtu_probing::never
+                : probing == 1 ? tcp::mtu_probing::after_black_hole
+                               : tcp::mtu_probing::always;
     // Room for what a write hands over is bounded by the socket (SO_SNDBUF), which counts what is in flight, too.
     c.send_buffer = 64 * 1024 * 1024;
     if (linux_) {

@@ -52,6 +52,8 @@ std::uint8_t congestion_state(const tcp::connection_info& i) {
 std::vector<std::uint8_t> stack::tcp_information(stack_socket& s) {
     tcp_info out{};
     out.tcpi_state = s.now == stack_socket::phase::listening ? tcp_listen : tcp_close;
+    // All that is left of it is an entry of the endpoint's table.
+    if (s.connection && host_.endpoint().in_time_wait({s.local, s.remote})) out.tcpi_state = number_of(tcp::state::time_wait);
     if (auto* c = host_.connection(s)) {
         const auto i = c->info();
         const auto& stats = c->stats();

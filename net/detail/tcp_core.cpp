@@ -196,7 +196,7 @@ void tcp_core::close_unused_locals() {
     // Looked at when connections have come or gone, not at every turn.
     if (std::exchange(seen_connections_, endpoint_.connection_count()) == endpoint_.connection_count() && closed_listeners_.empty()) return;
     std::erase_if(locals_, [this](const local_in_use& l) {
-        if (endpoint_.find(l.connection) != nullptr) return false;
+        if (endpoint_.find(l.connection) != nullptr || endpoint_.in_time_wait({l.local, l.remote})) return false;
         carrier_->close_local(l.local);
         return true;
     });
@@ -204,6 +204,7 @@ void tcp_core::close_unused_locals() {
     std::erase_if(closed_listeners_, [this](const ip_endpoint& local) {
         bool used = listeners_.contains(local);
         endpoint_.for_each([&](handle, const tcp::connection& c) { used = used || c.path().local.port == local.port; });
+        endpoint_.for_each_time_wait([&](const ip_path& path, time_point) { used = used || path.local.port == local.port; });
         if (!used) carrier_->close_local(local);
         return !used;
     });
@@ -378,7 +379,7 @@ tcp_core::handle tcp_core::connect(const ip_endpoint& from, const ip_endpoint& r
         return {};
     }
     local = endpoint_.find(h)->path().local;
-    locals_.push_back({h, local});
+    locals_.push_back({h, local, remote});
     connections_[h].path = {local, remote};
     wake();
     return h;

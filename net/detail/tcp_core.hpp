@@ -105,6 +105,7 @@ private:
     struct local_in_use {  // a local end that the carrier holds open for a connection
         handle connection;
         ip_endpoint local;
+        ip_endpoint remote;
     };
 
     // Bounds of one turn, so that neither reading nor sending starves the other (or other users of the executor).

@@ -200,6 +200,12 @@ tcp_snapshot tcp_core::snapshot(time_point now) const {
         }
         out.sockets.push_back(std::move(i));
     });
+    endpoint_.for_each_time_wait([&](const ip_path& path, time_point) {
+        tcp_socket_info i;
+        i.state = tcp::state::time_wait;
+        i.path = path;
+        out.sockets.push_back(std::move(i));
+    });
     out.totals = endpoint_.totals();
     out.endpoint = endpoint_.stats();
     out.packets = carrier_->statistics();

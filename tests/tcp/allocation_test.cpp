@@ -74,11 +74,44 @@ TEST(allocation, none_per_packet_in_steady_state) {
     EXPECT_EQ(tandem::test::allocations() - before, 0u) << packets << " packets";
 }
 
-TEST(allocation, an_idle_connection_is_small) {
-    pair p;
-    EXPECT_LE(sizeof(connection), 2432u);  // and about as much for the log of transmissions
-    EXPECT_EQ(p.client.find(p.to)->memory(), 0u);
-    EXPECT_EQ(p.server.find(p.from)->memory(), 0u);
+// Of a pair of connections, after `used` did what it did and all was acknowledged: bytes of heap of each.
+double idle_connection(std::size_t bytes) {
+    constexpr std::size_t count = 200;
+    hosts h(1);
+    const ip_endpoint service{server_address, 80};
+    EXPECT_TRUE(h.server.listen(service, {.max_half_open = count, .backlog = count}));
+    std::vector<connection_handle> clients;
+    const std::vector<std::uint8_t> data(bytes);
+    h.application = [&] {
+        for (auto* host : {&h.client, &h.server}) {
+            while (const auto e = host->poll_event()) {
+                auto* c = host->find(e->connection);
+                if (c && e->what == event::connected) c->write(data);
+                if (c && c->readable() > 0) c->consume(c->readable(), h.now);
+            }
+        }
+    };
+    const auto open = [&](std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) clients.push_back(h.client.connect({client_address, 0}, service, {}, h.now));
+        h.run_for(std::chrono::seconds(5));
+    };
+    open(count / 10);  // what is there once for all
+    const auto before = tandem::test::live_bytes();
+    open(count);
+    for (const auto& c : clients) {
+        EXPECT_EQ(h.client.find(c)->state(), state::established);
+        EXPECT_EQ(h.client.find(c)->unacknowledged(), 0u);
+        EXPECT_EQ(h.client.find(c)->memory(), 0u);
+    }
+    return static_cast<double>(static_cast<std::int64_t>(tandem::test::live_bytes() - before)) / (2 * count);
+}
+
+TEST(allocation, an_idle_connection_has_4_kib) {
+    const auto fresh = idle_connection(0);
+    EXPECT_LE(fresh, 4096);
+    const auto used = idle_connection(20'000);
+    EXPECT_LE(used, 4096) << "buffers are given back when they are empty";
+    std::printf("bytes of heap per idle connection: %.0f before its first byte, %.0f after 20 kB\n", fresh, used);
 }
 
 }  // namespace

@@ -251,6 +251,25 @@ TEST(timeout, window_of_one_segment_and_slow_start) {  // RFC 5681 3.1, RFC 6298
     )");
 }
 
+// What waited at the peer for a segment that was sent again says nothing of the round trip (Karn).
+TEST(timeout, is_not_sampled_through_a_hole) {
+    auto c = script::no_timestamps();
+    c.sack = false;
+    script s(c);
+    s.run(R"(
+        0.000 connect
+        0.000 > S 0:0(0)
+        0.100 < S. 0:0(0) ack 1 win 65535 <mss 1000>
+        0.100 > . 1:1(0) ack 1
+        0.200 write 2000
+        0.200 > . 1:1001(1000) ack 1
+        0.200 > P. 1001:2001(1000) ack 1           # arrives, but its duplicate ACK does not
+        0.500 > . 1:1001(1000) ack 1
+        0.600 < . 1:1(0) ack 2001 win 65535
+        0.600 srtt 100
+    )");
+}
+
 TEST(timeout, backs_off_and_starts_afresh) {  // RFC 6298 5.5, 5.7
     auto c = script::no_timestamps();
     c.sack = false;  // no probe in the way

@@ -25,10 +25,11 @@ namespace tandem::tcp::test {
 
 class script {
 public:
-    // Without pacing, so that times are those of the rules under test.
+    // Without pacing and path MTU discovery, so that times are those of the rules under test.
     static config plain() {
         config c;
         c.pacing = false;
+        c.probing = mtu_probing::never;  // segments that go out again are what they were
         return c;
     }
     static config no_timestamps() {

@@ -31,6 +31,9 @@ void parse_option(const std::string& text, segment_options& out) {
         out.window_scale = static_cast<std::uint8_t>(std::stoul(word));
     } else if (name == "sackOK") {
         out.sack_permitted = true;
+    } else if (name == "uto") {
+        in >> word;
+        out.user_timeout = static_cast<std::uint16_t>(std::stoul(word));
     } else if (name == "TS") {
         timestamp_option ts;
         in >> word >> ts.value >> word >> ts.echo;
@@ -111,6 +114,7 @@ std::string to_text(const segment& s) {
     if (s.options.sack_permitted) option() << "sackOK";
     if (s.options.timestamps) option() << "TS val " << s.options.timestamps->value << " ecr " << s.options.timestamps->echo;
     if (s.options.window_scale) option() << "wscale " << int{*s.options.window_scale};
+    if (s.options.user_timeout) option() << "uto " << *s.options.user_timeout;
     if (s.options.sack_count > 0) {
         option() << "sack";
         for (const auto& b : s.options.sack_blocks()) out << ' ' << b.begin << ':' << b.end;
