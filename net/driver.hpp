@@ -209,7 +209,14 @@ void driver<Node>::core::flush(time_point at) {
             }
         }
         const auto& to = channel_for(pending.path.local);
-        if (to->socket.send(pending, progress) == udp_socket::send_result::would_block) return wait_writable(to);
+        const auto refused = to->socket.statistics().too_large;
+        const auto result = to->socket.send(pending, progress);
+        if (to->socket.statistics().too_large != refused) {
+            if constexpr (requires { node->datagram_too_large(pending.path, pending.segment_size, at); }) {
+                node->datagram_too_large(pending.path, pending.segment_size, at);
+            }
+        }
+        if (result == udp_socket::send_result::would_block) return wait_writable(to);
     }
     wake();
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <tandem/bytes/address.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/quic/types.hpp>
 #include <tandem/recovery/congestion_controller.hpp>
@@ -71,6 +72,9 @@ struct config {
     duration max_ack_delay = std::chrono::milliseconds(25);  // below 2^14 ms
     std::uint64_t active_connection_id_limit = 4;            // 2 to 8; IDs of the peer held at one time
 
+    // Client: go to the address that the server prefers, once it was shown to work (RFC 9000 9.6).
+    bool use_preferred_address = true;
+
     // Unreliable datagrams (RFC 9221): the largest frame that the peer may send, 0 to take none; and bytes held each way.
     std::uint64_t max_datagram_frame_size = 0;
     std::size_t datagram_buffer = 256 * 1024;
@@ -115,6 +119,11 @@ struct endpoint_config {
     // all of them. Null: it stands alone.
     std::shared_ptr<const connection_id_router> router;
     std::uint16_t worker = 0;
+
+    // Where clients are asked to go after the handshake (RFC 9000 9.6.1): an address of this server's own that is not shared with others.
+    // Port 0: none of this family. The driver must hand in what arrives there, and send from there what is for that path.
+    ip_endpoint preferred_v4;
+    ip_endpoint preferred_v6;
 
     retry_policy retry = retry_policy::when_busy;
     std::size_t retry_threshold = 256;    // handshakes under way from unproven addresses

@@ -73,6 +73,8 @@ struct connection_start {
     connection_id original_destination;         // of the client's very first Initial
     std::optional<connection_id> retry_source;  // server: of the Retry that it sent
 
+    std::optional<preferred_address> preferred;  // server: what it offers
+
     std::shared_ptr<const tls::client_context> client_tls;
     std::string server_name;
     std::vector<std::uint8_t> ticket;  // see resumption.hpp
@@ -129,6 +131,11 @@ public:
     // there what is for that path. Falls back to the path before if nothing comes back. False, and nothing happens, before the handshake is
     // confirmed, if the server does not permit it, or if it gave no connection ID to spare.
     bool migrate(const ip_endpoint& local, time_point now);
+    // Client: asks whether the server answers at another local address, and goes on from the present one meanwhile (RFC 9000 9.1). Event
+    // path_validated or path_failed tells; after the former `migrate` need not ask again. One at a time. False where migrate would be.
+    bool probe(const ip_endpoint& local, time_point now);
+    // The driver could not send datagrams of this size on this path (EMSGSIZE): smaller ones go from now on, and what was in them again.
+    void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
     // Sends a PING soon: keeps the connection, and the NATs on the path, alive.
     void ping();
 
@@ -217,6 +224,15 @@ private:
     void use_path(quic::path next, time_point now);
     void begin_validation(time_point now);
     void on_path_failed(time_point now);
+    bool may_move() const;
+    bool begin_probe(const ip_path& where, bool preferred, time_point now);
+    void on_probe_answered(time_point now);
+    void on_probe_failed();
+    void go_to_preferred_address(time_point now);
+    void move_to(const ip_path& where, time_point now);
+    bool arrives_here(const ip_path& path) const;
+    bool accepted_from(const ip_path& path) const;
+    bool transmit_path_probe(train& out, time_point now);
     bool transmit_off_path(train& out, time_point now);
 
     // connection_frames.cpp
@@ -323,6 +339,16 @@ private:
     std::size_t off_path_count_ = 0;
     ip_path arrival_;                 // of the datagram being received
     std::size_t arrival_size_ = 0;
+    bool arrived_elsewhere_ = false;  // not on the path in use
+    // Client: a path that is tried while another one is in use.
+    struct path_probe {
+        ip_path addresses;
+        path_validation validation;
+        bool preferred = false;  // the server's preferred address: it is gone to by itself
+    };
+    std::optional<path_probe> path_probe_;
+    std::optional<ip_path> proven_;          // by a probe
+    std::optional<ip_endpoint> left_remote_;  // client: the server's address before its preferred one; late packets come from there
     connection_id peer_uses_;         // the ID of ours that the peer's latest packets are addressed to
     bool challenged_ = false;         // a PATH_CHALLENGE was ever sent
     bool pad_datagram_ = false;       // what is being built probes the path

@@ -30,6 +30,7 @@ transport_parameters make_parameters(const connection_start& start, const stream
         declared.original_destination_connection_id = start.original_destination;
         declared.retry_source_connection_id = start.retry_source;
         declared.reset_token = host.ids.token(start.local);
+        declared.preferred = start.preferred;
     }
     return declared;
 }
@@ -100,6 +101,7 @@ connection::connection(connection_start start, connection_host& host, const stre
     space(packet_space_id::initial).write = std::move(keys.write);
     if (is_server()) {
         add_event(handshake_started{});
+        if (start_.preferred) local_ids_.add_preferred(start_.preferred->id);
         handshake_.set_parameter_chooser([this](auto peers, bool early) { return choose_parameters(peers, early); });
     } else {
         begin_trace(now);

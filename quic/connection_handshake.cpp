@@ -77,6 +77,12 @@ bool connection::apply_peer_parameters(time_point now) {
     datagrams_.set_peer_limit(peer->max_datagram_frame_size);
     idle_.set_peer_timeout(peer->max_idle_timeout);
     if (peer->reset_token) peer_ids_.set_first_token(*peer->reset_token);
+    if (peer->preferred) {  // RFC 9000 5.1.1
+        if (auto error = peer_ids_.on_new({1, 0, peer->preferred->id, peer->preferred->reset_token})) {
+            close_with(connection_error::transport(transport_error::transport_parameter_error, 0, error->reason), close_cause::protocol_error, now);
+            return false;
+        }
+    }
     path_.limit_datagram_size(peer->max_udp_payload_size);
     grease_quic_bit_ = start_.settings.grease && peer->grease_quic_bit;
     ack_frequency_.set_peer(start_.settings.ack_frequency ? peer->min_ack_delay : std::nullopt, peer->max_ack_delay);
@@ -166,11 +172,12 @@ void connection::on_handshake_complete(time_point now) {
     retry_undecryptable(encryption_level::one_rtt, now);
 }
 
-void connection::on_handshake_confirmed(time_point) {
+void connection::on_handshake_confirmed(time_point now) {
     confirmed_ = true;
     add_event(quic::handshake_confirmed{});
     discard(packet_space_id::initial);
     discard(packet_space_id::handshake);  // RFC 9001 4.9.2
+    if (!is_server()) go_to_preferred_address(now);
 }
 
 // RFC 9001 4.9, RFC 9002 6.4

@@ -5,16 +5,9 @@
 #include <tandem/quic/connection.hpp>
 
 namespace tandem::quic {
-namespace {
-
-// RFC 9000 8.2.4: three times the probe timeout of a path of which nothing is known, or of this one if that is longer.
-constexpr duration unknown_path_timeout = std::chrono::milliseconds(999);
-
-}  // namespace
-
 // RFC 9000 8.2.2: the answer goes back on the path that the challenge came on.
 void connection::answer_challenge(const path_challenge_frame& f) {
-    if (arrival_.remote == path_.addresses().remote) return path_.on_challenge(f);
+    if (!arrived_elsewhere_) return path_.on_challenge(f);
     send_off_path({arrival_, f.data, true, static_cast<std::size_t>(path::amplification_factor) * arrival_size_});
 }
 
@@ -33,6 +26,10 @@ std::optional<connection_error> connection::on_path_response(const path_response
             fallback_.reset();
         else
             begin_validation(now);
+        return std::nullopt;
+    }
+    if (path_probe_ && path_probe_->validation.on_response(f)) {
+        on_probe_answered(now);
         return std::nullopt;
     }
     if (challenged_) return std::nullopt;  // late, or to a challenge on a path that was left
@@ -115,9 +112,14 @@ void connection::on_path_failed(time_point now) {
 }
 
 bool connection::migrate(const ip_endpoint& local, time_point now) {
+    if (!may_move()) return false;
+    const ip_path where{local, path_.addresses().remote};
+    if (proven_ == where) {
+        move_to(where, now);
+        return true;
+    }
+    path_probe_.reset();  // its connection ID is used now
     const auto* peer = handshake_.peer_parameters();
-    if (is_server() || !confirmed_ || !active() || peer == nullptr || peer->disable_active_migration) return false;
-    if (peer_ids_.spare() == nullptr) return false;
     quic::path next({local, path_.addresses().remote}, true, start_.settings, host_->hidden());
     next.limit_datagram_size(peer->max_udp_payload_size);
     auto left = std::make_unique<quic::path>(path_.addresses(), true, start_.settings);

@@ -22,8 +22,9 @@ void connection::receive_datagram(received_datagram& datagram, time_point now) {
     statistics_.bytes_received += datagram.payload.size();
     if (connection_state_ == connection_state::closed) return drop(drop_reason::closed);
     // RFC 9000 9: nobody moves before the handshake is confirmed, and servers do not move at all.
-    const bool elsewhere = datagram.path.remote != path_.addresses().remote;
-    if (elsewhere && (!is_server() || !confirmed_)) return drop(drop_reason::unknown_path);
+    const bool elsewhere = !arrives_here(datagram.path);
+    if (elsewhere && !accepted_from(datagram.path)) return drop(drop_reason::unknown_path);
+    arrived_elsewhere_ = elsewhere;
     mark_ready();
     arrival_ = datagram.path;
     arrival_size_ = datagram.payload.size();
@@ -152,7 +153,7 @@ void connection::receive_protected(std::span<std::uint8_t> packet, const packet_
     if (error) return close_with(std::move(*error), close_cause::protocol_error, now);
     s.received.on_received(number, nature.ack_eliciting, mark, now);
     if (level == encryption_level::one_rtt && newest && !nature.probing) {
-        if (arrival_.remote != path_.addresses().remote) follow_peer(header.destination, now);
+        if (arrived_elsewhere_ && is_server()) follow_peer(header.destination, now);
         peer_uses_ = header.destination;
     }
     idle_.on_received(now);

@@ -62,6 +62,7 @@ std::optional<time_point> connection::next_timeout() const {
     }
     take_earlier(earliest, pacer_release_);
     take_earlier(earliest, path_.validation().timer());
+    if (path_probe_) take_earlier(earliest, path_probe_->validation.timer());
     take_earlier(earliest, idle_.deadline(probe_timeout(packet_space_id::application)));
     if (!complete_)
         take_earlier(earliest, started_ + start_.settings.handshake_timeout);
@@ -90,6 +91,7 @@ void connection::expire(time_point now) {
         return close_silently({.reason = "idle timeout"}, close_cause::idle_timeout);
     }
     if (!path_.validation().on_timeout(now)) on_path_failed(now);
+    if (path_probe_ && !path_probe_->validation.on_timeout(now)) on_probe_failed();
     if (complete_ && idle_.keep_alive_at() && now >= *idle_.keep_alive_at()) ping_owed_ = true;
 
     // RFC 9002 A.9: losses first; a probe only if no loss timer runs.

@@ -36,6 +36,7 @@ bool connection::transmit_train(time_point now, train& out) {
     if (close_.closing()) return transmit_close(out, now);
     if (!active()) return false;
     if (off_path_count_ > 0 && transmit_off_path(out, now)) return true;
+    if (transmit_path_probe(out, now)) return true;
     out.path = path_.addresses();
     if (transmit_mtu_probe(out, now)) return true;
 

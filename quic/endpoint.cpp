@@ -19,6 +19,9 @@ connection* endpoint::find(connection_handle handle) { return state_->find(handl
 void endpoint::close(std::uint64_t application_code, std::string_view reason, time_point now) {
     state_->close(application_code, reason, now);
 }
+void endpoint::datagram_too_large(const ip_path& path, std::size_t size, time_point now) {
+    state_->datagram_too_large(path, size, now);
+}
 endpoint_statistics endpoint::statistics() const { return state_->statistics(); }
 void endpoint::set_server(std::shared_ptr<const tls::server_context> server) { state_->set_server(std::move(server)); }
 
@@ -116,6 +119,11 @@ connection* endpoint::state::find(connection_handle handle) {
 void endpoint::state::close(std::uint64_t application_code, std::string_view reason, time_point now) {
     accepting_ = false;
     for (auto& [handle, e] : connections_) e.connection->close(application_code, reason, now);
+}
+
+// Rare enough to ask everybody.
+void endpoint::state::datagram_too_large(const ip_path& path, std::size_t size, time_point now) {
+    for (auto& [handle, e] : connections_) e.connection->datagram_too_large(path, size, now);
 }
 
 endpoint_statistics endpoint::state::statistics() const {

@@ -58,6 +58,9 @@ public:
     // its closing or draining period is over.
     std::optional<endpoint_event> poll_event();
 
+    // The driver could not send datagrams of this size on this path (EMSGSIZE). To be followed by transmit.
+    void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
+
     // Null once the connection is gone. The pointer is good until the next call of one of the first four verbs.
     connection* find(connection_handle handle);
 

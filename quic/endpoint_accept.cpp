@@ -70,6 +70,10 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     start.original_destination = token ? token->original_destination : header.destination;
     if (token) start.retry_source = token->retry_source;
     start.server_tls = config_.server;
+    if (config_.preferred_v4.port != 0 || config_.preferred_v6.port != 0) {
+        const auto id = host_.ids.make();
+        start.preferred = preferred_address{config_.preferred_v4, config_.preferred_v6, id, host_.ids.token(id)};
+    }
     tls::error why;
     auto made = connection::create(std::move(start), host_, now, why);
     if (!made) return refuse(datagram, header, transport_error::internal_error);

@@ -66,6 +66,7 @@ public:
     quic::connection* find(connection_handle handle);
     void set_server(std::shared_ptr<const tls::server_context> server) { config_.server = std::move(server); }
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
+    void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
     endpoint_statistics statistics() const;
 
 private:

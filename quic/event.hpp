@@ -67,11 +67,19 @@ struct path_changed {
     bool validated = false;
 };
 
+// What became of connection::probe, or of the server's preferred address (RFC 9000 9.6): the peer answers there, or it did not in time.
+struct path_validated {
+    ip_path path;
+};
+struct path_failed {
+    ip_path path;
+};
+
 // Datagrams (RFC 9221) wait to be taken: connection::receive_datagram until there is none.
 struct datagrams_available {};
 
 using connection_event = std::variant<handshake_started, early_data_started, handshake_completed, handshake_confirmed, token_received,
                                       ticket_received, stream_event, path_changed,
-                                      datagrams_available, connection_closed>;
+                                      datagrams_available, path_validated, path_failed, connection_closed>;
 
 }  // namespace tandem::quic

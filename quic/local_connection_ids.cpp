@@ -17,6 +17,12 @@ void local_connection_ids::issue() {
     ++unsent_;
 }
 
+void local_connection_ids::add_preferred(const connection_id& id) {
+    issued_.push_back({next_sequence_++, id, false});
+    sent_below_ = next_sequence_;
+    changes_.push_back({id, true});
+}
+
 void local_connection_ids::set_peer_limit(std::uint64_t limit) {
     limit_ = static_cast<std::size_t>(std::min<std::uint64_t>(limit, max_issued));
     while (issued_.size() < limit_) issue();

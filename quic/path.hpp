@@ -61,6 +61,13 @@ public:
     void on_probe_timeouts(unsigned count, time_point now) {
         if (mtu_.on_timeouts(count, now)) set_datagram_size(mtu_.size());
     }
+    // A datagram of this size could not be sent. False if the path carries no QUIC at all then (RFC 9000 14).
+    bool on_datagram_refused(std::size_t size, time_point now) {
+        if (size <= min_initial_datagram_size) return false;
+        mtu_.on_refused(size, min_initial_datagram_size, now);
+        if (mtu_.size() < max_datagram_size_) set_datagram_size(mtu_.size());
+        return true;
+    }
     void limit_datagram_size(std::uint64_t bytes) {
         mtu_.lower_limit(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 65527)));
         if (bytes >= max_datagram_size_) return;

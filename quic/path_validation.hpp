@@ -13,6 +13,9 @@
 
 namespace tandem::quic {
 
+// RFC 9000 8.2.4: three times the probe timeout of a path of which nothing is known, or of the present one if that is longer.
+constexpr duration unknown_path_timeout = std::chrono::milliseconds(999);
+
 class path_validation {
 public:
     static constexpr std::size_t max_challenges = 8;  // sent for one validation, at growing intervals; an answer to any will do

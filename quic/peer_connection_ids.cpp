@@ -67,6 +67,17 @@ bool peer_connection_ids::advance() {
     return true;
 }
 
+void peer_connection_ids::retire_spare() {
+    const auto* next = spare();
+    if (next == nullptr) return;
+    const auto in_use = ids_[current_].sequence;
+    const auto it = std::find_if(ids_.begin(), ids_.end(), [&](const entry& e) { return &e.id == next; });
+    if (!retire(it->sequence)) return;
+    ids_.erase(it);
+    const auto current = std::find_if(ids_.begin(), ids_.end(), [&](const entry& e) { return e.sequence == in_use; });
+    current_ = static_cast<std::size_t>(current - ids_.begin());
+}
+
 std::optional<connection_error> peer_connection_ids::on_new(const new_connection_id_frame& f) {
     if (current().empty()) return violation("a new connection ID from a peer that uses none");
     for (const auto& e : ids_) {

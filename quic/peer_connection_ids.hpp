@@ -26,6 +26,9 @@ public:
     // Retires the one in use and goes on to the spare one; false if there is none.
     bool advance();
 
+    // The spare one was shown on a path that did not work: it is not used elsewhere (RFC 9000 9.5).
+    void retire_spare();
+
     // Client, during the handshake: the server (or its Retry) chose another (RFC 9000 7.2).
     void replace_first(const connection_id& id) { ids_[0].id = id; }
     // From the transport parameters: belongs to the ID of the handshake.

@@ -52,7 +52,22 @@ bool mtu_discovery::on_probe_acknowledged(std::size_t size, time_point now) {
     return true;
 }
 
+void mtu_discovery::on_refused(std::size_t size, std::size_t floor, time_point now) {
+    if (size <= floor) return;
+    too_large_ = std::min(too_large_, size);
+    if (base_ >= size) base_ = floor;
+    if (size_ >= size) size_ = base_;
+    if (probing_) refused_ = size;
+    probing_ = false;
+    losses_ = 0;
+    if (too_large_ - size_ <= precision) not_before_ = now + raise_timer;
+}
+
 void mtu_discovery::on_probe_lost(std::size_t size, time_point now) {
+    if (size == refused_) {
+        refused_ = 0;
+        return;
+    }
     probing_ = false;
     if (++losses_ < max_probes) return;
     losses_ = 0;

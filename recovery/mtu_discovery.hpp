@@ -43,6 +43,10 @@ public:
     // fallback, or `base`.
     bool on_timeouts(unsigned count, time_point now);
 
+    // The interface, or a router, refused a datagram of this size, which every path of the protocol may do above `floor`. May make size()
+    // smaller. The probe that was refused is not to be told of as lost as well, and is ignored if it is.
+    void on_refused(std::size_t size, std::size_t floor, time_point now);
+
 private:
     std::size_t next_size() const;
 
@@ -53,6 +57,7 @@ private:
     std::size_t too_large_;  // the smallest size known not to be carried; limit + 1 if none is
     unsigned losses_ = 0;    // of probes of next_size()
     bool probing_ = false;
+    std::size_t refused_ = 0;  // the size of a probe that was
     std::optional<time_point> not_before_;
 };
 

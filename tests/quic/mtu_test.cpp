@@ -79,5 +79,37 @@ TEST(Mtu, ThePeersLimitIsKept) {
     EXPECT_EQ(narrow.mtu().probe_due(time_point(1h)), 1300u);
 }
 
+// EMSGSIZE: the interface takes less than what was tried. It is no loss, and nothing waits for a timer.
+TEST(Mtu, WhatTheInterfaceRefusesIsSentSmallerAtOnce) {
+    for (const bool search : {false, true}) {
+        auto o = search ? searching() : pipe::defaults();
+        o.client.max_datagram_size = search ? 1200 : 1400;
+        pipe p(o);
+        std::size_t largest = 0;
+        p.on_wire = [&](flying& f) {
+            if (f.bytes.size() > 1300) {
+                (f.to_server ? p.client : p.server).datagram_too_large({f.path.remote, f.path.local}, f.bytes.size(), p.now);
+                return false;
+            }
+            if (f.to_server) largest = std::max(largest, f.bytes.size());
+            return true;
+        };
+        ASSERT_TRUE(p.handshake());
+        EXPECT_EQ(p.client_connection()->statistics().handshake_duration, 20ms);
+        transfer up(p, true, 1'000'000);
+        ASSERT_TRUE(run_transfers(p, {&up}, 20s));
+        EXPECT_EQ(p.client_connection()->statistics().packets_lost, 0u);
+        EXPECT_GE(largest, search ? 1280u : 1200u);
+    }
+    // Less than QUIC needs: nothing can be done but to wait.
+    pipe p;
+    ASSERT_TRUE(p.handshake());
+    const auto where = p.client_connection()->path();
+    p.client.datagram_too_large(where, 1200, p.now);
+    p.client.datagram_too_large({where.remote, where.local}, 1400, p.now);  // no such path
+    transfer up(p, true, 100'000);
+    EXPECT_TRUE(run_transfers(p, {&up}, 20s));
+}
+
 }  // namespace
 }  // namespace tandem::quic::test
