@@ -33,6 +33,7 @@ quic::config quic_config(const scenario& s, const std::shared_ptr<qlog::store>& 
     config.alpn = {std::string(http::alpn_h3)};
     config.max_datagram_size = datagram;
     config.mtu_discovery = false;  // TCP has its segment size from the start
+    config.ack_frequency = false;  // and nothing that makes the other side acknowledge less
     config.max_ack_delay = ack_delay;
     config.handshake_timeout = std::chrono::seconds(60);  // as patient as TCP: a lost run says nothing about the page
     config.controller = s.controller;

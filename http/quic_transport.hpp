@@ -11,7 +11,7 @@
 
 namespace tandem::http {
 
-class quic_transport final : public stream_transport {
+class quic_transport : public stream_transport {
 public:
     explicit quic_transport(quic::connection& connection) : connection_(connection) {}
 

@@ -38,7 +38,7 @@ TEST(sent_log, an_empty_log_starts_anywhere) {
     EXPECT_TRUE(log.empty());
     log.push(sent(std::uint64_t{1} << 60));
     EXPECT_EQ(log.size(), 1u);
-    EXPECT_EQ(log.capacity(), 16u);
+    EXPECT_EQ(log.capacity(), 4u);
 }
 
 TEST(sent_log, holds_contents_that_only_move) {
