@@ -22,8 +22,8 @@ node_id network::attach(node& n, const ip_address& address) {
 }
 
 void network::connect(node_id a, node_id b, const link_config& a_to_b, const link_config& b_to_a) {
-    routes_[{a, b}].carrier = std::make_unique<link>(a_to_b, derive_seed(seed_, a, b));
-    routes_[{b, a}].carrier = std::make_unique<link>(b_to_a, derive_seed(seed_, b, a));
+    routes_[{a, b}].carrier = std::make_shared<link>(a_to_b, derive_seed(seed_, a, b));
+    routes_[{b, a}].carrier = std::make_shared<link>(b_to_a, derive_seed(seed_, b, a));
 }
 
 void network::set_drop_filter(node_id from, node_id to, drop_filter filter) { routes_[{from, to}].filter = std::move(filter); }

@@ -55,6 +55,9 @@ public:
     void connect(node_id a, node_id b, const link_config& a_to_b, const link_config& b_to_a);
     void connect(node_id a, node_id b, const link_config& both) { connect(a, b, both, both); }
 
+    // Packets c -> d take the link a -> b, which is connected already: they share its rate and its queue.
+    void share(node_id a, node_id b, node_id c, node_id d) { routes_[{c, d}].carrier = routes_.at({a, b}).carrier; }
+
     void add_tap(tap t) { taps_.push_back(std::move(t)); }
     // Packets from -> to for which it says true are lost on the way (verdict::listed). Asked about every packet.
     void set_drop_filter(node_id from, node_id to, drop_filter filter);
@@ -78,7 +81,7 @@ private:
         bool needs_service = true;
     };
     struct route {
-        std::unique_ptr<link> carrier;
+        std::shared_ptr<link> carrier;
         drop_filter filter;
     };
     struct flight {                       // a packet under way; buffers are used again

@@ -32,6 +32,8 @@ public:
         received_ += bytes.size();
     }
     void end() { ended_ = true; }
+    std::size_t bytes_received() const { return received_; }
+    bool wrong() const { return wrong_; }
     bool complete() const { return ended_ && !wrong_ && received_ == expected_.size(); }
 
     std::string failure;  // the connection ended early
@@ -117,9 +119,10 @@ private:
 
 class tcp_peer final : public sim::node {
 public:
-    tcp_peer(bool client, const tcp::config& config, exchange& work, std::uint64_t seed)
-        : endpoint_(tcp::endpoint_config{}, random_source(seed)), config_(config), work_(work), client_(client) {
-        if (!client) endpoint_.listen(server_end, tcp::listen_config{.connection = config});
+    tcp_peer(bool client, const tcp::config& config, exchange& work, std::uint64_t seed, const ip_endpoint& from = client_end,
+             const ip_endpoint& to = server_end)
+        : endpoint_(tcp::endpoint_config{}, random_source(seed)), config_(config), work_(work), from_(from), to_(to), client_(client) {
+        if (!client) endpoint_.listen(to_, tcp::listen_config{.connection = config});
     }
 
     sim::wire_format wire() const override { return sim::wire_format::ip; }
@@ -129,7 +132,7 @@ public:
     void on_timeout(time_point now) override { endpoint_.on_timeout(now); }
 
     void run(time_point now) override {
-        if (client_ && !connection_) connection_ = endpoint_.connect(client_end, server_end, config_, now);
+        if (client_ && !connection_) connection_ = endpoint_.connect(from_, to_, config_, now);
         while (const auto event = endpoint_.poll_event()) {
             connection_ = event->connection;
             ready_ |= event->what == tcp::event::accepted || event->what == tcp::event::connected;
@@ -150,6 +153,7 @@ private:
     tcp::endpoint endpoint_;
     tcp::config config_;
     exchange& work_;
+    ip_endpoint from_, to_;
     bool client_;
     tcp::connection_handle connection_;
     std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(16 * 1024);
