@@ -131,6 +131,9 @@ public:
     // there what is for that path. Falls back to the path before if nothing comes back. False, and nothing happens, before the handshake is
     // confirmed, if the server does not permit it, or if it gave no connection ID to spare.
     bool migrate(const ip_endpoint& local, time_point now);
+    // Whether `migrate` can do it now; and whether it will never be able to (a server, forbidden by the peer, closing).
+    bool may_move() const;
+    bool never_moves() const;
     // Client: asks whether the server answers at another local address, and goes on from the present one meanwhile (RFC 9000 9.1). Event
     // path_validated or path_failed tells; after the former `migrate` need not ask again. One at a time. False where migrate would be.
     bool probe(const ip_endpoint& local, time_point now);
@@ -224,7 +227,6 @@ private:
     void use_path(quic::path next, time_point now);
     void begin_validation(time_point now);
     void on_path_failed(time_point now);
-    bool may_move() const;
     bool begin_probe(const ip_path& where, bool preferred, time_point now);
     void on_probe_answered(time_point now);
     void on_probe_failed();

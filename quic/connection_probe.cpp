@@ -26,10 +26,11 @@ bool connection::accepted_from(const ip_path& path) const {
     return path.remote == left_remote_ || (path_probe_ && path.remote == path_probe_->addresses.remote);
 }
 
-bool connection::may_move() const {
+bool connection::may_move() const { return confirmed_ && !never_moves() && peer_ids_.spare() != nullptr; }
+
+bool connection::never_moves() const {
     const auto* peer = handshake_.peer_parameters();
-    return !is_server() && confirmed_ && active() && peer != nullptr && !peer->disable_active_migration &&
-           peer_ids_.spare() != nullptr;
+    return is_server() || !active() || (peer != nullptr && peer->disable_active_migration);
 }
 
 bool connection::probe(const ip_endpoint& local, time_point now) {

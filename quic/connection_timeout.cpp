@@ -7,6 +7,9 @@
 namespace tandem::quic {
 namespace {
 
+// Bytes that hold any packet with an ACK frame of one range: 1 + 20 + 4 of header, 16 of tag, at most 41 of frame; and some to spare.
+constexpr std::uint64_t least_packet = 128;
+
 void take_earlier(std::optional<time_point>& earliest, std::optional<time_point> at) {
     if (at && (!earliest || *at < *earliest)) earliest = at;
 }
@@ -57,10 +60,13 @@ std::optional<time_point> connection::next_timeout() const {
     if (!earliest) {
         if (const auto probe = next_probe()) earliest = probe->at;
     }
-    for (const auto& s : spaces_) {
-        if (!s.discarded) take_earlier(earliest, s.received.ack_timer());
+    // What may not be sent is not waited for: an unproven address has had its share, and only the peer can change that.
+    if (path_.amplification_allowance() >= least_packet) {
+        for (const auto& s : spaces_) {
+            if (!s.discarded) take_earlier(earliest, s.received.ack_timer());
+        }
+        take_earlier(earliest, pacer_release_);
     }
-    take_earlier(earliest, pacer_release_);
     take_earlier(earliest, path_.validation().timer());
     if (path_probe_) take_earlier(earliest, path_probe_->validation.timer());
     take_earlier(earliest, idle_.deadline(probe_timeout(packet_space_id::application)));

@@ -217,6 +217,7 @@ void quic_core::cancel_receive_datagram(quic::connection_handle handle, std::uin
 
 void quic_core::application(time_point at) {
     while (auto event = endpoint_.poll_event()) on_event(event->connection, event->event, at);
+    move_who_can();
 }
 
 void quic_core::on_event(quic::connection_handle handle, const quic::connection_event& event, time_point at) {

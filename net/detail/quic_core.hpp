@@ -129,6 +129,7 @@ private:
         waiting<handle_operation> connecting;
         waiting<plain_operation> migrating;
         std::optional<ip_endpoint> moving_to;  // not validated yet
+        std::optional<ip_endpoint> move_wanted;  // as soon as it can be
         std::uint16_t left_port = 0;           // of the socket before the present one: it may be needed again
         std::optional<ip_address> source;      // from which the kernel sent when it was last asked
         std::optional<quic::connection_closed> closed;
@@ -140,6 +141,7 @@ private:
     void on_established(quic::connection_handle handle, connection_state& c);
     void on_closed(quic::connection_handle handle, connection_state& c, const quic::connection_closed& why);
     void on_path_changed(connection_state& c, const quic::path_changed& event);
+    void move_who_can();
     error_code move_to(quic::connection_handle handle, connection_state& c, const ip_endpoint& local);
     void note_source(quic::connection_handle handle, connection_state& c);
     bool look_at_addresses();
@@ -159,6 +161,7 @@ private:
     udp_options options_;
     std::unique_ptr<path_follower> follower_;
     std::map<quic::connection_handle, connection_state> connections_;
+    std::size_t moves_wanted_ = 0;  // connections that wait until they may move
     std::list<waiting<handle_operation>> accepting_;
     std::deque<quic::connection_handle> unaccepted_;
     std::uint64_t operations_ = 0;

@@ -38,7 +38,15 @@ void quic_core::migrate(std::uint64_t operation, quic::connection_handle handle,
     auto it = connections_.find(handle);
     if (stopped_ || it == connections_.end()) return op.complete(error::operation_aborted);
     auto& c = it->second;
-    if (auto failed = move_to(handle, c, local)) return op.complete(failed);
+    const auto* transport = endpoint_.find(handle);
+    const bool later = transport != nullptr && !c.closed && !transport->may_move() && !transport->never_moves();
+    c.move_wanted.reset();
+    if (later) {
+        c.move_wanted = local;
+        ++moves_wanted_;
+    } else if (auto failed = move_to(handle, c, local)) {
+        return op.complete(failed);
+    }
     if (c.migrating.op) c.migrating.op.complete(error::operation_aborted);  // the later one counts
     c.migrating = {operation, std::move(op)};
 }
@@ -47,6 +55,21 @@ void quic_core::cancel_migrate(quic::connection_handle handle, std::uint64_t ope
     auto it = connections_.find(handle);
     if (it == connections_.end() || !it->second.migrating.op || it->second.migrating.number != operation) return;
     it->second.migrating.op.complete(error::operation_aborted);
+}
+
+// The handshake is confirmed, or the peer gave a connection ID to spare: what waited for it moves.
+void quic_core::move_who_can() {
+    if (std::exchange(moves_wanted_, 0) == 0) return;
+    for (auto& [handle, c] : connections_) {
+        if (!c.move_wanted) continue;
+        const auto* transport = endpoint_.find(handle);
+        if (transport != nullptr && !c.closed && !transport->may_move() && !transport->never_moves()) {
+            ++moves_wanted_;
+            continue;
+        }
+        const auto local = *std::exchange(c.move_wanted, std::nullopt);
+        if (auto failed = move_to(handle, c, local); failed && c.migrating.op) c.migrating.op.complete(failed);
+    }
 }
 
 void quic_core::on_path_changed(connection_state& c, const quic::path_changed& event) {
