@@ -38,7 +38,7 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     if (datagram.payload.size() < min_initial_datagram_size) return drop(drop_reason::too_small);  // RFC 9000 14.1
     std::optional<retry_token> token;
     if (!header.token.empty()) {
-        token = host_.address_tokens.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime);
+        token = host_.address_tokens.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime());
         if (!token && token_keys::looks_like_retry(header.token)) {
             // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another. If only the datagram is damaged, it sends
             // a good one soon.

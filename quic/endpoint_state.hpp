@@ -70,7 +70,8 @@ public:
     endpoint_statistics statistics() const;
 
 private:
-    static constexpr duration retry_token_lifetime = std::chrono::seconds(10);  // a round trip, with the client's retransmissions
+    // As long as the client may take for its handshake: it shows the token with each retransmission.
+    duration retry_token_lifetime() const { return config_.accepted.handshake_timeout; }
     static constexpr std::size_t max_tokens_seen = 65536;  // of one day; more NEW_TOKENs than this prove nothing
     static constexpr std::size_t min_client_destination_size = 8;               // RFC 9000 7.2
 
