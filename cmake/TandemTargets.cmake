@@ -35,6 +35,14 @@ function(tandem_compile_options target)
   endif()
 endfunction()
 
+# For targets with coroutines: what GCC 12 says about the frames of Asio's is wrong; it sees through their operator new, but not their operator
+# delete.
+function(tandem_coroutine_options target)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+    target_compile_options(${target} PRIVATE -Wno-mismatched-new-delete)
+  endif()
+endfunction()
+
 # tandem_library(bytes SOURCES a.cpp ... LINKS tandem::x ... PRIVATE_LINKS ...)
 function(tandem_library folder)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
