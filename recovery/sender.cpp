@@ -15,7 +15,9 @@ sender::sender(const sender_config& config)
 
 std::uint64_t sender::window_room() const {
     const auto window = this->window();
-    return window > bytes_in_flight_ ? window - bytes_in_flight_ : 0;
+    const auto room = window > bytes_in_flight_ ? window - bytes_in_flight_ : 0;
+    // What left flight without an ACK (keys were discarded) opens no room during a reduction; with nothing in flight, no ACK ever would.
+    return prr_ && bytes_in_flight_ == 0 ? std::max(room, max_datagram_size_) : room;
 }
 
 std::uint64_t sender::allowance(time_point now) const {

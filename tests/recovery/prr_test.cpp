@@ -163,6 +163,16 @@ TEST(prr, not_after_a_timeout) {
     EXPECT_EQ(w.path.bytes_in_flight(), 0u);
 }
 
+// Handshake packets that are discarded with their keys: nothing is in flight any more, and nobody will acknowledge anything.
+TEST(prr, what_leaves_flight_without_an_ack_does_not_block_for_good) {
+    world w(with_prr(true));
+    w.send_range(0, 20, t0);
+    w.ack_and_detect({{3, 6}}, t0 + 100ms);
+    w.path.forget(w.path.bytes_in_flight());
+    EXPECT_GE(w.path.allowance(t0 + 100ms), 1000u);
+    EXPECT_FALSE(w.path.window_blocked());
+}
+
 TEST(prr, an_undo_gives_back_all) {
     world w(with_prr(true));
     w.send_range(0, 20, t0);
