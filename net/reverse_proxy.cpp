@@ -27,10 +27,11 @@ struct proxy {
     http_client client;
 };
 
-// One request on its way: its body to the origin, the response's body back.
+// One request on its way: its body to the origin, the response's body back. The proxy's client owns it as a sink, so it
+// must not own the proxy: with the last server that has the handler, the client and what is on its way end.
 class passage final : public transfer_sink, public std::enable_shared_from_this<passage> {
 public:
-    passage(std::shared_ptr<proxy> p, std::shared_ptr<http_exchange> exchange) : proxy_(std::move(p)), exchange_(std::move(exchange)) {}
+    passage(const std::shared_ptr<proxy>& p, std::shared_ptr<http_exchange> exchange) : proxy_(p), exchange_(std::move(exchange)) {}
 
     void start();
 
@@ -42,12 +43,14 @@ public:
 private:
     class upload;
 
-    http_request request() const;
+    http_request request(const reverse_proxy_options& options) const;
+    void cancel();
+    void resume();
     void read();
     void write(std::size_t from);
     void end();
 
-    std::shared_ptr<proxy> proxy_;
+    std::weak_ptr<proxy> proxy_;
     std::shared_ptr<http_exchange> exchange_;
     http_client::request_handle handle_ = 0;
     std::vector<std::uint8_t> incoming_;   // of the request's body
@@ -83,9 +86,8 @@ private:
     std::optional<std::uint64_t> length_;
 };
 
-http_request passage::request() const {
+http_request passage::request(const reverse_proxy_options& options) const {
     const auto& asked = exchange_->request();
-    const auto& options = proxy_->options;
     const auto& source = exchange_->source();
     http_request out;
     out.url = options.origin;
@@ -112,7 +114,9 @@ http_request passage::request() const {
 }
 
 void passage::start() {
-    auto out = request();
+    const auto owner = proxy_.lock();
+    if (!owner) return;
+    auto out = request(owner->options);
     if (exchange_->has_body()) {
         std::optional<std::uint64_t> length;
         if (auto value = exchange_->request().fields.find("content-length")) length = http::parse_content_length(*value);
@@ -125,9 +129,17 @@ void passage::start() {
     }
     exchange_->on_over([weak = weak_from_this()] {
         auto self = weak.lock();
-        if (self && !self->over_) self->proxy_->client.cancel(self->handle_);
+        if (self && !self->over_) self->cancel();
     });
-    handle_ = proxy_->client.submit(std::move(out), shared_from_this());
+    handle_ = owner->client.submit(std::move(out), shared_from_this());
+}
+
+void passage::cancel() {
+    if (const auto owner = proxy_.lock()) owner->client.cancel(handle_);
+}
+
+void passage::resume() {
+    if (const auto owner = proxy_.lock()) owner->client.resume(handle_);
 }
 
 void passage::read() {
@@ -140,7 +152,7 @@ void passage::read() {
         self->filled_ = n;
         self->read_to_end_ = error == boost::asio::error::eof;
         self->read_failed_ = error && !self->read_to_end_;
-        if (!self->over_) self->proxy_->client.resume(self->handle_);
+        if (!self->over_) self->resume();
     });
 }
 
@@ -170,8 +182,8 @@ void passage::write(std::size_t from) {
         if (!error && from + n < self->unwritten_.size()) return self->write(from + n);
         self->unwritten_.clear();
         if (self->over_) return self->end();
-        if (error) return self->proxy_->client.cancel(self->handle_);
-        self->proxy_->client.resume(self->handle_);
+        if (error) return self->cancel();
+        self->resume();
     });
 }
 

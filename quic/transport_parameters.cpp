@@ -40,6 +40,9 @@ constexpr std::uint64_t reset_stream_at_07 = 0x17f7586d2cb571;
 constexpr std::uint64_t max_record_size = 0x0571c59429cd0845;  // QMux
 }  // namespace id
 
+// Above this a timeout is as good as none (34 years), and its nanoseconds still fit a duration.
+constexpr std::uint64_t longest_idle_timeout_ms = std::uint64_t{1} << 40;
+
 // Extensions of QUIC: their bits among the duplicates follow those of RFC 9000's.
 constexpr std::array extensions{id::max_datagram_frame_size, id::grease_quic_bit, id::min_ack_delay, id::reset_stream_at,
                                 id::reset_stream_at_07};
@@ -182,7 +185,7 @@ private:
         if (!in.ok() || !in.empty()) return "transport parameter is not one variable-length integer";
         switch (parameter) {
             case id::max_idle_timeout:
-                out_.max_idle_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(n));
+                out_.max_idle_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::min(n, longest_idle_timeout_ms)));
                 break;
             case id::max_udp_payload_size:
                 if (n < 1200) return "max_udp_payload_size is below 1200";
@@ -217,6 +220,7 @@ private:
                 out_.max_datagram_frame_size = n;
                 break;
             case id::min_ack_delay:
+                if (n >= (1U << 14) * 1000U) return "min_ack_delay is above max_ack_delay";
                 out_.min_ack_delay = std::chrono::microseconds(static_cast<std::int64_t>(n));
                 break;
             case id::active_connection_id_limit:

@@ -56,6 +56,7 @@ std::vector<wrong_parameters> all_wrong() {
         value("ack_delay_exponent_above_20", 0x0a, varint(21)),
         value("max_ack_delay_of_2_to_the_14", 0x0b, varint(1 << 14)),
         value("active_connection_id_limit_below_2", 0x0e, varint(1)),
+        value("min_ack_delay_above_max_ack_delay", 0xff04de1b, varint(varint_max)),
         value("too_many_bidirectional_streams", 0x08, streams),
         value("too_many_unidirectional_streams", 0x09, streams),
         value("number_with_bytes_behind_it", 0x04, {0x01, 0x00}),
