@@ -163,7 +163,7 @@ public:
     std::size_t read(std::span<std::uint8_t> out, time_point now, byte_time_runs* times = nullptr);
     // Copies what read() would, and leaves it there.
     std::size_t peek(std::span<std::uint8_t> out) const;
-    bool peer_closed() const;  // the peer's FIN was received in order
+    bool peer_closed() const;  // the peer's FIN was received in order, and no byte before it was dropped by a reset
     bool at_end() const { return peer_closed() && readable() == 0; }
 
     void set_nagle(bool on);
@@ -317,6 +317,7 @@ private:
     // connection_api.cpp
     void reset_peer();
     void raise(event e);
+    void drop_unread();
     void finish(event e);
     void enter_time_wait(time_point now);
     void check_writable();

@@ -237,7 +237,7 @@ void connection::abort() {
         reset_peer();
     }
     const bool told = state_ == state::time_wait;  // `closed` was reported when it began
-    in_.clear();
+    drop_unread();
     finish(event::closed);
     if (told) pending_events_ &= ~(1u << static_cast<unsigned>(event::closed));
 }
@@ -360,12 +360,21 @@ std::optional<event> connection::poll_event() {
     return static_cast<event>(lowest);
 }
 
+// Whoever reads on does not take what is missing for the end: only bytes that were read were followed by it.
+void connection::drop_unread() {
+    if (readable() > 0) {
+        fin_received_ = false;
+        pending_events_ &= ~(1u << static_cast<unsigned>(event::peer_closed));
+    }
+    in_.clear();
+}
+
 // The connection is no more. What was received in order stays readable after an orderly end.
 void connection::finish(event e) {
     const bool known = active_ || state_ != state::syn_received;  // the application was told of it
-    if (state_ != state::time_wait) ended_ = e;  // TIME-WAIT was told to be the end
+    if (state_ != state::time_wait) ended_ = e;                   // TIME-WAIT was told to be the end
     state_ = state::closed;
-    if (e != event::closed) in_.clear();
+    if (e != event::closed) drop_unread();
     out_.clear();
     segments_.clear();
     recovery_.forget_all(sender_);

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "tcp/hosts.hpp"
 #include "tcp/script.hpp"
 
 namespace tandem::tcp::test {
@@ -18,6 +19,41 @@ TEST(reset, exact_number_ends_the_connection) {
         0.210 event readable reset
         0.210 gone
     )");
+}
+
+// Bytes that the reset takes away are not followed by an end: who did not read them must not think that he has all.
+TEST(reset, of_unread_data_is_not_taken_for_the_end_after_them) {
+    for (const bool read_first : {false, true}) {
+        hosts h(1);
+        const ip_endpoint from{client_address, 50000}, to{server_address, 80};
+        h.server.listen(to, {});
+        const auto client = h.client.connect(from, to, {}, h.now);
+        h.run_for(std::chrono::milliseconds(100));
+        while (h.client.poll_event()) {
+        }
+        const auto server = h.server.poll_event()->connection;
+        h.server.find(server)->write(std::vector<std::uint8_t>(100));
+        h.server.find(server)->shutdown_send();
+        if (read_first) {
+            h.run_for(std::chrono::milliseconds(100));
+            std::array<std::uint8_t, 200> buffer;
+            EXPECT_EQ(h.client.find(client)->read(buffer, h.now), 100u);
+        } else {
+            h.flush();
+        }
+        h.server.find(server)->abort();
+        h.run_for(std::chrono::milliseconds(100));
+
+        ASSERT_TRUE(h.client.find(client));
+        EXPECT_EQ(h.client.find(client)->at_end(), read_first);
+        std::vector<event> seen;
+        while (const auto e = h.client.poll_event()) seen.push_back(e->what);
+        if (read_first) {
+            EXPECT_EQ(seen, (std::vector{event::readable, event::peer_closed, event::reset}));
+        } else {
+            EXPECT_EQ(seen, (std::vector{event::readable, event::reset}));
+        }
+    }
 }
 
 TEST(reset, merely_in_the_window_is_challenged) {  // RFC 5961 3.2
