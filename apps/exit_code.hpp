@@ -10,6 +10,7 @@ constexpr int ok = 0;
 constexpr int internal = 1;
 constexpr int usage = 2;
 constexpr int url = 3;
+constexpr int unsupported = 4;  // options that do not go together in this program, though each is right
 constexpr int resolve = 6;
 constexpr int refused = 7;
 constexpr int http = 22;
@@ -41,8 +42,8 @@ constexpr const char* get_exit_codes =
     "With several transfers it is the code of the first that failed.";
 constexpr const char* serve_exit_codes =
     "Exit codes:\n"
-    "  0 stopped by SIGINT or SIGTERM   2 wrong usage             23 cannot write a file\n"
-    " 26 directory not readable        58 certificate or key not usable\n"
+    "  0 stopped by SIGINT or SIGTERM   2 wrong usage              4 --threads with --tcp=tun or --tcp=udp\n"
+    " 23 cannot write a file           26 directory not readable  58 certificate or key not usable\n"
     " 98 address or port in use        99 address not usable here";
 
 constexpr int exit_code_of(net::failure_class kind) {

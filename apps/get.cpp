@@ -316,6 +316,7 @@ int run_get(const get_options& o) {
     if (const auto kind = recovery::parse_controller(o.congestion)) quic.controller = *kind;
     quic.max_datagram_size = o.max_datagram_size;
     quic.mtu_discovery = o.mtu_discovery;
+    quic.use_preferred_address = o.preferred_address;
     if (logs) quic.tracer = tandem::quic::make_qlog_tracer(logs);
     quic.version = o.quic_version == "v2" ? quic::version::v2 : quic::version::v1;
     options.protocols = protocols(o);

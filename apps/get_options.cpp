@@ -107,6 +107,8 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     sub.add_option("--quic-version", o.quic_version, "Version of QUIC to begin with: v1 or v2 (RFC 9369)")
         ->check(CLI::IsMember({"v1", "v2"}))->capture_default_str()->group(group);
     sub.add_flag("--migrate,!--no-migrate", o.migrate, "Take QUIC connections along when this machine's addresses change (on unless switched off)")->group(group);
+    sub.add_flag("--preferred-address,!--no-preferred-address", o.preferred_address, "Go on at the address that a QUIC server prefers, if it answers there (on unless switched off)")
+        ->group(group);
     sub.add_flag("--mtu-discovery,!--no-mtu-discovery", o.mtu_discovery, "Try larger datagrams, up to 1452 bytes (on unless switched off)")->group(group);
     sub.add_option("--max-datagram-size", o.max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))->capture_default_str()->group(group);

@@ -52,6 +52,7 @@ struct get_options {
     std::size_t max_datagram_size = 1200;
     bool mtu_discovery = true;
     bool migrate = true;
+    bool preferred_address = true;
     std::vector<std::string> resolve;
 
     bool parallel = false;

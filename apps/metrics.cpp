@@ -32,6 +32,17 @@ void metrics::record(const net::access_record& r) {
     ++p.count;
 }
 
+void metrics::add(const metrics& other) {
+    for (const auto& [name, theirs] : other.protocols_) {
+        auto& ours = protocols_[name];
+        for (unsigned i = 0; i < 6; ++i) ours.complete[i] += theirs.complete[i];
+        ours.incomplete += theirs.incomplete;
+        ours.bytes += theirs.bytes;
+        ours.seconds += theirs.seconds;
+        ours.count += theirs.count;
+    }
+}
+
 std::string metrics::text(const net::http_server::counters& server) const {
     auto out = head("tandem_build_info", "gauge", "The version that runs.") + "tandem_build_info{version=\"" + version + "\"} 1\n";
     out += head("tandem_connections_total", "counter", "Connections accepted.");

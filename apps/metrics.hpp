@@ -1,4 +1,4 @@
-// What `tandem serve` tells Prometheus (text format 0.0.4).
+// What `tandem serve` tells Prometheus (text format 0.0.4). Each thread has its own; they are added up when somebody asks.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@ class metrics {
 public:
     // For every exchange that is over.
     void record(const net::access_record& record);
+    void add(const metrics& other);
     std::string text(const net::http_server::counters& server) const;
 
 private:

@@ -3,26 +3,23 @@
 
 #include <sys/resource.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
 #include <thread>
-#include <fstream>
-#include <iterator>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <tandem/net/control_server.hpp>
-#include <tandem/http/url.hpp>
-#include <tandem/net/http_router.hpp>
 #include <tandem/net/http_server.hpp>
 #include <tandem/net/http_server_threads.hpp>
-#include <tandem/net/key_log_file.hpp>
 #include <tandem/net/qlog_directory.hpp>
-#include <tandem/net/reverse_proxy.hpp>
 #include <tandem/net/static_files.hpp>
 #include <tandem/net/tcp_stack.hpp>
 #include <tandem/quic/qlog.hpp>
@@ -34,6 +31,8 @@
 #include "metrics.hpp"
 #include "output_file.hpp"
 #include "qlog_option.hpp"
+#include "serve_certificate.hpp"
+#include "serve_site.hpp"
 #include "socket_report.hpp"
 
 namespace tandem::apps {
@@ -45,18 +44,10 @@ int fail(int code, const std::string& text) {
     return code;
 }
 
-std::int64_t wall_clock() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 duration seconds(double s) { return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s)); }
 
 // Our own TCP goes with the program: so long its connections may take to end in order.
 constexpr auto last_words = std::chrono::seconds(1);
-
-// To one --proxy server: connections over HTTP/1.1, and requests at a time; more wait.
-constexpr std::size_t proxy_connections = 64;
-constexpr std::size_t proxy_requests = 1000;
 
 // Every connection takes a descriptor; the soft limit is often 1024 where the hard one is far higher.
 void raise_descriptor_limit() {
@@ -64,19 +55,6 @@ void raise_descriptor_limit() {
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// The certificate of the files, or one made now. Nothing on error.
-std::optional<tls::certificate> find_certificate(const serve_options& o, std::vector<std::string>& names, tls::error& why) {
-    if (!o.cert.empty()) return tls::load_certificate(o.cert, o.key, why);
-    constexpr std::int64_t day = 86400;
-    tls::self_signed_options self;
-    self.names.insert(self.names.end(), o.names.begin(), o.names.end());
-    self.not_before = wall_clock() - day;  // clocks differ
-    self.not_after = wall_clock() + 90 * day;
-    self.serial = static_cast<std::uint64_t>(wall_clock());
-    names = self.names;
-    return tls::self_signed(self, why);
 }
 
 bool save(const std::string& path, const std::string& contents, std::string& why) {
@@ -100,11 +78,47 @@ bool find_addresses(const serve_options& o, std::vector<ip_address>& out, std::s
     return true;
 }
 
+// "192.0.2.1", "192.0.2.1:443", "2001:db8::1" or "[2001:db8::1]:443"; without a port it is 0.
+std::optional<ip_endpoint> parse_endpoint(std::string_view text) {
+    if (const auto address = ip_address::parse(text)) return ip_endpoint{*address, 0};
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    auto host = text.substr(0, colon);
+    const auto port = text.substr(colon + 1);
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    const auto address = ip_address::parse(host);
+    ip_endpoint out;
+    const auto number = std::from_chars(port.data(), port.data() + port.size(), out.port);
+    if (!address || address->is_v6 != bracketed || port.empty() || number.ec != std::errc{} || number.ptr != port.data() + port.size()) return std::nullopt;
+    out.address = *address;
+    return out;
+}
+
+bool find_preferred(const serve_options& o, std::vector<ip_endpoint>& out, std::string& why) {
+    for (const auto& text : o.preferred) {
+        const auto where = parse_endpoint(text);
+        if (!where) return why = "--preferred-address " + text + ": not ADDR, ADDR:PORT or [ADDR]:PORT", false;
+        if (std::any_of(out.begin(), out.end(), [&](const auto& e) { return e.address.is_v6 == where->address.is_v6; })) {
+            return why = "--preferred-address " + text + ": one of each family at most", false;
+        }
+        out.push_back(*where);
+    }
+    return true;
+}
+
+// Whole lines, whichever thread they come from.
+void print_line(std::string line) {
+    line += '\n';
+    std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
 void log_access(const net::access_record& r) {
     auto bytes = r.bytes ? std::to_string(*r.bytes) : "-";
-    std::fprintf(stderr, "%s \"%s %s %.*s\" %d %s %.1f ms%s\n", r.source.remote.to_string().c_str(), r.request.method.c_str(),
-                 r.request.path.c_str(), static_cast<int>(r.source.protocol.size()), r.source.protocol.data(), r.status, bytes.c_str(),
-                 std::chrono::duration<double, std::milli>(r.took).count(), r.complete ? "" : " (incomplete)");
+    char took[32];
+    std::snprintf(took, sizeof took, "%.1f ms", std::chrono::duration<double, std::milli>(r.took).count());
+    print_line(r.source.remote.to_string() + " \"" + r.request.method + ' ' + r.request.path + ' ' + std::string(r.source.protocol) + "\" " +
+               std::to_string(r.status) + ' ' + bytes + ' ' + took + (r.complete ? "" : " (incomplete)"));
 }
 
 std::string url_of(const ip_endpoint& e) {
@@ -150,107 +164,51 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     out.requests.idle_timeout = seconds(o.idle_timeout);
     if (o.log) {
         out.access = log_access;
-        out.log = [](std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); };
+        out.log = [](std::string_view line) { print_line(std::string(line)); };
     }
     return out;
 }
 
-// What a start may fail with; 0: none.
-int listen_exit_code(const net::listen_error& error) {
-    if (error.code == boost::system::errc::address_in_use) return exit_code::address_in_use;
-    return exit_code::address_unusable;
-}
-
-// [PATH=]URL of --proxy.
-bool parse_proxy(const std::string& text, std::string& path, http::url& origin, std::string& why) {
-    auto equals = text.starts_with('/') ? text.find('=') : std::string::npos;
-    path = equals == std::string::npos ? "" : text.substr(0, equals);
-    if (path == "/") path.clear();
-    if (path.ends_with('/')) path.pop_back();
-    auto parsed = http::parse_url(equals == std::string::npos ? text : text.substr(equals + 1), why);
-    if (!parsed) return why = "--proxy " + text + ": " + why, false;
-    origin = std::move(*parsed);
+// A machine without IPv6, where nobody said on which addresses to listen: the other loopback address will do.
+bool without_ipv6(const serve_options& o, const net::listen_error& error, net::http_server_options& options) {
+    if (!error || !o.bind.empty() || options.addresses.size() < 2 || error.code == boost::system::errc::address_in_use) return false;
+    options.addresses.resize(1);
     return true;
 }
 
-std::shared_ptr<const tls::server_context> make_context(const serve_options& o, const tls::certificate& certificate, std::string& text, int& code) {
-    tls::server_options options;
-    options.certificate = certificate;
-    auto keylog = o.keylog;
-    if (const char* environment = std::getenv("SSLKEYLOGFILE"); keylog.empty() && environment != nullptr) keylog = environment;
-    code = exit_code::write;
-    if (!keylog.empty() && !(options.key_log = net::key_log_file(keylog, text))) return text = "key log: " + text, nullptr;
-    code = exit_code::roots;
-    if (!o.client_ca.empty()) {
-        std::ifstream in(o.client_ca);
-        options.client_ca_pem.assign(std::istreambuf_iterator<char>(in), {});
-        if (options.client_ca_pem.empty()) return text = "cannot read " + o.client_ca, nullptr;
-    }
-    code = exit_code::own_certificate;
-    tls::error why;
-    auto out = tls::server_context::create(options, why);
-    if (!out) text = why.text;
-    return out;
+int cannot_listen(const net::listen_error& error) {
+    const auto code = error.code == boost::system::errc::address_in_use ? exit_code::address_in_use : exit_code::address_unusable;
+    return fail(code, "cannot listen on " + error.what + ": " + error.code.message());
 }
 
-// On SIGHUP: what is broken leaves everything as it is.
-void renew_certificate(const serve_options& o, net::http_server& server) {
-    tls::error why;
-    std::string text;
-    int code = 0;
-    auto certificate = tls::load_certificate(o.cert, o.key, why);
-    auto context = certificate ? make_context(o, *certificate, text, code) : nullptr;
-    if (!context) {
-        std::fprintf(stderr, "tandem: the certificate stays as it is: %s\n", (certificate ? text : why.text).c_str());
-        return;
-    }
-    server.set_tls(std::move(context));
-    if (o.quiet) return;
-    std::printf("certificate renewed, SHA-256 %s\n", tls::fingerprint(*certificate).c_str());
-    std::fflush(stdout);
-}
+// What signals ask for, on `io`.
+class signals {
+public:
+    explicit signals(boost::asio::io_context& io) : end_(io, SIGINT, SIGTERM), hangup_(io) {}
 
-// What answers requests. Files alone are answered at once; with proxies or metrics a router comes before them.
-struct site {
-    const net::static_files& files;
-    std::optional<net::http_router> router;
-    metrics counted;
-
-    net::http_answer file(const http::request& request) const { return files.respond(request, wall_clock()); }
-};
-
-bool make_routes(const serve_options& o, boost::asio::io_context& io, const std::unique_ptr<net::http_server>& server, site& s, std::string& why) {
-    if (o.proxies.empty() && o.metrics.empty()) return true;
-    auto& router = s.router.emplace();
-    router.add("*", "/*", [&s](std::shared_ptr<net::http_exchange> exchange) {
-        auto answer = s.file(exchange->request());
-        exchange->respond(std::move(answer.head), std::move(answer.body));
-    });
-    for (const auto& text : o.proxies) {
-        net::reverse_proxy_options options;
-        if (!parse_proxy(text, options.strip, options.origin, why)) return false;
-        tls::client_options trust;
-        trust.verify = !o.proxy_insecure;
-        tls::error error;
-        if (options.origin.scheme == "https" && !(options.client.connection.tls = tls::client_context::create(trust, error))) {
-            return why = "--proxy " + text + ": " + error.text, false;
-        }
-        options.client.http1_connections = proxy_connections;
-        options.client.concurrent_requests = proxy_requests;
-        auto pass = net::reverse_proxy(io.get_executor(), options);
-        router.add("*", options.strip + "/*", pass);
-        if (!options.strip.empty()) router.add("*", options.strip, pass);
-    }
-    if (!o.metrics.empty()) {
-        if (!o.metrics.starts_with('/')) return why = "--metrics " + o.metrics + ": a path begins with '/'", false;
-        router.add("GET", o.metrics, [&](std::shared_ptr<net::http_exchange> exchange) {
-            exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", s.counted.text(server->statistics()));
+    // The second time too, which is to stop at once.
+    void on_end(std::function<void()> act) {
+        end_.async_wait([this, act = std::move(act)](const boost::system::error_code& aborted, int) {
+            if (aborted) return;
+            act();
+            on_end(act);
         });
     }
-    return true;
-}
+    void on_hangup(std::function<void()> act) {
+        boost::system::error_code ignored;
+        hangup_.add(SIGHUP, ignored);
+        hangup_.async_wait([this, act = std::move(act)](const boost::system::error_code& aborted, int) {
+            if (aborted) return;
+            act();
+            on_hangup(act);
+        });
+    }
 
-int serve(const serve_options& o, const net::static_files& files, const tls::certificate& certificate, const std::vector<std::string>& names,
+private:
+    boost::asio::signal_set end_, hangup_;
+};
+
+int serve(const serve_options& o, const site& here, const tls::certificate& certificate, const std::vector<std::string>& names,
           const net::http_server_options& wanted, const std::shared_ptr<net::qlog_directory>& logs) {
     boost::asio::io_context io(1);
     auto options = wanted;  // they hold our own TCP, which goes before `io`
@@ -260,51 +218,28 @@ int serve(const serve_options& o, const net::static_files& files, const tls::cer
         options.tcp_stack = std::move(tcp.stack);
         if (!tcp.addresses.empty()) options.addresses = std::move(tcp.addresses);
     }
-    site here{files, {}, {}};
+    metrics counted;
     std::unique_ptr<net::http_server> server;
-    if (std::string why; !make_routes(o, io, server, here, why)) return fail(exit_code::usage, why);
-    if (!o.metrics.empty()) {
-        options.access = [&here, log = options.access](const net::access_record& record) {
-            here.counted.record(record);
-            if (log) log(record);
-        };
-    }
-    const auto make_server = [&](const net::http_server_options& with) {
-        if (here.router) return std::make_unique<net::http_server>(io.get_executor(), with, net::http_handler(*here.router));
-        return std::make_unique<net::http_server>(io.get_executor(), with, [&here](const http::request& r, const net::request_source&) { return here.file(r); });
+    const auto start = [&] {
+        auto own = options;
+        auto handlers = here.handlers(io.get_executor(), counted, [&](const auto& tell) { tell(counted, server->statistics()); }, own.access);
+        server = std::make_unique<net::http_server>(io.get_executor(), std::move(own), std::move(handlers));
+        return server->start();
     };
-    server = make_server(options);
-    auto error = server->start();
-    if (error && o.bind.empty() && options.addresses.size() > 1 && error.code != boost::system::errc::address_in_use) {
-        // A machine without IPv6: the other loopback address will do.
-        auto fewer = options;
-        fewer.addresses.resize(1);
-        server = make_server(fewer);
-        error = server->start();
-    }
-    if (error) return fail(listen_exit_code(error), "cannot listen on " + error.what + ": " + error.code.message());
+    auto error = start();
+    if (without_ipv6(o, error, options)) error = start();
+    if (error) return cannot_listen(error);
 
-    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-    std::function<void()> wait = [&] {
-        signals.async_wait([&](const boost::system::error_code& aborted, int) {
-            if (aborted) return;
-            server->stop(seconds(o.drain), [&] {
-                if (!options.tcp_stack) return io.stop();
-                options.tcp_stack->drain(last_words, [&] { io.stop(); });
-            });
-            wait();  // a second signal stops at once
+    signals told(io);
+    told.on_end([&] {
+        server->stop(seconds(o.drain), [&] {
+            if (!options.tcp_stack) return io.stop();
+            options.tcp_stack->drain(last_words, [&] { io.stop(); });
         });
-    };
-    wait();
-    boost::asio::signal_set hangup(io, SIGHUP);
-    std::function<void()> wait_hangup = [&] {
-        hangup.async_wait([&](const boost::system::error_code& aborted, int) {
-            if (aborted) return;
-            renew_certificate(o, *server);
-            wait_hangup();
-        });
-    };
-    if (!o.cert.empty()) wait_hangup();
+    });
+    if (!o.cert.empty()) {
+        told.on_hangup([&] { renew_certificate(o, [&](auto context) { server->set_tls(std::move(context)); }); });
+    }
     net::control_server control(io.get_executor(), [&](std::string_view question) -> std::string {
         if (question == "sockets json") return socket_json(options.tcp_stack->snapshot());
         return question == "sockets text" ? socket_text(options.tcp_stack->snapshot()) : "unknown question\n";
@@ -333,28 +268,47 @@ void log_counters(const net::http_server_threads::counters& c) {
 }
 
 // On several threads, each with everything of its own; this one waits for signals.
-int serve_threads(const serve_options& o, std::size_t threads, const net::static_files& files, const tls::certificate& certificate,
+int serve_threads(const serve_options& o, const site& here, std::size_t threads, const tls::certificate& certificate,
                   const std::vector<std::string>& names, net::http_server_options options) {
     boost::asio::io_context io(1);
-    auto handler = [&files](const http::request& request, const net::request_source&) { return files.respond(request, wall_clock()); };
-    auto server = std::make_unique<net::http_server_threads>(threads, options, handler);
-    auto error = server->start();
-    if (error && o.bind.empty() && options.addresses.size() > 1 && error.code != boost::system::errc::address_in_use) {
-        options.addresses.resize(1);  // a machine without IPv6: the other loopback address will do
-        server = std::make_unique<net::http_server_threads>(threads, options, handler);
-        error = server->start();
-    }
-    if (error) return fail(listen_exit_code(error), "cannot listen on " + error.what + ": " + error.code.message());
-
-    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-    std::function<void()> wait = [&] {
-        signals.async_wait([&](const boost::system::error_code& aborted, int) {
-            if (aborted) return;
-            server->stop(seconds(o.drain), [&] { io.stop(); });
-            wait();  // a second signal stops at once
+    std::vector<metrics> counted(threads);  // each is touched by its own thread only
+    std::unique_ptr<net::http_server_threads> server;
+    const site::totals add_up = [&](const auto& tell) {
+        struct sums {
+            std::vector<metrics> counted;
+            std::vector<net::http_server::counters> servers;
+        };
+        auto s = std::make_shared<sums>();
+        s->counted.resize(threads);
+        s->servers.resize(threads);
+        const auto take = [s, &counted](std::size_t i, net::http_server& one) {
+            s->counted[i] = counted[i];
+            s->servers[i] = one.statistics();
+        };
+        server->visit(take, [s, tell] {
+            for (std::size_t i = 1; i < s->counted.size(); ++i) {
+                s->counted[0].add(s->counted[i]);
+                s->servers[0] += s->servers[i];
+            }
+            tell(s->counted[0], s->servers[0]);
         });
     };
-    wait();
+    const net::http_server_threads::thread_setup setup = [&](std::size_t i, const boost::asio::any_io_executor& executor, net::http_server_options& own) {
+        return here.handlers(executor, counted[i], add_up, own.access);
+    };
+    const auto start = [&] {
+        server = std::make_unique<net::http_server_threads>(threads, options, setup);
+        return server->start();
+    };
+    auto error = start();
+    if (without_ipv6(o, error, options)) error = start();
+    if (error) return cannot_listen(error);
+
+    signals told(io);
+    told.on_end([&] { server->stop(seconds(o.drain), [&] { io.stop(); }); });
+    if (!o.cert.empty()) {
+        told.on_hangup([&] { renew_certificate(o, [&](auto context) { server->set_tls(std::move(context)); }); });
+    }
     announce(o, *server, certificate, names);
     io.run();
     server->join();
@@ -368,13 +322,15 @@ int run_serve(const serve_options& o) {
     if (o.cert.empty() != o.key.empty()) return fail(exit_code::usage, "--cert and --key belong together");
     if (o.tcp.own() && o.no_tcp) return fail(exit_code::usage, "--tcp=" + o.tcp.tcp + " and --no-tcp contradict each other");
     if (o.tcp.tcp == "tun" && !o.bind.empty()) return fail(exit_code::usage, "with --tcp=tun the address is that of --tun-address, not of --bind");
-    if (o.threads != 1 && (o.tcp.own() || !o.proxies.empty() || !o.metrics.empty() || !o.qlog_dir.empty())) {
-        return fail(exit_code::usage, "--threads serves files over the kernel's TCP and QUIC only: not with --tcp, --proxy, --metrics or --qlog-dir");
+    if (o.threads != 1 && o.tcp.own()) {
+        return fail(exit_code::unsupported, "--tcp=" + o.tcp.tcp + " has one device and one stack, which one thread runs: not with --threads");
     }
     if (o.no_quic && o.no_tcp) return fail(exit_code::usage, "--no-quic and --no-tcp leave nothing to serve over");
+    if (!o.preferred.empty() && (o.no_quic || o.tcp.own())) return fail(exit_code::usage, "--preferred-address is for QUIC, which is not served");
     std::vector<ip_address> addresses;
+    std::vector<ip_endpoint> preferred;
     std::string text;
-    if (!find_addresses(o, addresses, text)) return fail(exit_code::usage, text);
+    if (!find_addresses(o, addresses, text) || !find_preferred(o, preferred, text)) return fail(exit_code::usage, text);
 
     boost::system::error_code error;
     auto files = net::static_files::open(o.directory, {!o.no_listing, o.precompressed}, error);
@@ -393,10 +349,13 @@ int run_serve(const serve_options& o) {
     if (!open_qlog(o.qlog_dir, logs, text)) return fail(exit_code::write, "logs: " + text);
     raise_descriptor_limit();
     const auto threads = o.threads != 0 ? o.threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+    const auto here = site::make(o, *files, threads, text);
+    if (!here) return fail(exit_code::usage, text);
     auto options = server_options(o, std::move(context), std::move(addresses));
-    if (threads > 1) return serve_threads(o, threads, *files, *certificate, names, std::move(options));
+    options.preferred = std::move(preferred);
     if (logs) options.quic_config.accepted.tracer = quic::make_qlog_tracer(logs);
-    return serve(o, *files, *certificate, names, options, logs);
+    if (threads > 1) return serve_threads(o, *here, threads, *certificate, names, std::move(options));
+    return serve(o, *here, *certificate, names, options, logs);
 }
 
 }  // namespace tandem::apps

@@ -27,6 +27,7 @@ const std::string footer = std::string(
     "  tandem serve site --save-cert cert.pem  # then: tandem get --http3 --cacert cert.pem https://localhost:4433/\n"
     "  tandem serve --config serve.toml        # port = 443, bind = [\"*\"], cert = \"chain.pem\", key = \"key.pem\", ...\n"
     "  tandem serve site --proxy /api=http://127.0.0.1:8080  # the application there, files from here\n"
+    "  tandem serve site --threads 0 --bind 192.0.2.1 --preferred-address 198.51.100.7  # QUIC clients go on to an address of this machine's own\n"
     "  tandem serve site --tcp=tun --tun-address 10.7.0.2/24  # our own TCP at 10.7.0.2; this machine is 10.7.0.1 there\n"
     "  tandem serve site --tcp=udp             # for: tandem get --tcp=udp; no HTTP/3, its UDP port is taken\n"
     "\n") + serve_exit_codes;
@@ -44,6 +45,10 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_option("-b,--bind", o->bind, "Address to listen on, more than once if wanted; '*' is every address (default: 127.0.0.1 and ::1)")
         ->take_all()
         ->allow_extra_args(false);
+    sub->add_option("--preferred-address", o->preferred, "ADDR[:PORT]: listen there too, and ask QUIC clients to go there after the handshake (RFC 9000 9.6), so that\n"
+                    "--bind's address may be one that many servers share; once for IPv4 and once for IPv6")
+        ->take_all()
+        ->allow_extra_args(false);
     sub->add_option("--cert", o->cert, "PEM file with the certificate chain, leaf first");
     sub->add_option("--key", o->key, "PEM file with the certificate's private key");
     sub->add_option("--client-ca", o->client_ca, "PEM file of authorities: only clients with a certificate from one of them are let in");
@@ -56,7 +61,8 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_option("--max-datagram-size", o->max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))
         ->capture_default_str();
-    sub->add_option("--threads", o->threads, "Threads, each with sockets of its own on the same port (SO_REUSEPORT); 0: as many as there are processors")
+    sub->add_option("--threads", o->threads, "Threads, each with sockets of its own on the same port (SO_REUSEPORT); 0: as many as there are processors.\n"
+                    "Not with --tcp=tun and --tcp=udp")
         ->check(CLI::Range(0, 256))
         ->capture_default_str();
     sub->add_flag("--retry", o->retry, "Have every QUIC client prove its address first (Retry packets)");

@@ -13,6 +13,7 @@ struct serve_options {
     std::string directory = ".";
     std::uint16_t port = 4433;
     std::vector<std::string> bind;  // empty: the loopback addresses
+    std::vector<std::string> preferred;  // ADDR[:PORT], for QUIC clients after the handshake
     std::string cert;
     std::string key;
     std::vector<std::string> names;  // more names for the self-signed certificate

@@ -43,17 +43,16 @@ public:
         wake();
     }
     // One more socket: what the node sends from its address and port, or at least from its port, leaves there. Make room first.
-    void add_socket(udp_socket socket) {
-        core_->channels.push_back(std::make_shared<channel>(std::move(socket)));
-        core_->wait_readable(core_->channels.back());
-    }
-    // For one more of at most max_sockets: the oldest of which needed(its local endpoint) is false gives way, but never the first. False
-    // if there is none.
+    void add_socket(udp_socket socket) { add(std::move(socket), false); }
+    // One that never gives way to others, and so need not have room made.
+    void keep_socket(udp_socket socket) { add(std::move(socket), true); }
+    // For one more of at most max_sockets: the oldest of which needed(its local endpoint) is false gives way, but never the first, nor one
+    // to be kept. False if there is none.
     template <class Needed>
     bool make_room(Needed&& needed) {
         auto& channels = core_->channels;
         if (channels.size() < max_sockets) return true;
-        auto idle = std::find_if(channels.begin() + 1, channels.end(), [&](const auto& c) { return !needed(c->socket.local_endpoint()); });
+        auto idle = std::find_if(channels.begin() + 1, channels.end(), [&](const auto& c) { return !c->kept && !needed(c->socket.local_endpoint()); });
         if (idle == channels.end()) return false;
         (*idle)->socket.close();
         channels.erase(idle);
@@ -73,6 +72,7 @@ public:
     // Closes the socket; the node and the hooks are not used any more.
     void stop() { core_->stop(); }
 
+    const boost::asio::any_io_executor& get_executor() const { return core_->executor; }
     // The first socket.
     const udp_socket& socket() const { return core_->channels.front()->socket; }
 
@@ -81,8 +81,9 @@ public:
 
 private:
     struct channel {
-        explicit channel(udp_socket s) : socket(std::move(s)) {}
+        explicit channel(udp_socket s, bool keep = true) : socket(std::move(s)), kept(keep) {}
         udp_socket socket;
+        bool kept;
         bool waiting_writable = false;
     };
 
@@ -114,6 +115,11 @@ private:
         bool woken = false;
         bool stopped = false;
     };
+
+    void add(udp_socket socket, bool keep) {
+        core_->channels.push_back(std::make_shared<channel>(std::move(socket), keep));
+        core_->wait_readable(core_->channels.back());
+    }
 
     // Bounds of one turn, so that neither reading nor sending starves the other (or other users of the executor).
     static constexpr int max_reads = 4;

@@ -1,6 +1,8 @@
 // What a server's listeners for TCP and for QUIC have in common.
 #pragma once
 
+#include <boost/asio/error.hpp>
+
 #include <tandem/net/http_server.hpp>
 
 namespace tandem::net {
@@ -20,6 +22,8 @@ public:
     virtual ip_endpoint local_endpoint() const = 0;
     // The server's TLS context has changed: new connections take the new one.
     virtual void renew_tls() {}
+    // See http_server_options::preferred. QUIC's only.
+    virtual boost::system::error_code prefer(const ip_endpoint&) { return boost::asio::error::operation_not_supported; }
     // About twice a second: ends what has been quiet for too long.
     virtual void sweep(time_point now) = 0;
     // Takes no new connections; ends those there are when their requests are over.

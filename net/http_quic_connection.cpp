@@ -58,6 +58,7 @@ private:
         std::unique_ptr<quic::endpoint> endpoint;
         quic::connection_handle handle;
         http::quic_client http;
+        ip_endpoint remote;                          // where the server is now
         std::optional<ip_address> source;            // from which the kernel sent when it was last asked
         std::unique_ptr<driver<quic::endpoint>> io;  // first to be destroyed
     };
@@ -70,6 +71,7 @@ private:
     void become_ready(time_point at);
     void fail(http_error why);
     void over(http_error why);
+    void note_move(const ip_path& to);
     void follow_addresses();
     bool look_at_addresses();
 
@@ -128,6 +130,7 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     auto handle = endpoint->connect(connect, now(), why);
     if (!handle) return fail({failure_class::tls, why.text, true});
     attempt_ = std::make_unique<attempt>(std::move(endpoint), *handle, options_.limits);
+    attempt_->remote = remote;
     auto weak = weak_from_this();
     attempt_->io = std::make_unique<driver<quic::endpoint>>(
         std::move(socket), *attempt_->endpoint,
@@ -195,7 +198,9 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
     } else if (const auto* token = std::get_if<quic::token_received>(&event)) {
         sessions_.put_token(token->token);
     } else if (const auto* moved = std::get_if<quic::path_changed>(&event)) {
-        if (moved->validated) walk_->trace("moved to " + moved->path.local.to_string() + " (QUIC)");
+        if (moved->validated) note_move(moved->path);
+    } else if (const auto* failed = std::get_if<quic::path_failed>(&event)) {
+        walk_->trace("no answer from " + failed->path.remote.to_string() + ", the server's preferred address: staying (QUIC)");
     } else if (const auto* closed = std::get_if<quic::connection_closed>(&event)) {
         auto why = describe(*closed);
         if (ready_) {
@@ -212,8 +217,13 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
     }
 }
 
+void quic_connection_client::note_move(const ip_path& to) {
+    const bool preferred = std::exchange(attempt_->remote, to.remote) != to.remote;
+    walk_->trace("moved to " + (preferred ? to.remote.to_string() + ", the server's preferred address" : to.local.to_string()) + " (QUIC)");
+}
+
 void quic_connection_client::follow_addresses() {
-    attempt_->source = source_address(walk_->current());
+    attempt_->source = source_address(attempt_->remote);
     follower_ = std::make_unique<detail::path_follower>(executor_, [this] { return look_at_addresses(); });
     if (auto error = follower_->start()) walk_->trace("changes of addresses are not told here: " + error.message());
 }
@@ -222,7 +232,7 @@ void quic_connection_client::follow_addresses() {
 bool quic_connection_client::look_at_addresses() {
     auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
     if (stopped_ || transport == nullptr) return true;
-    const auto source = source_address(walk_->current());
+    const auto source = source_address(attempt_->remote);
     if (!source || source == attempt_->source) return true;
     udp_socket socket(executor_);
     udp_options udp;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <tandem/http/quic_server.hpp>
+#include <tandem/net/detail/preferred_address.hpp>
 #include <tandem/net/driver.hpp>
 #include <tandem/net/entropy.hpp>
 #include <tandem/net/http_listener.hpp>
@@ -32,6 +33,9 @@ public:
 
     boost::system::error_code open(boost::asio::any_io_executor executor, const ip_endpoint& local, std::vector<std::string>& warnings);
     ip_endpoint local_endpoint() const override { return driver_->socket().local_endpoint(); }
+    boost::system::error_code prefer(const ip_endpoint& where) override {
+        return detail::listen_on_preferred(*driver_, endpoint_, where, udp_);
+    }
     void renew_tls() override { endpoint_.set_server(context_.options.tls); }
     void sweep(time_point now) override;
     void drain(time_point now) override;
@@ -58,6 +62,7 @@ private:
     http_listener_context& context_;
     boost::asio::any_io_executor executor_;
     quic_worker worker_;
+    udp_options udp_;
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
     std::map<quic::connection_handle, connection> connections_;
@@ -70,9 +75,9 @@ boost::system::error_code quic_listener::open(boost::asio::any_io_executor execu
                                               std::vector<std::string>& warnings) {
     executor_ = executor;
     udp_socket socket(std::move(executor));
-    auto udp = context_.options.udp;
-    udp.sharing = worker_.sharing();
-    if (auto error = socket.open(local, udp)) return error;
+    udp_ = context_.options.udp;
+    udp_.sharing = worker_.sharing();
+    if (auto error = socket.open(local, udp_)) return error;
     for (const auto& shortfall : socket.shortfalls()) warnings.push_back(shortfall.to_string());
     driver_ = std::make_unique<driver<quic::endpoint>>(std::move(socket), endpoint_,
                                                        driver_hooks{[this](time_point now) { application(now); }, {}, divert_to(worker_)});

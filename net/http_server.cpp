@@ -34,6 +34,8 @@ public:
     listen_error start();
     void stop(duration deadline, std::function<void()> done);
     void shut_down();
+    // Of options_.preferred, those that the listener on the address with this number tells of.
+    std::vector<ip_endpoint> preferred_at(std::size_t number) const;
     void set_tls(std::shared_ptr<const tls::server_context> tls) {
         options_.tls = std::move(tls);
         for (auto& listener : listeners_) listener->renew_tls();
@@ -91,6 +93,10 @@ listen_error http_server::impl::listen(std::uint16_t port) {
         if (options_.quic) {
             auto listener = listen_quic(executor_, {address, port}, context_, worker, error, warnings_);
             if (!listener) return listeners_.clear(), listen_error{error, "UDP " + ip_endpoint{address, port}.to_string()};
+            for (const auto& where : preferred_at(i)) {
+                error = listener->prefer(where);
+                if (error) return listeners_.clear(), listen_error{error, "preferred address " + where.to_string()};
+            }
             port = listener->local_endpoint().port;
             listeners_.push_back(std::move(listener));
         }
@@ -98,6 +104,17 @@ listen_error http_server::impl::listen(std::uint16_t port) {
     std::sort(warnings_.begin(), warnings_.end());
     warnings_.erase(std::unique(warnings_.begin(), warnings_.end()), warnings_.end());
     return {};
+}
+
+std::vector<ip_endpoint> http_server::impl::preferred_at(std::size_t number) const {
+    std::vector<ip_endpoint> out;
+    for (const auto& where : options_.preferred) {
+        const auto first = std::find_if(options_.addresses.begin(), options_.addresses.end(),
+                                        [&](const ip_address& a) { return a.is_v6 == where.address.is_v6; });
+        const auto teller = first == options_.addresses.end() ? 0 : first - options_.addresses.begin();
+        if (static_cast<std::size_t>(teller) == number) out.push_back(where);
+    }
+    return out;
 }
 
 void http_server::impl::refresh_fields() {
@@ -153,9 +170,11 @@ void http_server::impl::shut_down() {
 }
 
 http_server::http_server(boost::asio::any_io_executor executor, http_server_options options, request_handler handler)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), server_handlers{std::move(handler), {}})) {}
+    : http_server(std::move(executor), std::move(options), server_handlers{std::move(handler), {}}) {}
 http_server::http_server(boost::asio::any_io_executor executor, http_server_options options, http_handler handler)
-    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), server_handlers{{}, std::move(handler)})) {}
+    : http_server(std::move(executor), std::move(options), server_handlers{{}, std::move(handler)}) {}
+http_server::http_server(boost::asio::any_io_executor executor, http_server_options options, server_handlers handlers)
+    : impl_(std::make_shared<impl>(std::move(executor), std::move(options), std::move(handlers))) {}
 http_server::~http_server() { impl_->shut_down(); }
 
 listen_error http_server::start() { return impl_->start(); }

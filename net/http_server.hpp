@@ -33,6 +33,9 @@ struct http_server_options {
     std::shared_ptr<const tls::server_context> tls;
     quic::endpoint_config quic_config;  // its `server` is set to `tls`
     udp_options udp;
+    // Where QUIC clients are asked to go after the handshake (RFC 9000 9.6), at most one of each family: addresses that no other server
+    // has, bound beside `addresses`. Port 0: the server's own. The first of `addresses` of its family tells of it, else the first of all.
+    std::vector<ip_endpoint> preferred;
     // Of several servers on the same addresses and port: this one's place, for each address. See http_server_threads.
     std::vector<quic_worker> workers;
     http::limits limits;
@@ -57,6 +60,8 @@ public:
     http_server(boost::asio::any_io_executor executor, http_server_options options, request_handler handler);
     // Requests are answered in the handler's own time (http_exchange, http_router, http_coroutine).
     http_server(boost::asio::any_io_executor executor, http_server_options options, http_handler handler);
+    // Either way.
+    http_server(boost::asio::any_io_executor executor, http_server_options options, server_handlers handlers);
     ~http_server();
     http_server(const http_server&) = delete;
     http_server& operator=(const http_server&) = delete;
@@ -76,6 +81,14 @@ public:
         std::uint64_t tcp_connections = 0;   // accepted so far
         std::uint64_t quic_connections = 0;  // accepted so far
         std::uint64_t open_connections = 0;  // now, of both kinds
+
+        counters& operator+=(const counters& other) {
+            requests += other.requests;
+            tcp_connections += other.tcp_connections;
+            quic_connections += other.quic_connections;
+            open_connections += other.open_connections;
+            return *this;
+        }
     };
     counters statistics() const;
 

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <future>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -15,19 +14,10 @@ namespace tandem::net {
 
 class http_server_threads::impl {
 public:
-    template <class Handler>
-    impl(std::size_t count, const http_server_options& options, const Handler& handler) : port_(options.port) {
+    impl(std::size_t count, const http_server_options& options, thread_setup setup)
+        : count_(count), options_(options), setup_(std::move(setup)) {
         // Each address has endpoints of its own, which know nothing of the other address's.
         for (std::size_t i = 0; i < options.addresses.size(); ++i) groups_.emplace_back(count);
-        for (std::size_t i = 0; i < count; ++i) {
-            auto own = options;
-            own.workers.clear();
-            for (const auto& group : groups_) own.workers.push_back(group.worker(i));
-            make_.emplace_back([own, handler](const boost::asio::any_io_executor& executor, std::uint16_t port) mutable {
-                own.port = port;
-                return std::make_unique<http_server>(executor, own, handler);
-            });
-        }
     }
     ~impl() {
         for (auto& w : workers_) w->io.stop();
@@ -35,6 +25,7 @@ public:
     }
 
     listen_error start();
+    void visit(std::function<void(std::size_t, http_server&)> each, std::function<void()> done) const;
     void stop(duration deadline, std::function<void()> done);
     void join() {
         for (auto& w : workers_) {
@@ -44,20 +35,25 @@ public:
     counters statistics() const;
     const std::vector<ip_endpoint>& endpoints() const { return endpoints_; }
     const std::vector<std::string>& warnings() const { return warnings_; }
-    std::size_t count() const { return make_.size(); }
+    std::size_t count() const { return count_; }
 
 private:
     struct worker {
         boost::asio::io_context io{1};
         std::unique_ptr<http_server> server;  // goes before io
         std::thread thread;
-        mutable std::mutex ending;  // between asking the thread and its end
+        std::mutex ending;      // between asking the thread and its end
+        std::size_t asked = 0;  // visits on their way to it
         bool ended = false;
     };
 
+    std::unique_ptr<worker> make(std::size_t number, std::uint16_t port) const;
+    void run(worker& w);
+
+    std::size_t count_;
+    http_server_options options_;
+    thread_setup setup_;
     std::vector<quic_workers> groups_;
-    std::uint16_t port_;
-    std::vector<std::function<std::unique_ptr<http_server>(const boost::asio::any_io_executor&, std::uint16_t)>> make_;
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<ip_endpoint> endpoints_;
     std::vector<std::string> warnings_;
@@ -66,11 +62,21 @@ private:
     std::function<void()> done_;
 };
 
+std::unique_ptr<http_server_threads::impl::worker> http_server_threads::impl::make(std::size_t number, std::uint16_t port) const {
+    auto w = std::make_unique<worker>();
+    auto own = options_;
+    own.port = port;
+    own.workers.clear();
+    for (const auto& group : groups_) own.workers.push_back(group.worker(number));
+    auto handlers = setup_(number, w->io.get_executor(), own);
+    w->server = std::make_unique<http_server>(w->io.get_executor(), std::move(own), std::move(handlers));
+    return w;
+}
+
 listen_error http_server_threads::impl::start() {
-    auto port = port_;
-    for (auto& make : make_) {
-        auto w = std::make_unique<worker>();
-        w->server = make(w->io.get_executor(), port);
+    auto port = options_.port;
+    for (std::size_t i = 0; i < count_; ++i) {
+        auto w = make(i, port);
         if (auto error = w->server->start()) return workers_.clear(), error;
         port = w->server->port();
         workers_.push_back(std::move(w));
@@ -79,23 +85,65 @@ listen_error http_server_threads::impl::start() {
     warnings_ = workers_.front()->server->warnings();
     running_ = workers_.size();
     for (auto& w : workers_) {
-        w->thread = std::thread([this, &w = *w] {
-            auto keep = boost::asio::make_work_guard(w.io);
-            w.io.run();
-            {
-                std::lock_guard lock(w.ending);
-                w.ended = true;
-            }
-            w.io.restart();
-            w.io.poll();  // who asked for statistics just before gets them
-            if (--running_ != 0) return;
-            std::unique_lock lock(done_mutex_);
-            auto done = std::exchange(done_, {});
-            lock.unlock();
-            if (done) done();
-        });
+        w->thread = std::thread([this, &w = *w] { run(w); });
     }
     return {};
+}
+
+void http_server_threads::impl::run(worker& w) {
+    auto keep = boost::asio::make_work_guard(w.io);
+    w.io.run();
+    for (;;) {  // who asked before the end gets an answer
+        {
+            std::lock_guard lock(w.ending);
+            if (w.asked == 0) {
+                w.ended = true;
+                break;
+            }
+        }
+        w.io.restart();
+        w.io.poll_one();
+    }
+    if (--running_ != 0) return;
+    std::unique_lock lock(done_mutex_);
+    auto done = std::exchange(done_, {});
+    lock.unlock();
+    if (done) done();
+}
+
+void http_server_threads::impl::visit(std::function<void(std::size_t, http_server&)> each, std::function<void()> done) const {
+    struct round {
+        std::function<void(std::size_t, http_server&)> each;
+        std::function<void()> done;
+        std::atomic<std::size_t> left;
+        void one_done() {
+            if (--left == 0 && done) done();
+        }
+    };
+    auto all = std::make_shared<round>();
+    all->each = std::move(each);
+    all->done = std::move(done);
+    all->left = workers_.size() + 1;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        auto& w = *workers_[i];
+        std::unique_lock lock(w.ending);
+        if (w.ended) {
+            all->each(i, *w.server);
+            lock.unlock();
+            all->one_done();
+            continue;
+        }
+        ++w.asked;
+        boost::asio::post(w.io, [all, &w, i] {
+            all->each(i, *w.server);
+            {
+                std::lock_guard asked(w.ending);
+                --w.asked;
+            }
+            all->one_done();
+        });
+    }
+    all->one_done();
 }
 
 void http_server_threads::impl::stop(duration deadline, std::function<void()> done) {
@@ -110,24 +158,13 @@ void http_server_threads::impl::stop(duration deadline, std::function<void()> do
 
 http_server_threads::counters http_server_threads::impl::statistics() const {
     counters out;
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-        auto& w = *workers_[i];
-        auto answer = std::make_shared<std::promise<http_server::counters>>();  // outlives both ends' use of it
-        auto waiting = answer->get_future();
-        {
-            std::lock_guard lock(w.ending);
-            if (w.ended) {
-                answer->set_value(w.server->statistics());
-            } else {
-                boost::asio::post(w.io, [&w, answer] { answer->set_value(w.server->statistics()); });
-            }
-        }
-        const auto each = waiting.get();
-        out.each.push_back(each);
-        out.sum.requests += each.requests;
-        out.sum.tcp_connections += each.tcp_connections;
-        out.sum.quic_connections += each.quic_connections;
-        out.sum.open_connections += each.open_connections;
+    out.each.resize(workers_.size());
+    const auto answered = std::make_shared<std::promise<void>>();  // outlives both ends' use of it
+    const auto waiting = answered->get_future();
+    visit([&out](std::size_t i, http_server& server) { out.each[i] = server.statistics(); }, [answered] { answered->set_value(); });
+    waiting.wait();
+    for (std::size_t i = 0; i < out.each.size(); ++i) {
+        out.sum += out.each[i];
         for (const auto& group : groups_) {
             const auto steering = group.worker(i).statistics();
             out.steering.handed_over += steering.handed_over;
@@ -137,10 +174,20 @@ http_server_threads::counters http_server_threads::impl::statistics() const {
     return out;
 }
 
+namespace {
+
+http_server_threads::thread_setup always(server_handlers handlers) {
+    return [handlers = std::move(handlers)](std::size_t, const boost::asio::any_io_executor&, http_server_options&) { return handlers; };
+}
+
+}  // namespace
+
 http_server_threads::http_server_threads(std::size_t threads, const http_server_options& options, const request_handler& handler)
-    : impl_(std::make_unique<impl>(threads, options, handler)) {}
+    : impl_(std::make_unique<impl>(threads, options, always({handler, {}}))) {}
 http_server_threads::http_server_threads(std::size_t threads, const http_server_options& options, const http_handler& handler)
-    : impl_(std::make_unique<impl>(threads, options, handler)) {}
+    : impl_(std::make_unique<impl>(threads, options, always({{}, handler}))) {}
+http_server_threads::http_server_threads(std::size_t threads, const http_server_options& options, const thread_setup& setup)
+    : impl_(std::make_unique<impl>(threads, options, setup)) {}
 http_server_threads::~http_server_threads() = default;
 
 listen_error http_server_threads::start() { return impl_->start(); }
@@ -148,6 +195,12 @@ std::size_t http_server_threads::threads() const { return impl_->count(); }
 std::uint16_t http_server_threads::port() const { return impl_->endpoints().empty() ? 0 : impl_->endpoints().front().port; }
 std::vector<ip_endpoint> http_server_threads::endpoints() const { return impl_->endpoints(); }
 std::vector<std::string> http_server_threads::warnings() const { return impl_->warnings(); }
+void http_server_threads::visit(std::function<void(std::size_t, http_server&)> each, std::function<void()> done) {
+    impl_->visit(std::move(each), std::move(done));
+}
+void http_server_threads::set_tls(std::shared_ptr<const tls::server_context> tls) {
+    impl_->visit([tls = std::move(tls)](std::size_t, http_server& server) { server.set_tls(tls); }, {});
+}
 http_server_threads::counters http_server_threads::statistics() const { return impl_->statistics(); }
 void http_server_threads::stop(duration deadline, std::function<void()> done) { impl_->stop(deadline, std::move(done)); }
 void http_server_threads::join() { impl_->join(); }

@@ -28,8 +28,12 @@ public:
 
     executor_type get_executor() const { return core_->executor(); }
 
-    // Opens and binds the socket; port 0 takes a free one.
+    // Opens and binds the socket; port 0 takes a free one. The configuration's preferred_v4 and preferred_v6 are bound too.
     boost::system::error_code open(const ip_endpoint& local, const udp_options& options = {}) { return core_->open(local, options); }
+    // Server, after open(): binds one more address, which no other server has, and asks the clients accepted from now on to go there after
+    // the handshake (RFC 9000 9.6). Port 0: that of local_endpoint(). One of each family: a further one takes the place of the one before.
+    // Clients go where config::use_preferred_address lets them, and stay if nobody answers there.
+    boost::system::error_code prefer(const ip_endpoint& where) { return core_->prefer(where); }
     ip_endpoint local_endpoint() const { return core_->socket() ? core_->socket()->local_endpoint() : ip_endpoint{}; }
     udp_statistics statistics() const { return core_->socket() ? core_->socket()->statistics() : udp_statistics{}; }
 

@@ -8,9 +8,11 @@
 
 #include <boost/asio/post.hpp>
 
+#include <tandem/bytes/single_use_filter.hpp>
 #include <tandem/net/entropy.hpp>
 #include <tandem/quic/connection_id_router.hpp>
 #include <tandem/quic/packet_header.hpp>
+#include <tandem/quic/token.hpp>
 
 namespace tandem::net {
 
@@ -97,10 +99,31 @@ void worker_inbox::detach() {
     filling_.size = 0;
 }
 
+namespace {
+
+constexpr std::size_t max_tokens_seen = 65536;  // of one day; more of them prove nothing
+
+// What one worker has taken none of the others takes again (RFC 9000 8.1.4). A lock for each connection that shows one.
+class tokens_seen {
+public:
+    bool first(std::uint64_t identity, time_point now) {
+        std::lock_guard lock(mutex_);
+        return seen_.use(identity, now);
+    }
+
+private:
+    std::mutex mutex_;
+    single_use_filter seen_{quic::token_keys::key_lifetime, max_tokens_seen};
+};
+
+}  // namespace
+
 }  // namespace detail
 
 struct quic_worker::group {
-    explicit group(const std::array<std::uint8_t, 32>& secret) : router(std::make_shared<quic::connection_id_router>(secret)) {}
+    explicit group(const std::array<std::uint8_t, 32>& secret)
+        : router(std::make_shared<quic::connection_id_router>(
+              secret, [seen = std::make_shared<detail::tokens_seen>()](std::uint64_t identity, time_point now) { return seen->first(identity, now); })) {}
     std::shared_ptr<const quic::connection_id_router> router;
     std::vector<std::shared_ptr<detail::worker_inbox>> inboxes;
 };

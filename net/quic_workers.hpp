@@ -40,7 +40,8 @@ public:
     port_sharing sharing() const {
         return !group_ ? port_sharing::alone : number_ == 0 ? port_sharing::first : port_sharing::further;
     }
-    // Makes an endpoint issue connection IDs that say this worker's number, and take tokens that another worker gave.
+    // Makes an endpoint issue connection IDs that say this worker's number, and take tokens that another worker
+    // gave, each once among them all.
     void configure(quic::endpoint_config& config) const;
     // For who reads the socket: true if the datagram is another worker's and has been handed over, or dropped.
     bool divert(const received_datagram& datagram);

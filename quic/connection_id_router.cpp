@@ -1,5 +1,7 @@
 #include <tandem/quic/connection_id_router.hpp>
 
+#include <utility>
+
 #include <tandem/tls/hkdf.hpp>
 
 namespace tandem::quic {
@@ -23,8 +25,9 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
 
 }  // namespace
 
-connection_id_router::connection_id_router(const std::array<std::uint8_t, 32>& secret)
+connection_id_router::connection_id_router(const std::array<std::uint8_t, 32>& secret, first_use tokens)
     : secret_(secret),
+      tokens_(std::move(tokens)),
       cipher_(tls::cipher_suite::aes_128_gcm_sha256, std::span<const std::uint8_t>(derive("connection IDs")).first(16)) {}
 
 std::array<std::uint8_t, 32> connection_id_router::derive(std::string_view purpose) const {

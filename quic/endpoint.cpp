@@ -25,6 +25,8 @@ void endpoint::datagram_too_large(const ip_path& path, std::size_t size, time_po
 endpoint_statistics endpoint::statistics() const { return state_->statistics(); }
 void endpoint::set_server(std::shared_ptr<const tls::server_context> server) { state_->set_server(std::move(server)); }
 
+void endpoint::set_preferred(const ip_endpoint& where) { state_->set_preferred(where); }
+
 endpoint::state::state(endpoint_config config, std::uint64_t seed)
     : config_(std::move(config)),
       host_(seed),

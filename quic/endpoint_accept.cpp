@@ -50,7 +50,7 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     const bool known = !token && !header.token.empty() &&
                        host_.address_tokens.open_new_token(header.token, datagram.path.remote.address, now, token_keys::key_lifetime,
                                                            header.version) &&
-                       tokens_seen_.use(token_keys::identity(header.token), now);
+                       first_shown(header.token, now);
     if (!token && header.destination.size() < min_client_destination_size) return drop(drop_reason::malformed);
     const bool retry = config_.retry == retry_policy::always || (config_.retry == retry_policy::when_busy && busy());
     if (!token && !known && retry) return send_retry(datagram, header, now);
@@ -91,6 +91,13 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
         received_datagram late{.payload = k.bytes, .path = k.path, .mark = k.mark};
         e.connection->receive(late, now);
     }
+}
+
+// To this endpoint, or to any of those that share its tokens.
+bool endpoint::state::first_shown(std::span<const std::uint8_t> new_token, time_point now) {
+    const auto identity = token_keys::identity(new_token);
+    if (config_.router && config_.router->tokens()) return config_.router->tokens()(identity, now);
+    return tokens_seen_.use(identity, now);
 }
 
 // Whether the Initial that the datagram begins with can be opened. It is destroyed.

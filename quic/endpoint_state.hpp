@@ -65,6 +65,7 @@ public:
     std::optional<endpoint_event> poll_event();
     quic::connection* find(connection_handle handle);
     void set_server(std::shared_ptr<const tls::server_context> server) { config_.server = std::move(server); }
+    void set_preferred(const ip_endpoint& where) { (where.address.is_v6 ? config_.preferred_v6 : config_.preferred_v4) = where; }
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
     void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
     endpoint_statistics statistics() const;
@@ -85,6 +86,7 @@ private:
     void reap();
 
     // endpoint_accept.cpp: what no connection is there for
+    bool first_shown(std::span<const std::uint8_t> new_token, time_point now);
     void receive_unknown(received_datagram& datagram, const invariant_header& header, time_point now);
     void answer_unknown_version(const received_datagram& datagram, const invariant_header& header);
     void accept(received_datagram& datagram, const packet_header& header, time_point now);

@@ -6,6 +6,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <tandem/net/detail/preferred_address.hpp>
 #include <tandem/net/entropy.hpp>
 #include <tandem/net/quic_error.hpp>
 
@@ -15,6 +16,15 @@ namespace error = boost::asio::error;
 
 namespace {
 
+// Clients are told of a preferred address once it is bound.
+std::vector<ip_endpoint> take_preferred(quic::endpoint_config& config) {
+    std::vector<ip_endpoint> out;
+    for (auto* where : {&config.preferred_v4, &config.preferred_v6}) {
+        if (where->port != 0) out.push_back(std::exchange(*where, {}));
+    }
+    return out;
+}
+
 quic::endpoint_config configured(quic::endpoint_config config, const quic_worker& worker) {
     worker.configure(config);
     return config;
@@ -23,7 +33,7 @@ quic::endpoint_config configured(quic::endpoint_config config, const quic_worker
 }  // namespace
 
 quic_core::quic_core(boost::asio::any_io_executor executor, quic::endpoint_config config, quic_worker worker)
-    : executor_(std::move(executor)), worker_(std::move(worker)), endpoint_(configured(std::move(config), worker_), random_seed()) {}
+    : executor_(std::move(executor)), worker_(std::move(worker)), preferred_(take_preferred(config)), endpoint_(configured(std::move(config), worker_), random_seed()) {}
 
 error_code quic_core::open(const ip_endpoint& local, udp_options options) {
     udp_socket socket(executor_);
@@ -42,7 +52,18 @@ error_code quic_core::open(const ip_endpoint& local, udp_options options) {
                                                                     divert_to(worker_)});
     attach(worker_, executor_, *driver_);
     driver_->start();
+    for (const auto& where : std::exchange(preferred_, {})) {
+        if (auto failed = prefer(where)) {
+            driver_.reset();
+            return failed;
+        }
+    }
     return {};
+}
+
+error_code quic_core::prefer(const ip_endpoint& where) {
+    if (stopped_ || !driver_) return error::operation_aborted;
+    return listen_on_preferred(*driver_, endpoint_, where, options_);
 }
 
 void quic_core::stop(std::uint64_t code, std::string_view reason) {

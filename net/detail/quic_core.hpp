@@ -50,6 +50,7 @@ public:
     ~quic_core() { worker_.detach(); }
 
     error_code open(const ip_endpoint& local, udp_options options);
+    error_code prefer(const ip_endpoint& where);
     const boost::asio::any_io_executor& executor() const { return executor_; }
     const udp_socket* socket() const { return driver_ ? &driver_->socket() : nullptr; }
     // Closes every connection; all operations end with operation_aborted.
@@ -156,6 +157,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     quic_worker worker_;
+    std::vector<ip_endpoint> preferred_;  // of the configuration, until open()
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
     udp_options options_;

@@ -83,12 +83,14 @@ program_result run_tandem(const std::vector<std::string>& arguments, const std::
     return result;
 }
 
-serving::serving(std::vector<std::string> arguments) {
+serving::serving(std::vector<std::string> arguments, const std::string& errors) {
     arguments.insert(arguments.begin(), "serve");
     arguments.insert(arguments.end(), {"--port", "0"});
     pipe_pair out;
-    child_ = start(arguments, -1, out.write_end, -1);
+    const int err = errors.empty() ? -1 : ::open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    child_ = start(arguments, -1, out.write_end, err);
     ::close(out.write_end);
+    if (err >= 0) ::close(err);
     output_ = out.read_end;
     first_line_ = line("");
 }

@@ -244,7 +244,6 @@ TEST_F(Program, ThreadsShareThePort) {
                         exit_code::address_in_use, server.port());
     }
     EXPECT_EQ(server.stop(), 0);
-    expect_one_line(run_tandem({"serve", site.str(), "--tcp=udp", "--threads", "2"}), exit_code::usage, "--threads");
 }
 
 TEST_F(Program, SilentServer) {

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include <boost/asio/as_tuple.hpp>
@@ -194,6 +196,77 @@ TEST(QuicWorker, WhatWaitsHasALimit) {
     EXPECT_FALSE(quic_worker().divert(datagram));
 }
 
+// One client and one of the servers, datagrams handed over by hand until there are none.
+class ServersThatShareTokens : public testing::Test {
+protected:
+    ServersThatShareTokens() {
+        for (std::size_t i = 0; i < servers.size(); ++i) {
+            quic::endpoint_config config;
+            config.server = tandem::test::server_context();
+            config.accepted.alpn = {"echo"};
+            config.retry = quic::retry_policy::always;
+            group.worker(i).configure(config);
+            servers[i] = std::make_unique<quic::endpoint>(std::move(config), 100 + i);
+        }
+    }
+    // The token that the server gave.
+    std::vector<std::uint8_t> visit(std::size_t server, std::vector<std::uint8_t> token, std::uint64_t seed) {
+        quic::endpoint client({}, seed);
+        quic::connect_options o;
+        o.local = {test::loopback, 1000};
+        o.remote = {test::loopback, 443};
+        o.server_name = "localhost";
+        o.tls = tandem::test::client_context();
+        o.config.alpn = {"echo"};
+        o.token = std::move(token);
+        tls::error why;
+        EXPECT_TRUE(client.connect(o, now, why));
+        for (int i = 0; i < 100; ++i) {
+            now += std::chrono::milliseconds(1);
+            if (!move(client, *servers[server]) && !move(*servers[server], client)) break;
+        }
+        std::vector<std::uint8_t> out;
+        while (auto event = client.poll_event()) {
+            if (auto* given = std::get_if<quic::token_received>(&event->event)) out = given->token;
+        }
+        return out;
+    }
+    bool move(quic::endpoint& from, quic::endpoint& to) {
+        bool any = false;
+        std::vector<std::uint8_t> buffer(65536);
+        for (;;) {
+            train t;
+            t.buffer = buffer;
+            if (!from.transmit(now, t)) return any;
+            any = true;
+            for (std::size_t at = 0; at < t.size; at += t.segment_size) {
+                received_datagram d{t.buffer.subspan(at, std::min(t.segment_size, t.size - at)), {t.path.remote, t.path.local}, t.mark};
+                to.receive(d, now);
+            }
+        }
+    }
+
+    quic_workers group{2};
+    std::array<std::unique_ptr<quic::endpoint>, 2> servers;
+    time_point now{std::chrono::hours(100)};
+};
+
+// RFC 9000 8.1.4: what one has taken the others do not take again.
+TEST_F(ServersThatShareTokens, TakeEachOnce) {
+    const auto token = visit(0, {}, 1);
+    ASSERT_FALSE(token.empty());
+    EXPECT_EQ(servers[0]->statistics().retries_sent, 1u);
+    const auto next = visit(1, token, 2);
+    EXPECT_EQ(servers[1]->statistics().retries_sent, 0u);  // another server's token is as good
+    visit(0, token, 3);
+    EXPECT_EQ(servers[0]->statistics().retries_sent, 2u);  // but not twice
+    visit(1, token, 4);
+    EXPECT_EQ(servers[1]->statistics().retries_sent, 1u);
+    ASSERT_FALSE(next.empty());
+    visit(0, next, 5);
+    EXPECT_EQ(servers[0]->statistics().retries_sent, 2u);
+}
+
 struct sink : transfer_sink {
     explicit sink(int& n) : ended(n) {}
     void on_response(const http::response& r, const transfer_info&) override { EXPECT_EQ(r.status, 200); }
@@ -249,6 +322,42 @@ TEST(HttpServerThreads, ServeOnOnePortAndCountTogether) {
     EXPECT_EQ(server.statistics().sum.requests, static_cast<std::uint64_t>(wanted));
     EXPECT_EQ(server.statistics().sum.quic_connections, 12u);
     EXPECT_EQ(server.statistics().sum.tcp_connections, 12u);
+}
+
+TEST(HttpServerThreads, EachHasHandlersAndIsVisited) {
+    constexpr std::size_t count = 4;
+    std::array<std::thread::id, count> seen{};
+    std::array<int, count> made{};
+    http_server_threads server(count, server_options(), http_server_threads::thread_setup([&](std::size_t i, const auto&, http_server_options& own) {
+        EXPECT_EQ(own.workers.size(), own.addresses.size());
+        ++made[i];
+        return server_handlers{{}, [](std::shared_ptr<http_exchange> e) { e->respond(200, "text/plain", "hi"); }};
+    }));
+    int done = 0;
+    server.visit([](std::size_t, http_server&) { FAIL(); }, [&] { ++done; });  // nobody there yet
+    EXPECT_EQ(done, 1);
+    ASSERT_FALSE(server.start());
+    EXPECT_EQ(made, (std::array<int, count>{1, 1, 1, 1}));
+    std::promise<void> all;
+    server.visit([&](std::size_t i, http_server& one) {
+        seen[i] = std::this_thread::get_id();
+        EXPECT_EQ(one.port(), server.port());
+    }, [&] { all.set_value(); });
+    all.get_future().wait();
+    for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t j = 0; j < i; ++j) EXPECT_NE(seen[i], seen[j]);
+        EXPECT_NE(seen[i], std::this_thread::get_id());
+    }
+    // While they end, and afterwards: nobody is left out or asked twice.
+    std::atomic<int> visits{0}, rounds{0};
+    server.stop(std::chrono::seconds(0));
+    for (int i = 0; i < 200; ++i) server.visit([&](std::size_t, http_server&) { ++visits; }, [&] { ++rounds; });
+    server.join();
+    EXPECT_EQ(visits, 200 * static_cast<int>(count));
+    EXPECT_EQ(rounds, 200);
+    server.visit([&](std::size_t i, http_server&) { seen[i] = std::this_thread::get_id(); }, [&] { ++rounds; });
+    EXPECT_EQ(rounds, 201);
+    EXPECT_EQ(seen[0], std::this_thread::get_id());
 }
 
 TEST(HttpServerThreads, RequestsUnderWayEndBeforeTheThreadsDo) {
