@@ -50,16 +50,15 @@ bool byte_stream_core::feed_tls() {
 bool byte_stream_core::feed_peer(time_point now) {
     bool moved = false;
     while (peer_->wants_to_receive()) {
-        if (plain_at_ == plain_.size()) {
-            plain_.resize(read_size);
-            plain_at_ = 0;
+        if (plain_.empty()) {
+            if (!plain_buffer_) plain_buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(read_size);
             plain_times_.clear();
-            plain_.resize(tls_->read(plain_, timed_ ? &plain_times_ : nullptr));
+            plain_ = {plain_buffer_.get(), tls_->read({plain_buffer_.get(), read_size}, timed_ ? &plain_times_ : nullptr)};
             if (plain_.empty()) break;
         }
-        auto taken = peer_->receive(std::span(plain_).subspan(plain_at_), plain_times_, now);
+        auto taken = peer_->receive(plain_, plain_times_, now);
         if (taken == 0) break;
-        plain_at_ += taken;
+        plain_ = plain_.subspan(taken);
         drop_front(plain_times_, taken);
         moved = true;
     }
@@ -88,7 +87,7 @@ bool byte_stream_core::process(time_point now) {
 
 void byte_stream_core::check_end(time_point now) {
     if (error_) return;
-    bool drained = plain_at_ == plain_.size();
+    bool drained = plain_.empty();
     if (tls_->failed() && drained) return fail({0, false, tls_->failure().text, tls_->failure().code}, now);
     if (!peer_) {
         if (tls_->truncated() || (input_ended_ && held_.empty())) {
@@ -145,7 +144,7 @@ bool byte_stream_core::finished_sending() const {
 
 bool byte_stream_core::wants_to_receive() const {
     if (error_ || !tls_ || !held_.empty()) return false;
-    return !peer_ || (peer_->wants_to_receive() && plain_at_ == plain_.size());
+    return !peer_ || (peer_->wants_to_receive() && plain_.empty());
 }
 
 std::optional<time_point> byte_stream_core::next_timeout() const {

@@ -181,8 +181,8 @@ private:
     time_point handshake_deadline_;
     std::vector<std::uint8_t> held_;  // ciphertext that TLS had no room for
     byte_time_runs held_times_;
-    std::vector<std::uint8_t> plain_;  // plaintext that the session did not take yet
-    std::size_t plain_at_ = 0;
+    std::unique_ptr<std::uint8_t[]> plain_buffer_;
+    std::span<const std::uint8_t> plain_;  // in it: plaintext that the session did not take yet
     std::vector<tls::record_times> plain_times_;
     std::vector<std::uint8_t> record_;
     bool timed_ = false;

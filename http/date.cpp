@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
+#include <string>
 #include <vector>
 
 namespace tandem::http {
@@ -67,6 +67,12 @@ std::optional<int> full_year(std::optional<int> two_digits, std::int64_t now) {
     return year > current + 50 ? year - 100 : year;
 }
 
+void append_digits(std::string& out, int number, std::size_t width) {
+    const auto begin = out.size();
+    out.append(width, '0');
+    for (auto i = width; i-- > 0; number /= 10) out[begin + i] = static_cast<char>('0' + number % 10);
+}
+
 }  // namespace
 
 std::string format_date(std::int64_t seconds) {
@@ -74,11 +80,16 @@ std::string format_date(std::int64_t seconds) {
     auto time = static_cast<int>(seconds % 86400);
     std::chrono::sys_days date{std::chrono::days(day)};
     std::chrono::year_month_day parts(date);
-    char out[40];
-    std::snprintf(out, sizeof out, "%s, %02u %s %04d %02d:%02d:%02d GMT", days[std::chrono::weekday(date).c_encoding()].data(),
-                  static_cast<unsigned>(parts.day()), months[static_cast<unsigned>(parts.month()) - 1].data(),
-                  static_cast<int>(parts.year()), time / 3600, time / 60 % 60, time % 60);
-    return out;
+    std::string out;  // put together by hand: every response has two
+    out.reserve(32);
+    out.append(days[std::chrono::weekday(date).c_encoding()]).append(", ");
+    append_digits(out, static_cast<int>(static_cast<unsigned>(parts.day())), 2);
+    out.append(" ").append(months[static_cast<unsigned>(parts.month()) - 1]).append(" ");
+    append_digits(out, static_cast<int>(parts.year()), 4);
+    append_digits(out.append(" "), time / 3600, 2);
+    append_digits(out.append(":"), time / 60 % 60, 2);
+    append_digits(out.append(":"), time % 60, 2);
+    return out.append(" GMT");
 }
 
 std::optional<std::int64_t> parse_date(std::string_view text, std::int64_t now) {

@@ -8,7 +8,14 @@
 
 namespace tandem::net {
 
+namespace {
+
+constexpr std::uint64_t read_ahead = 128 * 1024;  // what the kernel reads ahead anyway: less is not worth a call
+
+}  // namespace
+
 file_body::file_body(int descriptor, range bytes) : descriptor_(descriptor), left_(bytes), length_(bytes.size()) {
+    if (length_ <= read_ahead) return;
     ::posix_fadvise(descriptor_, static_cast<off_t>(bytes.begin), static_cast<off_t>(bytes.size()), POSIX_FADV_SEQUENTIAL);
 }
 

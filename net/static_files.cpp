@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <charconv>
 
 #include <tandem/http/date.hpp>
 #include <tandem/http/range.hpp>
@@ -27,9 +27,16 @@ struct validators {
 
 validators validators_of(const struct stat& status) {
     char etag[64];
-    std::snprintf(etag, sizeof etag, "\"%llx.%lx-%llx\"", static_cast<unsigned long long>(status.st_mtim.tv_sec), status.st_mtim.tv_nsec,
-                  static_cast<unsigned long long>(status.st_size));
-    return {etag, status.st_mtim.tv_sec < 0 ? 0 : status.st_mtim.tv_sec};
+    char* at = etag;
+    const auto hex = [&at, &etag](char before, std::uint64_t number) {
+        *at++ = before;
+        at = std::to_chars(at, etag + sizeof etag, number, 16).ptr;
+    };
+    hex('"', static_cast<std::uint64_t>(status.st_mtim.tv_sec));
+    hex('.', static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
+    hex('-', static_cast<std::uint64_t>(status.st_size));
+    *at++ = '"';
+    return {{etag, at}, status.st_mtim.tv_sec < 0 ? 0 : status.st_mtim.tv_sec};
 }
 
 // RFC 9110 8.8.3: whether a list of entity tags (or "*") names this one; weak comparison ignores the W/ mark.
