@@ -6,6 +6,7 @@ namespace tandem::http {
 
 std::vector<field> request_lines(const request& r, const body_source* body) {
     std::vector<field> lines{{":method", r.method}, {":scheme", r.scheme}, {":authority", r.authority}, {":path", r.path}};
+    if (!r.protocol.empty()) lines.push_back({":protocol", r.protocol});  // RFC 8441 4
     for (const auto& f : r.fields) {
         if (f.name != "content-length" || !body) lines.push_back(f);
     }
@@ -26,12 +27,31 @@ std::vector<field> response_lines(const response& r, const body_source* body, st
     return lines;
 }
 
+bool prepare(response& r, std::unique_ptr<body_source>& body, bool asks_tunnel) {
+    const bool switches = r.status == 101 && asks_tunnel;
+    const bool invalid = !(switches ? invalid_reason(r.fields) : invalid_reason(r)).empty();
+    const bool unaware = asks_tunnel && !switches && r.status / 100 == 2;
+    if (invalid || unaware) {
+        r = {invalid ? 500 : 501, {}};
+        body = nullptr;
+        return false;
+    }
+    if (switches) r.status = 200;
+    return switches;
+}
+
+bool take_switch(response& r) {
+    if (r.status / 100 != 2) return false;
+    r.status = 101;
+    return true;
+}
+
 std::string_view malformed(request& r) {
     auto host = r.fields.find("host");
     if (r.authority.empty() && host) r.authority = *host;
     if (host && *host != r.authority) return "the Host field and :authority differ";
     if (!is_authority(r.authority)) return "no usable authority";
-    if (r.method != "CONNECT" && !is_path(r.path)) return "malformed :path";
+    if ((r.method != "CONNECT" || !r.protocol.empty()) && !is_path(r.path)) return "malformed :path";
     r.fields.erase("host");
     return {};
 }

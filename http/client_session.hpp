@@ -17,6 +17,11 @@
 
 namespace tandem::http {
 
+// A request with a protocol (request::protocol) that is answered with status 101 is a tunnel: its two bodies are streams of bytes that have
+// nothing to do with HTTP any more. Its own body source is asked when the answer is there. The end of each is told to the other side in HTTP/2
+// and HTTP/3 (half-close); in HTTP/1.1 the server's end closes the connection, and the client's end is told by nothing. A source that
+// fails, reset() and cancel() reset the stream, or cut the connection off.
+
 // Numbers the requests of one session from 0, in the order they were submitted or arrived.
 using request_id = std::uint64_t;
 
@@ -35,6 +40,10 @@ struct body {
 struct trailers {
     request_id id = 0;
     http::fields fields;
+};
+// A tunnel's other side has ended its bytes, and all of them were read; this side may go on. `finished` comes when both have ended.
+struct received {
+    request_id id = 0;
 };
 // The response is complete and all of its body was read. The last event of a request.
 struct finished {
@@ -55,8 +64,8 @@ struct closed {
 };
 }  // namespace client_events
 
-using client_event = std::variant<client_events::response, client_events::body, client_events::trailers, client_events::finished,
-                                  client_events::failed, client_events::going_away, client_events::closed>;
+using client_event = std::variant<client_events::response, client_events::body, client_events::trailers, client_events::received,
+                                  client_events::finished, client_events::failed, client_events::going_away, client_events::closed>;
 
 class client_session {
 public:

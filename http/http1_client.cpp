@@ -38,6 +38,7 @@ struct http1_client::state {
         duration queued{};       // from submit until then
         bool is_head = false;    // HEAD
         bool answered = false;   // the final response's head came
+        bool tunnel = false;     // it was 101: the connection speaks another protocol
         bool complete = false;   // all of the response came
         bool body_announced = false;
         std::size_t interim = 0;
@@ -52,6 +53,7 @@ struct http1_client::state {
     }
 
     void on_head();
+    void on_switch(http1_head head);
     void on_body(std::span<const std::uint8_t> data, time_point now);
     void on_complete();
     void try_finish();
@@ -81,6 +83,9 @@ struct http1_client::state {
 void http1_client::state::on_head() {
     auto& front = queue.front();
     auto head = parser.head();
+    if (head.status == 101 && !front.message.protocol.empty() && list_contains(head.fields.joined("upgrade"), front.message.protocol)) {
+        return on_switch(std::move(head));
+    }
     if (head.status < 200) {  // RFC 9110 15.2: any number of them may come first
         parser.next_message();
         if (front.is_head) parser.expect_no_body();
@@ -94,6 +99,15 @@ void http1_client::state::on_head() {
     drop_connection_fields(head.fields);
     events.push_back(client_events::response{front.id, {head.status, std::move(head.fields)}, head.has_body});
     if (!head.has_body) on_complete();
+}
+
+// RFC 9110 7.8: what follows is the other protocol's.
+void http1_client::state::on_switch(http1_head head) {
+    auto& front = queue.front();
+    front.answered = front.tunnel = last = true;
+    drop_connection_fields(head.fields);
+    events.push_back(client_events::response{front.id, {head.status, std::move(head.fields)}, true});
+    if (front.body) writer.start({}, http1_framing::until_close, std::move(front.body));
 }
 
 void http1_client::state::on_body(std::span<const std::uint8_t> data, time_point now) {
@@ -122,6 +136,7 @@ void http1_client::state::on_complete() {
 void http1_client::state::try_finish() {
     auto& front = queue.front();
     if (!front.complete || !received.empty()) return;
+    if (front.tunnel) events.push_back(client_events::received{front.id});
     if (!front.trailers.empty()) events.push_back(client_events::trailers{front.id, std::move(front.trailers)});
     total.merge(front.ledger);
     events.push_back(client_events::finished{front.id, std::move(front.ledger)});
@@ -188,6 +203,12 @@ std::size_t http1_client::receive(std::span<const std::uint8_t> plaintext, std::
         }
         if (s.paused()) break;
         auto input = plaintext.subspan(taken, std::min(plaintext.size() - taken, s.limit.body_buffer - s.received.size()));
+        if (s.queue.front().tunnel) {
+            cursor.charge(input.size(), now, s.queue.front().ledger, s.own_ready);
+            s.on_body(input, now);
+            taken += input.size();
+            continue;
+        }
         auto step = s.parser.feed(input);
         cursor.charge(step.consumed, now, s.queue.front().ledger, s.own_ready);
         taken += step.consumed;
@@ -210,7 +231,7 @@ std::size_t http1_client::receive(std::span<const std::uint8_t> plaintext, std::
 void http1_client::receive_end(bool clean, time_point) {
     auto& s = *state_;
     if (s.over) return;
-    if (clean && s.on_wire() && !s.queue.front().complete && s.parser.feed_end()) s.on_complete();
+    if (clean && s.on_wire() && !s.queue.front().complete && (s.queue.front().tunnel || s.parser.feed_end())) s.on_complete();
     if (!s.over) s.end({no_error, true, clean ? "the server closed the connection" : "the connection was cut off"});
 }
 
@@ -219,8 +240,9 @@ std::size_t http1_client::transmit(std::span<std::uint8_t> out, time_point now) 
     if (s.over || s.queue.empty() || out.empty()) return 0;
     auto& front = s.queue.front();
     if (!front.sent_head && !s.last) {
-        auto head = frame_request(front.message, front.body.get());
-        s.writer.start(std::move(head.text), head.framing, std::move(front.body));
+        const bool upgrade = !front.message.protocol.empty();  // then the body waits for the answer
+        auto head = frame_request(front.message, upgrade ? nullptr : front.body.get());
+        s.writer.start(std::move(head.text), head.framing, upgrade ? nullptr : std::move(front.body));
         front.sent_head = true;
         front.queued = now - front.submitted;
         front.is_head = front.message.method == "HEAD";

@@ -37,11 +37,14 @@ struct http1_server::state {
         bool answered = false;  // respond() was called
         bool sent = false;      // all of the response was given to transmit
         bool refused = false;   // nobody wants the rest of the body
+        std::string protocol;   // that the client wants to switch to; what comes after the request waits for the answer
+        bool tunnel = false;    // it is spoken from now on
         std::uint64_t discarded = 0;
         fields trailers;
     };
 
-    bool paused() const { return current && (current->received || body.size() >= limit.body_buffer) && !current->sent; }
+    bool undecided() const { return current && !current->protocol.empty() && !current->answered; }
+    bool paused() const { return undecided() || (current && (current->received || body.size() >= limit.body_buffer) && !current->sent); }
 
     void on_head(time_point now);
     void on_body(std::span<const std::uint8_t> data, time_point now);
@@ -89,8 +92,10 @@ void http1_server::state::on_head(time_point) {
         current->expects_continue = head.has_body;  // RFC 9110 10.1.1
     }
     if (!current->keep_alive) last = true;
-    events.push_back(server_events::request{current->id, std::move(*message), head.has_body});
-    if (!head.has_body) on_received();
+    current->protocol = message->protocol = http1_upgrade_of(head, limit.tunnel_protocols);
+    const bool more = head.has_body || !current->protocol.empty();
+    events.push_back(server_events::request{current->id, std::move(*message), more});
+    if (!more) on_received();
 }
 
 void http1_server::state::on_body(std::span<const std::uint8_t> data, time_point now) {
@@ -125,9 +130,15 @@ void http1_server::state::answer(response message, std::unique_ptr<body_source> 
     e.answered = true;
     // A client that was not told to go on may or may not send its body now: nobody could tell it from the next request.
     if (e.expects_continue) last = true;
+    if (message.status == 101) {
+        e.tunnel = last = true;
+        auto head = frame_switch(message, e.protocol, source.get());
+        return writer.start(std::move(head.text), head.framing, std::move(source));
+    }
     auto head = frame_response(message, source.get(), e.method, e.version, last, e.version < 11);
     if (head.closes) last = true;
     writer.start(std::move(head.text), head.framing, std::move(source));
+    if (!e.protocol.empty()) on_received();  // it stays HTTP: there is no body
 }
 
 // Answers what is not a proper request, then ends the connection: where the next one begins is not known.
@@ -164,8 +175,9 @@ void http1_server::state::try_finish() {
 
 // Nothing while it is this side that makes the other wait.
 std::optional<time_point> http1_server::state::idle_deadline() const {
-    bool our_turn = current && current->received && (!current->answered || writer.waiting());
-    if (over || our_turn || !last_progress) return std::nullopt;
+    bool our_turn = current && (current->received || undecided()) && (!current->answered || writer.waiting());
+    bool tunnel = current && current->tunnel;  // how long it may be quiet is its protocol's business
+    if (over || our_turn || tunnel || !last_progress) return std::nullopt;
     return *last_progress + limit.idle_time;
 }
 
@@ -197,6 +209,12 @@ std::size_t http1_server::receive(std::span<const std::uint8_t> plaintext, std::
         if (!s.current && !s.head_since) s.head_since = now;
         auto room = s.limit.body_buffer - std::min(s.body.size(), s.limit.body_buffer - 1);
         auto input = plaintext.subspan(taken, std::min(plaintext.size() - taken, room));
+        if (s.current && s.current->tunnel) {
+            cursor.charge(input.size(), now, s.waits, s.own_ready);
+            s.on_body(input, now);
+            taken += input.size();
+            continue;
+        }
         auto step = s.parser.feed(input);
         cursor.charge(step.consumed, now, s.waits, s.own_ready);
         taken += step.consumed;
@@ -225,6 +243,10 @@ std::size_t http1_server::receive(std::span<const std::uint8_t> plaintext, std::
 void http1_server::receive_end(bool clean, time_point) {
     auto& s = *state_;
     if (s.over) return;
+    if (clean && s.current && s.current->tunnel) {
+        s.current->received = true;
+        return s.tell_read();
+    }
     // A client may shut down its half after the request and still wait for the answer.
     if (clean && s.current && s.current->received) {
         s.last = true;
@@ -287,7 +309,8 @@ std::vector<http1_server::carried> http1_server::drain_carried() { return std::e
 void http1_server::respond(request_id id, response message, std::unique_ptr<body_source> source, time_point) {
     auto& s = *state_;
     if (!s.current || s.current->id != id || s.current->answered) return;
-    if (!invalid_reason(message).empty()) message = {500, {}}, source = nullptr;
+    const bool switches = message.status == 101 && !s.current->protocol.empty();
+    if (!(switches ? invalid_reason(message.fields) : invalid_reason(message)).empty()) message = {500, {}}, source = nullptr;
     s.answer(std::move(message), std::move(source));
 }
 

@@ -55,6 +55,14 @@ void erase_connection_options(fields& list) {
 
 }  // namespace
 
+std::string http1_upgrade_of(const http1_head& head, std::span<const std::string> offered) {
+    if (offered.empty() || head.version < 11 || head.has_body || head.method == "CONNECT") return {};
+    if (!list_contains(head.fields.joined("connection"), "upgrade")) return {};
+    const auto asked = head.fields.joined("upgrade");
+    const auto found = std::find_if(offered.begin(), offered.end(), [&](const auto& protocol) { return list_contains(asked, protocol); });
+    return found == offered.end() ? std::string() : *found;
+}
+
 std::optional<request> http1_request_of(const http1_head& head, std::string_view scheme, http1_error& problem) {
     if (head.target.size() > max_target) {
         problem = {414, "the request target is too long"};

@@ -123,8 +123,13 @@ std::size_t http1_writer::write_chunk(std::span<std::uint8_t> out) {
 
 http1_framed_head frame_request(const request& r, const body_source* body) {
     http1_framed_head out;
-    out.text = r.method + ' ' + r.path + " HTTP/1.1\r\n";
+    const bool upgrade = !r.protocol.empty();
+    out.text = (upgrade ? "GET" : r.method) + ' ' + r.path + " HTTP/1.1\r\n";
     append_field(out.text, "host", r.authority);
+    if (upgrade) {  // RFC 9110 7.8
+        append_field(out.text, "connection", "Upgrade");
+        append_field(out.text, "upgrade", r.protocol);
+    }
     append_fields(out.text, r.fields);
     if (r.priority && !r.fields.contains("priority")) {
         if (auto value = to_string(*r.priority); !value.empty()) append_field(out.text, "priority", value);
@@ -139,6 +144,18 @@ http1_framed_head frame_request(const request& r, const body_source* body) {
         append_field(out.text, "content-length", "0");
     }
     out.text += "\r\n";
+    return out;
+}
+
+http1_framed_head frame_switch(const response& r, std::string_view protocol, const body_source* body) {
+    http1_framed_head out;
+    out.text = "HTTP/1.1 101 " + std::string(reason_phrase(101)) + "\r\n";
+    append_field(out.text, "connection", "Upgrade");
+    append_field(out.text, "upgrade", protocol);
+    append_fields(out.text, r.fields);
+    out.text += "\r\n";
+    out.framing = body ? http1_framing::until_close : http1_framing::none;
+    out.closes = true;
     return out;
 }
 

@@ -57,6 +57,7 @@ bool http2_callbacks::take_pseudo(http2_exchange& e, std::string_view name, std:
     else if (name == ":scheme") e.head.scheme = value;
     else if (name == ":authority") e.head.authority = value;
     else if (name == ":path") e.head.path = value;
+    else if (name == ":protocol") e.head.protocol = value;
     else if (name == ":status") std::from_chars(value.data(), value.data() + value.size(), e.status);
     else return false;
     return true;
@@ -108,6 +109,9 @@ int http2_callbacks::frame_received(nghttp2_session*, const nghttp2_frame* frame
             c.goaway_by_peer_ = true;
             c.text_ = view(frame->goaway.opaque_data, frame->goaway.opaque_data_len);
             c.on_goaway();
+            break;
+        case NGHTTP2_SETTINGS:
+            if (!(frame->hd.flags & NGHTTP2_FLAG_ACK)) c.on_settings();
             break;
         case NGHTTP2_PING:
             if (frame->hd.flags & NGHTTP2_FLAG_ACK) c.on_ping_answered();
@@ -183,6 +187,10 @@ ssize_t http2_callbacks::read_data(nghttp2_session* session, std::int32_t stream
                                    nghttp2_data_source*, void* user) {
     auto* e = core(user).find_stream(stream);
     if (!e || !e->source || e->source_failed) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (e->awaits_switch) {  // nobody speaks the protocol before it is accepted
+        e->waiting = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
     auto result = e->source->read({out, room});
     e->produced += result.n;
     // RFC 9113 8.1.1: a body of another length than was said is malformed; better not to end it than to end it wrong.

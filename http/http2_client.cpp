@@ -32,6 +32,9 @@ struct http2_client::state final : http2_core {
     void on_too_large(http2_exchange& e) override;
     void on_body_readable(http2_exchange& e) override { events.push_back(client_events::body{e.id}); }
     void on_received(http2_exchange& e) override;
+    void on_sent(http2_exchange& e) override;
+    void on_settings() override { settings_came = true; }
+    bool may_begin(const pending& p) const;
     void on_closed(http2_exchange& e, std::uint32_t code) override;
     void on_not_sent(http2_exchange& e) override;
     void on_goaway() override;
@@ -41,6 +44,7 @@ struct http2_client::state final : http2_core {
     std::deque<pending> waiting;
     std::deque<client_event> events;
     request_id next_id = 0;
+    bool settings_came = false;
     bool draining = false;
     bool going_away = false;
     bool said_closed = false;
@@ -52,6 +56,11 @@ bool http2_client::state::room() const {
 }
 
 void http2_client::state::begin(pending& p) {
+    const bool tunnel = !p.message.protocol.empty();
+    if (tunnel && nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) != 1) {  // RFC 8441 3
+        events.push_back(client_events::failed{p.id, {failure_kind::rejected, 0, false, "the server does not offer extended CONNECT"}, {}});
+        return;
+    }
     const auto stream = submit_request(request_lines(p.message, p.body.get()), p.body != nullptr);
     if (stream < 0) {
         const bool ids_used_up = stream == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE;
@@ -61,14 +70,21 @@ void http2_client::state::begin(pending& p) {
     }
     auto& e = add(stream, p.id);
     e.method = p.message.method;
+    e.asks_tunnel = e.awaits_switch = tunnel;
     e.source = std::move(p.body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
 }
 
+// Whether extended CONNECT may be used is known when the server's settings are.
+bool http2_client::state::may_begin(const pending& p) const { return p.message.protocol.empty() || settings_came; }
+
 void http2_client::state::before_write() {
-    while (!waiting.empty() && room()) {
-        begin(waiting.front());
-        waiting.pop_front();
+    while (room()) {
+        const auto next = std::find_if(waiting.begin(), waiting.end(), [this](const pending& p) { return may_begin(p); });
+        if (next == waiting.end()) break;
+        auto p = std::move(*next);
+        waiting.erase(next);
+        begin(p);
     }
     end_if_drained();
 }
@@ -76,6 +92,14 @@ void http2_client::state::before_write() {
 void http2_client::state::on_head(http2_exchange& e) {
     e.head_told = true;
     response message{e.status, std::exchange(e.section, {})};
+    if (e.asks_tunnel) {
+        e.tunnel = take_switch(message);
+        e.awaits_switch = false;
+        if (e.tunnel) resume_body(e);
+        else e.source.reset();
+        events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head});
+        return;
+    }
     events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
 }
 
@@ -86,9 +110,17 @@ void http2_client::state::on_too_large(http2_exchange& e) {
 
 void http2_client::state::on_received(http2_exchange& e) {
     if (!e.section.empty()) events.push_back(client_events::trailers{e.id, std::move(e.section)});
+    if (e.tunnel) {
+        events.push_back(client_events::received{e.id});
+        if (!e.sent) return;
+    }
     // RFC 9113 8.1: the answer is complete; what of the request was not sent is not wanted.
     if (!e.sent && !over_) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_NO_ERROR);
     finish(e);
+}
+
+void http2_client::state::on_sent(http2_exchange& e) {
+    if (e.tunnel && e.received_told) finish(e);
 }
 
 void http2_client::state::finish(http2_exchange& e) {
@@ -103,7 +135,7 @@ void http2_client::state::fail_exchange(http2_exchange& e, request_failure why) 
 }
 
 void http2_client::state::on_closed(http2_exchange& e, std::uint32_t code) {
-    if (e.received) return;  // whole: it stays until the application has read it
+    if (e.received && !e.received_told) return;  // whole: it stays until the application has read it
     if (e.source_failed) {
         return fail_exchange(e, {failure_kind::body_failed, h3_code_of(code), false, "the request's body could not be read to its end"});
     }

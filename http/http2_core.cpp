@@ -62,6 +62,7 @@ http2_core::http2_core(side which, const limits& limit) : session_(make_session(
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     if (which == side::client) settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
+    if (which == side::server && !limit.tunnel_protocols.empty()) settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
     const bool ready = session_ && nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0 &&
                        nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(limit.http2_window)) == 0;
     if (!ready) over_ = session_error{static_cast<std::uint64_t>(h3_error::internal_error), false, "out of memory"};

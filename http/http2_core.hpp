@@ -47,6 +47,9 @@ struct http2_exchange {
     wait_ledger ledger;
 
     // Going out.
+    bool asks_tunnel = false;  // the request has a :protocol
+    bool tunnel = false;       // and it was accepted
+    bool awaits_switch = false; // client: the source is not asked before it is
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
@@ -97,6 +100,7 @@ protected:
     virtual void on_not_sent(http2_exchange&) {}     // a request that could not be put on the wire
     virtual void on_goaway() {}
     virtual void on_ping_answered() {}
+    virtual void on_settings() {}
     virtual void on_over() = 0;                      // over() says why
     virtual void before_write() {}
 

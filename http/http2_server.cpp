@@ -30,6 +30,7 @@ struct http2_server::state final : http2_core {
 
     void respond(http2_exchange& e, response message, std::unique_ptr<body_source> body);
     void send_continue(http2_exchange& e);
+    void finish(http2_exchange& e);
     void fail_exchange(http2_exchange& e, failure_kind kind, std::uint32_t code, std::string text);
     void count_abnormal_end();
     void end_if_drained();
@@ -64,6 +65,11 @@ void http2_server::state::on_head(http2_exchange& e) {
         reset(e, NGHTTP2_PROTOCOL_ERROR);  // RFC 9113 8.1.1
         return count_abnormal_end();
     }
+    e.asks_tunnel = !message.protocol.empty();
+    if (e.asks_tunnel && std::find(limit_.tunnel_protocols.begin(), limit_.tunnel_protocols.end(), message.protocol) == limit_.tunnel_protocols.end()) {
+        refuse(e);
+        return respond(e, {501, {}}, nullptr);  // RFC 9220 3
+    }
     if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
     join_cookies(message.fields);
     if (!e.ends_with_head && message.fields.find("expect") == "100-continue") awaiting_continue.push_back(e.id);
@@ -83,13 +89,11 @@ void http2_server::state::on_too_large(http2_exchange& e) {
 void http2_server::state::on_received(http2_exchange& e) {
     if (!e.section.empty()) events.push_back(server_events::trailers{e.id, std::move(e.section)});
     events.push_back(server_events::received{e.id});
+    if (e.tunnel && e.sent) finish(e);
 }
 
 void http2_server::state::respond(http2_exchange& e, response message, std::unique_ptr<body_source> body) {
-    if (!invalid_reason(message).empty()) {
-        message = {500, {}};
-        body = nullptr;
-    }
+    e.tunnel = prepare(message, body, e.asks_tunnel);
     e.answered = true;
     const auto lines = response_lines(message, body.get(), e.method);
     if (response_has_body(e.method, message.status)) e.source = std::move(body);
@@ -107,8 +111,13 @@ void http2_server::state::send_continue(http2_exchange& e) {
 }
 
 void http2_server::state::on_sent(http2_exchange& e) {
+    if (e.tunnel && !e.received_told && !e.refused) return;  // the other half goes on
+    finish(e);
+}
+
+void http2_server::state::finish(http2_exchange& e) {
     // RFC 9113 8.1: the rest of the request is not needed for this answer.
-    if (!e.received) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_NO_ERROR);
+    if (!e.received && !over_) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_NO_ERROR);
     if (e.head_told) events.push_back(server_events::finished{e.id});
     ++normal_ends;
     drop(e);
@@ -120,6 +129,8 @@ void http2_server::state::fail_exchange(http2_exchange& e, failure_kind kind, st
 }
 
 void http2_server::state::on_closed(http2_exchange& e, std::uint32_t code) {
+    // A tunnel that both sides ended; the last bytes were not read yet.
+    if (e.tunnel && e.received && !e.source && !e.source_failed && code == NGHTTP2_NO_ERROR) return;
     if (e.head_told) {
         auto failure = e.source_failed
                            ? request_failure{failure_kind::body_failed, h3_code_of(code), false, "the response's body could not be read to its end"}
@@ -206,7 +217,9 @@ std::size_t http2_server::read_body(request_id id, std::span<std::uint8_t> out, 
 void http2_server::refuse_body(request_id id, time_point now) {
     state_->set_now(now);
     auto* e = state_->find(id);
-    if (e && !e->received && !state_->over()) state_->refuse(*e);
+    if (!e || e->received || state_->over()) return;
+    state_->refuse(*e);
+    if (e->tunnel && e->sent) state_->finish(*e);
 }
 
 void http2_server::reset(request_id id, h3_error code, time_point now) {

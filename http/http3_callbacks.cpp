@@ -56,6 +56,7 @@ bool http3_callbacks::take_pseudo(http3_exchange& e, std::int32_t token, std::st
         case NGHTTP3_QPACK_TOKEN__SCHEME: e.head.scheme = value; return true;
         case NGHTTP3_QPACK_TOKEN__AUTHORITY: e.head.authority = value; return true;
         case NGHTTP3_QPACK_TOKEN__PATH: e.head.path = value; return true;
+        case NGHTTP3_QPACK_TOKEN__PROTOCOL: e.head.protocol = value; return true;
         case NGHTTP3_QPACK_TOKEN__STATUS: std::from_chars(value.data(), value.data() + value.size(), e.status); return true;
         default: return false;
     }
@@ -179,6 +180,7 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
     auto& c = core(user);
     auto* e = c.find(id_of(stream));
     if (!e || !e->source || e->source_failed) return NGHTTP3_ERR_WOULDBLOCK;
+    if (e->awaits_switch) return NGHTTP3_ERR_WOULDBLOCK;  // nobody speaks the protocol before it is accepted
     auto chunk = c.take_chunk();
     auto result = e->source->read(chunk);
     e->produced += result.n;

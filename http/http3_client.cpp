@@ -5,6 +5,7 @@
 
 #include <tandem/http/binary_fields.hpp>
 #include <tandem/http/http3_core.hpp>
+#include <tandem/http/http3_settings_reader.hpp>
 
 namespace tandem::http {
 namespace {
@@ -31,10 +32,12 @@ struct http3_client::state final : http3_core {
     void on_too_large(http3_exchange& e) override;
     void on_body_readable(http3_exchange& e) override { events.push_back(client_events::body{e.id}); }
     void on_received(http3_exchange& e) override;
+    void on_sent(http3_exchange& e) override;
+    void on_control_read(quic::stream_id stream, std::span<const std::uint8_t> bytes) override;
+    std::deque<pending>::iterator next();
     void on_send_failed(http3_exchange& e) override;
     void on_reset(http3_exchange& e, std::uint64_t code) override;
-    // The server has what it needs of the request (RFC 9114 4.1.1); its answer goes on.
-    void on_stop_sending(http3_exchange& e, std::uint64_t) override { e.source.reset(); }
+    void on_stop_sending(http3_exchange& e, std::uint64_t code) override;
     void on_goaway(std::int64_t first_refused) override;
     void on_over() override;
     void before_write() override;
@@ -45,6 +48,8 @@ struct http3_client::state final : http3_core {
     std::deque<pending> waiting;
     std::deque<client_event> events;
     request_id next_id = 0;
+    http3_settings_reader settings;
+    std::vector<request_id> accepted;  // tunnels whose own bytes may go now
     bool draining = false;
     bool going_away = false;
     bool said_closed = false;
@@ -52,6 +57,11 @@ struct http3_client::state final : http3_core {
 
 // Puts a request on a stream of its own; false while the peer allows none.
 bool http3_client::state::begin(pending& p) {
+    const bool tunnel = !p.message.protocol.empty();
+    if (tunnel && !*settings.extended_connect()) {  // RFC 9220 3
+        events.push_back(client_events::failed{p.id, {failure_kind::rejected, 0, false, "the server does not offer extended CONNECT"}, {}});
+        return true;
+    }
     auto stream = transport_.open(quic::direction::bidirectional);
     if (!stream) {
         open_blocked_ = true;
@@ -60,6 +70,7 @@ bool http3_client::state::begin(pending& p) {
     ++unfinished_;
     auto& e = add(*stream, p.id);
     e.method = p.message.method;
+    e.asks_tunnel = e.awaits_switch = tunnel;
     e.source = std::move(p.body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     transport_.set_priority(*stream, p.message.priority.value_or(priority{}));
@@ -69,19 +80,40 @@ bool http3_client::state::begin(pending& p) {
     return true;
 }
 
+void http3_client::state::on_control_read(quic::stream_id stream, std::span<const std::uint8_t> bytes) {
+    if (!settings.feed(stream.value, bytes)) fail(code_of(h3_error::settings_error), "SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1");
+}
+
+// Whether extended CONNECT may be used is known when the server's settings are; others need not wait for that.
+std::deque<http3_client::state::pending>::iterator http3_client::state::next() {
+    return std::find_if(waiting.begin(), waiting.end(), [this](const pending& p) { return p.message.protocol.empty() || settings.extended_connect(); });
+}
+
 void http3_client::state::before_write() {
-    while (!waiting.empty() && !open_blocked_) {
+    for (auto id : std::exchange(accepted, {})) {
+        if (auto* e = find(id)) resume_body(*e);
+    }
+    while (!open_blocked_) {
+        const auto first = next();
+        if (first == waiting.end()) return;
         // RFC 8470 4: only what may be repeated goes as early data; the rest when the handshake is complete, and what is behind it.
-        const auto& first = waiting.front();
-        if (transport_.sends_early() && (first.body || !is_safe_method(first.message.method))) return;
-        if (!begin(waiting.front())) return;
-        waiting.pop_front();
+        if (transport_.sends_early() && (first->body || !is_safe_method(first->message.method))) return;
+        if (!begin(*first)) return;
+        waiting.erase(first);
     }
 }
 
 void http3_client::state::on_head(http3_exchange& e) {
     e.head_told = true;
     response message{e.status, std::exchange(e.section, {})};
+    if (e.asks_tunnel) {
+        e.tunnel = take_switch(message);
+        e.awaits_switch = false;
+        if (e.tunnel) accepted.push_back(e.id);
+        else e.source.reset();
+        events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head});
+        return;
+    }
     events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
 }
 
@@ -92,9 +124,25 @@ void http3_client::state::on_too_large(http3_exchange& e) {
 
 void http3_client::state::on_received(http3_exchange& e) {
     if (!e.section.empty()) events.push_back(client_events::trailers{e.id, std::move(e.section)});
+    if (e.tunnel) {
+        events.push_back(client_events::received{e.id});
+        if (!e.sent) return;
+    }
     // RFC 9114 4.1: the answer is complete; what of the request was not sent is not wanted.
     if (!e.sent) transport_.reset(e.stream, code_of(h3_error::no_error));
     finish(e);
+}
+
+void http3_client::state::on_sent(http3_exchange& e) {
+    if (e.tunnel && e.received_told) finish(e);
+}
+
+// The server has what it needs of the request (RFC 9114 4.1.1); its answer goes on. A tunnel is cut off by it.
+void http3_client::state::on_stop_sending(http3_exchange& e, std::uint64_t code) {
+    e.source.reset();
+    if (!e.tunnel) return;
+    if (!e.received) transport_.stop_sending(e.stream, code_of(h3_error::request_cancelled));
+    fail_exchange(e, {failure_kind::reset, code, false, "the tunnel was reset: " + h3_error_name(code)});
 }
 
 void http3_client::state::finish(http3_exchange& e) {

@@ -28,6 +28,7 @@ http3_core::http3_core(stream_transport& transport, const limits& limit, quic::p
     settings.qpack_max_dtable_capacity = limit.qpack_table;
     settings.qpack_encoder_max_dtable_capacity = limit.qpack_table;
     settings.qpack_blocked_streams = limit.qpack_blocked_streams;
+    settings.enable_connect_protocol = side == quic::perspective::server && !limit.tunnel_protocols.empty();  // RFC 9220 3
     auto make = side == quic::perspective::client ? &nghttp3_conn_client_new_versioned : &nghttp3_conn_server_new_versioned;
     // Fails only when memory is at its end.
     if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nullptr, this) != 0) {
@@ -224,7 +225,7 @@ void http3_core::feed(quic::stream_id stream, http3_exchange* e, std::span<const
         auto error = static_cast<int>(consumed);
         return fail(nghttp3_err_infer_quic_app_error_code(error), nghttp3_strerror(error));
     }
-    if (stream.kind() == quic::direction::unidirectional && !over_) on_control_read();
+    if (stream.kind() == quic::direction::unidirectional && !over_) on_control_read(stream, data);
     e = find(stream);
     auto accounted = static_cast<std::size_t>(consumed) + fed_as_body_;
     if (e && accounted < data.size()) e->blocked.push_back({data.size() - accounted, now_});

@@ -49,6 +49,9 @@ struct http3_exchange {
     std::deque<unread> blocked;
 
     // Going out.
+    bool asks_tunnel = false;        // the request has a :protocol
+    bool tunnel = false;             // and it was accepted
+    bool awaits_switch = false;      // client: the source is not asked before it is
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
@@ -98,7 +101,7 @@ protected:
     virtual void on_reset(http3_exchange&, std::uint64_t code) = 0;
     virtual void on_stop_sending(http3_exchange&, std::uint64_t code) = 0;
     virtual void on_goaway(std::int64_t) {}
-    virtual void on_control_read() {}                  // the peer's control streams said something
+    virtual void on_control_read(quic::stream_id, std::span<const std::uint8_t>) {}  // of one of the peer's unidirectional streams
     virtual void on_over() = 0;                        // over() says why
     // May call nghttp3: work that waited for it to return.
     virtual void before_write() {}

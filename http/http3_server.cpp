@@ -20,6 +20,7 @@ struct http3_server::state final : http3_core {
 
     void respond(http3_exchange& e, response message, std::unique_ptr<body_source> body);
     void send_continue(http3_exchange& e);
+    void finish(http3_exchange& e);
     void fail_exchange(http3_exchange& e, failure_kind kind, std::uint64_t code, std::string text);
     void peer_ended(http3_exchange& e, std::uint64_t code, std::string text);
     void count_abnormal_end();
@@ -34,7 +35,7 @@ struct http3_server::state final : http3_core {
     void on_send_failed(http3_exchange& e) override;
     void on_reset(http3_exchange& e, std::uint64_t code) override;
     void on_stop_sending(http3_exchange& e, std::uint64_t code) override;
-    void on_control_read() override;
+    void on_control_read(quic::stream_id, std::span<const std::uint8_t>) override;
     void on_over() override;
     void before_write() override;
     void after_pump() override;
@@ -42,7 +43,11 @@ struct http3_server::state final : http3_core {
 
     std::deque<server_event> events;
     std::vector<request_id> unproven;  // came in early data and are not safe: nobody hears of them before the handshake is complete
-    std::vector<request_id> refused;  // to be answered 431
+    struct refusal {
+        request_id id = 0;
+        int status = 431;
+    };
+    std::vector<refusal> refused;  // to be answered so, by the session itself
     std::vector<request_id> awaiting_continue;  // begun in this pump
     std::vector<request_id> continue_now;       // begun in the one before
     request_id next_id = 0;           // = the number of client streams so far
@@ -61,6 +66,11 @@ void http3_server::state::on_head(http3_exchange& e) {
         drop(e);
         return count_abnormal_end();
     }
+    e.asks_tunnel = !message.protocol.empty();
+    if (e.asks_tunnel && std::find(limit_.tunnel_protocols.begin(), limit_.tunnel_protocols.end(), message.protocol) == limit_.tunnel_protocols.end()) {
+        refused.push_back({e.id, 501});  // RFC 9220 3
+        return;
+    }
     if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
     join_cookies(message.fields);
     if (!e.ends_with_head && message.fields.find("expect") == "100-continue") awaiting_continue.push_back(e.id);
@@ -78,7 +88,7 @@ void http3_server::state::take_priority(http3_exchange& e) {
     if (std::exchange(e.importance, wanted) != wanted) transport_.set_priority(e.stream, wanted);
 }
 
-void http3_server::state::on_control_read() {
+void http3_server::state::on_control_read(quic::stream_id, std::span<const std::uint8_t>) {
     for (auto& [stream, e] : exchanges_) {
         if (e->head_told) take_priority(*e);
     }
@@ -101,7 +111,7 @@ bool http3_server::state::may_tell(const server_event& event) {
 
 void http3_server::state::on_too_large(http3_exchange& e) {
     if (!e.head_told) {
-        refused.push_back(e.id);
+        refused.push_back({e.id, 431});
         return;
     }
     reset_both(e, h3_error::excessive_load);
@@ -113,13 +123,11 @@ void http3_server::state::on_received(http3_exchange& e) {
     if (!e.head_told) return;
     if (!e.section.empty()) events.push_back(server_events::trailers{e.id, std::move(e.section)});
     events.push_back(server_events::received{e.id});
+    if (e.tunnel && e.sent) finish(e);
 }
 
 void http3_server::state::respond(http3_exchange& e, response message, std::unique_ptr<body_source> body) {
-    if (!invalid_reason(message).empty()) {
-        message = {500, {}};
-        body = nullptr;
-    }
+    e.tunnel = prepare(message, body, e.asks_tunnel);
     e.answered = true;
     auto lines = response_lines(message, body.get(), e.method);
     if (response_has_body(e.method, message.status)) e.source = std::move(body);
@@ -138,8 +146,13 @@ void http3_server::state::send_continue(http3_exchange& e) {
 }
 
 void http3_server::state::on_sent(http3_exchange& e) {
+    if (e.tunnel && !e.received_told && !e.refused) return;  // the other half goes on
+    finish(e);
+}
+
+void http3_server::state::finish(http3_exchange& e) {
     // RFC 9114 4.1: the rest of the request is not needed for this answer.
-    if (!e.received) transport_.stop_sending(e.stream, code_of(h3_error::no_error));
+    if (!e.received && !over_) transport_.stop_sending(e.stream, code_of(h3_error::no_error));
     if (e.head_told) events.push_back(server_events::finished{e.id});
     ++normal_ends;
     drop(e);
@@ -176,9 +189,9 @@ void http3_server::state::count_abnormal_end() {
 }
 
 void http3_server::state::before_write() {
-    for (auto id : std::exchange(refused, {})) {
+    for (auto [id, status] : std::exchange(refused, {})) {
         auto* e = find(id);
-        if (e && !e->answered) respond(*e, {431, {}}, nullptr);
+        if (e && !e->answered) respond(*e, {status, {}}, nullptr);
     }
     // RFC 9110 10.1.1, unless the answer or the body is there. The application had its chance to answer since the last time.
     for (auto id : std::exchange(continue_now, std::exchange(awaiting_continue, {}))) {
@@ -238,6 +251,7 @@ void http3_server::refuse_body(request_id id, time_point now) {
     if (!e || e->received) return;
     e->refused = true;
     e->body.clear();
+    if (e->tunnel && e->sent) state_->finish(*e);
 }
 
 void http3_server::reset(request_id id, h3_error code, time_point now) {

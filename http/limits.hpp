@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include <tandem/bytes/time.hpp>
 
@@ -39,6 +41,9 @@ struct limits {
     // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
     std::size_t qpack_table = 0;
     std::size_t qpack_blocked_streams = 0;
+    // Server: what requests may turn their stream or connection into, in lower case ("websocket"). HTTP/2 and HTTP/3 offer extended CONNECT
+    // (RFC 8441, RFC 9220) if there is any, and answer 501 to others; HTTP/1.1 overlooks other upgrades, as RFC 9110 7.8 permits.
+    std::vector<std::string> tunnel_protocols;
     // Client: the ledger of each request also keeps when its bytes waited, not only how long (wait_ledger::record_intervals).
     bool record_waits = false;
 };

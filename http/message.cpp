@@ -97,7 +97,8 @@ std::string_view invalid_reason(const fields& list) {
 std::string_view invalid_reason(const request& r) {
     if (!is_token(r.method)) return "the method is not a token";
     if (!is_authority(r.authority)) return "the authority is empty or holds characters it may not hold";
-    if (r.method == "CONNECT") return "CONNECT opens a tunnel, which is no exchange of messages";
+    if (r.method == "CONNECT" && r.protocol.empty()) return "CONNECT opens a tunnel, which is no exchange of messages";
+    if (!r.protocol.empty() && (r.method != "CONNECT" || !is_token(r.protocol))) return "another protocol is asked for by CONNECT and a token";
     if (!is_path(r.path)) return "the path does not begin with '/' or holds characters it may not hold";
     if (r.path == "*" && r.method != "OPTIONS") return "the path '*' is for OPTIONS";
     if (r.scheme != "https" && r.scheme != "http") return "the scheme is neither https nor http";
@@ -112,6 +113,18 @@ std::string_view invalid_reason(const response& r) {
 
 bool response_has_body(std::string_view request_method, int status) {
     return request_method != "HEAD" && status >= 200 && status != 204 && status != 304;
+}
+
+bool list_contains(std::string_view list, std::string_view token, bool exact) {
+    for (auto rest = list; !rest.empty();) {
+        auto end = std::min(rest.find(','), rest.size());
+        auto item = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
+        while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
+        if (item == token || (!exact && equals_ignoring_case(item, token))) return true;
+    }
+    return false;
 }
 
 std::optional<std::uint64_t> parse_content_length(std::string_view value) {
@@ -152,8 +165,8 @@ std::string_view reason_phrase(int status) {
         int status;
         std::string_view text;
     };
-    static constexpr std::array<phrase, 44> phrases{{
-        {100, "Continue"}, {103, "Early Hints"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"},
+    static constexpr std::array<phrase, 45> phrases{{
+        {100, "Continue"}, {101, "Switching Protocols"}, {103, "Early Hints"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"},
         {203, "Non-Authoritative Information"}, {204, "No Content"}, {205, "Reset Content"}, {206, "Partial Content"},
         {300, "Multiple Choices"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
         {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},

@@ -48,8 +48,8 @@ private:
     std::vector<field> list_;
 };
 
-// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT (only a server
-// sees that: sessions do not open tunnels).
+// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT without `protocol`
+// (only a server sees that: sessions are no proxies).
 // No field repeats what these say: no Host, no Content-Length for a body source that knows its length, no Transfer-Encoding.
 struct request {
     std::string method = "GET";
@@ -58,6 +58,10 @@ struct request {
     std::string path = "/";
     http::fields fields;
     std::optional<http::priority> priority;  // RFC 9218; sent as the priority field
+    // What the stream or connection is asked to become, in lower case ("websocket"); empty in ordinary requests. The sessions put it as their
+    // version does: extended CONNECT (RFC 8441, RFC 9220), or GET with Upgrade (RFC 9110 7.8). A client sets the method CONNECT; a server sees
+    // the method that came. Answered with status 101, whatever the version, both bodies are the new protocol's bytes.
+    std::string protocol;
 };
 
 struct response {
@@ -85,6 +89,9 @@ std::string_view invalid_reason(const fields&);
 
 // RFC 9110 6.4.1: whether a response may have a body at all (not to HEAD; not 1xx, 204, 304).
 bool response_has_body(std::string_view request_method, int status);
+
+// RFC 9110 5.6.1: whether a comma-separated list names the token, in whatever case unless `exact`.
+bool list_contains(std::string_view list, std::string_view token, bool exact = false);
 
 // A Content-Length value: digits only, up to 2^63-1, a list of identical values is taken once (RFC 9110 8.6); else nothing.
 std::optional<std::uint64_t> parse_content_length(std::string_view value);

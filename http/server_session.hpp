@@ -56,6 +56,8 @@ public:
 
     // Answers a request; body may be null. Only the first answer counts. If body gives nothing for a response that must have a
     // known end, the session frames it as its version does (Content-Length where the source knows, else chunked, or the stream's end).
+    // Status 101 takes a request with a protocol as a tunnel (client_session.hpp), and is for those alone; another status refuses it. In HTTP/2
+    // and HTTP/3, where 2xx would accept it unawares, 2xx to such a request is sent as 501.
     virtual void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) = 0;
     // The body source of this response, which gave nothing, has more now.
     virtual void resume_body(request_id) = 0;

@@ -61,6 +61,7 @@ struct client_trace {
     void on(client_session&, client_events::trailers& e, time_point) {
         text += "trailers " + std::to_string(e.id) + describe(e.fields) + "; ";
     }
+    void on(client_session&, client_events::received& e, time_point) { text += "received " + std::to_string(e.id) + "; "; }
     void on(client_session&, client_events::finished& e, time_point) {
         text += "finished " + std::to_string(e.id) + "; ";
         ledgers[e.id] = e.ledger;
