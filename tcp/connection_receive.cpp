@@ -117,12 +117,14 @@ void connection::challenge(time_point now) {
     ack_.at_once();
 }
 
-// RFC 9293 3.10.7.4: not from an older segment than the last that told the window.
+// RFC 9293 3.10.7.4: not from an older segment than the last that told the window. What acknowledges more is newer, whatever its number
+// (bytes sent again): the former window, counted from the new SND.UNA, would reach beyond what the peer ever offered.
 void connection::update_peer_window(const segment& in, std::uint64_t sequence, std::uint64_t ack) {
-    if (ack < snd_una_ || snd_wl1_ > sequence || (snd_wl1_ == sequence && snd_wl2_ > ack)) return;
+    if (ack < snd_una_) return;
+    if (ack == snd_una_ && (snd_wl1_ > sequence || (snd_wl1_ == sequence && snd_wl2_ > ack))) return;
     snd_wnd_ = std::uint64_t{in.window} << snd_scale_;
     largest_snd_wnd_ = std::max(largest_snd_wnd_, snd_wnd_);
-    snd_wl1_ = sequence;
+    snd_wl1_ = std::max(snd_wl1_, sequence);
     snd_wl2_ = ack;
 }
 

@@ -9,6 +9,23 @@ namespace {
 
 using std::chrono::seconds;
 
+// A segment that is sent again has an old number and the newest acknowledgment. The window in it is that of its acknowledgment.
+TEST(flow, retransmission_that_acknowledges_tells_the_window) {
+    script s(script::no_timestamps());
+    s.run(script::connected);
+    s.run(R"(
+        0.200 < P. 101:201(100) ack 1 win 3000      # the bytes before it are lost
+        0.200 > . 1:1(0) ack 1 <nop,nop,sack 101:201>
+        0.300 write 10000
+        0.300 > . 1:989(988) ack 1
+        0.300 > . 989:1977(988) ack 1
+        0.300 > . 1977:2965(988) ack 1
+        0.400 < P. 1:101(100) ack 2965 win 1500     # up to 4465, and no further
+        0.400 > . 2965:3965(1000) ack 201
+        0.450 nothing
+    )");
+}
+
 TEST(nagle, one_small_segment_in_flight) {  // RFC 9293 3.7.4, Minshall's variant
     script s(script::no_timestamps());
     s.run(script::connected);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 #include <tandem/bytes/random.hpp>
@@ -38,6 +39,8 @@ public:
     // Sees every packet that is about to enter the link; false drops it. A changed
     // mark is put into it.
     std::function<bool(bool from_client, packet& p)> filter;
+    // Takes the link's place: is given every packet, and calls deliver() for what arrives.
+    std::function<void(bool from_client, std::span<const std::uint8_t> bytes)> carry;
     std::uint64_t packets = 0;
 
     link_config& link() { return link_; }
@@ -60,6 +63,7 @@ public:
     }
     void flush();
     void inject(bool to_client, std::vector<std::uint8_t> bytes);
+    void deliver(bool to_client, std::vector<std::uint8_t> bytes, duration delay);
     std::function<void()> application;  // called whenever something happened
 
 private:
@@ -71,7 +75,6 @@ private:
     void settle();
     void flush_one(endpoint& from, bool from_client);
     void send(bool from_client, std::span<const std::uint8_t> bytes);
-    void deliver(bool to_client, std::vector<std::uint8_t> bytes, duration delay);
 
     link_config link_;
     std::multimap<time_point, in_flight> wire_;
