@@ -44,6 +44,7 @@ enum class failure_kind : std::uint8_t {
     body_failed,        // this side's body source could not go on
     connection_lost,    // the connection ended first
     closed,             // submitted after the session was closing
+    unsupported,        // the server does not offer what the request needs: extended CONNECT (RFC 8441 3)
 };
 
 // Why one request ended without a complete response (client) or without a complete request (server).

@@ -58,7 +58,7 @@ bool http2_client::state::room() const {
 void http2_client::state::begin(pending& p) {
     const bool tunnel = !p.message.protocol.empty();
     if (tunnel && nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) != 1) {  // RFC 8441 3
-        events.push_back(client_events::failed{p.id, {failure_kind::rejected, 0, false, "the server does not offer extended CONNECT"}, {}});
+        events.push_back(client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
         return;
     }
     const auto stream = submit_request(request_lines(p.message, p.body.get()), p.body != nullptr);

@@ -59,7 +59,7 @@ struct http3_client::state final : http3_core {
 bool http3_client::state::begin(pending& p) {
     const bool tunnel = !p.message.protocol.empty();
     if (tunnel && !*settings.extended_connect()) {  // RFC 9220 3
-        events.push_back(client_events::failed{p.id, {failure_kind::rejected, 0, false, "the server does not offer extended CONNECT"}, {}});
+        events.push_back(client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
         return true;
     }
     auto stream = transport_.open(quic::direction::bidirectional);

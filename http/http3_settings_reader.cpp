@@ -3,8 +3,8 @@
 namespace tandem::http {
 namespace {
 
-constexpr std::uint64_t control_stream = 0x00;                  // RFC 9114 6.2.1
-constexpr std::uint64_t settings_frame = 0x04;                  // RFC 9114 7.2.4
+constexpr std::uint64_t control_stream = 0x00;                    // RFC 9114 6.2.1
+constexpr std::uint64_t settings_frame = 0x04;                    // RFC 9114 7.2.4
 constexpr std::uint64_t settings_enable_connect_protocol = 0x08;  // RFC 9220 5
 
 }  // namespace
@@ -27,8 +27,12 @@ bool http3_settings_reader::feed(std::uint64_t stream, std::span<const std::uint
 
 bool http3_settings_reader::take(cursor& c, std::uint64_t value, std::size_t size) {
     switch (c.at) {
-        case stage::stream_type: c.at = value == control_stream ? stage::frame_type : stage::done; return true;
-        case stage::frame_type: c.at = value == settings_frame ? stage::length : stage::done; return true;
+        case stage::stream_type:
+            c.at = value == control_stream ? stage::frame_type : stage::done;
+            return true;
+        case stage::frame_type:
+            c.at = value == settings_frame ? stage::length : stage::done;
+            return true;
         case stage::length:
             c.left = value;
             c.at = stage::identifier;
@@ -45,7 +49,8 @@ bool http3_settings_reader::take(cursor& c, std::uint64_t value, std::size_t siz
             if (value > 1) return false;
             c.offered = value == 1;
             break;
-        case stage::done: break;
+        case stage::done:
+            break;
     }
     if (c.left == 0 && c.at == stage::identifier) {
         c.at = stage::done;

@@ -1,5 +1,5 @@
-// Whether a server's SETTINGS (RFC 9114 7.2.4) offer extended CONNECT (RFC 9220 3), which nghttp3 does not tell its clients. Everything else
-// about them, their form too, is nghttp3's business. A private part of the HTTP/3 client.
+// Whether a server's SETTINGS (RFC 9114 7.2.4) offer extended CONNECT (RFC 9220 3), which nghttp3 does not tell its clients.
+// Everything else about them, their form too, is nghttp3's business. A private part of the HTTP/3 client.
 #pragma once
 
 #include <array>

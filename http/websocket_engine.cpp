@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::size_t max_reason = max_websocket_control - 2;
 
-std::span<const std::uint8_t> bytes_of(std::string_view text) { return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}; }
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
 std::span<std::uint8_t> bytes_of(std::string& text) { return {reinterpret_cast<std::uint8_t*>(text.data()), text.size()}; }
 
 }  // namespace
@@ -62,10 +64,13 @@ std::size_t websocket_engine::take_header(std::span<const std::uint8_t> bytes) {
 void websocket_engine::begin_frame() {
     const auto& f = *frame_;
     // RFC 6455 5.1: a client masks, a server does not.
-    if (f.mask.has_value() != (side_ == role::server)) return fail(websocket_code::protocol_error, f.mask ? "a masked frame" : "a frame without a mask");
+    if (f.mask.has_value() != (side_ == role::server))
+        return fail(websocket_code::protocol_error, f.mask ? "a masked frame" : "a frame without a mask");
     if (is_control(f.opcode)) return control_.clear();
-    if (message_ && f.opcode != websocket_opcode::continuation) return fail(websocket_code::protocol_error, "a message in the middle of another");
-    if (!message_ && f.opcode == websocket_opcode::continuation) return fail(websocket_code::protocol_error, "a continuation of nothing");
+    if (message_ && f.opcode != websocket_opcode::continuation)
+        return fail(websocket_code::protocol_error, "a message in the middle of another");
+    if (!message_ && f.opcode == websocket_opcode::continuation)
+        return fail(websocket_code::protocol_error, "a continuation of nothing");
     const auto before = message_ ? message_->data.size() : 0;
     if (f.length > limit_.frame_size || f.length > limit_.message_size - before) return fail(websocket_code::too_big, "too big");
     if (message_) return;
@@ -100,11 +105,14 @@ void websocket_engine::end_frame() {
 
 void websocket_engine::on_control(websocket_opcode opcode) {
     switch (opcode) {
-        case websocket_opcode::close: return on_close();
+        case websocket_opcode::close:
+            return on_close();
         case websocket_opcode::ping:
             if (!closing()) pong_ = control_;
             break;
-        default: event_ = websocket_events::pong{std::exchange(control_, {})}; break;
+        default:
+            event_ = websocket_events::pong{std::exchange(control_, {})};
+            break;
     }
 }
 
@@ -112,10 +120,13 @@ void websocket_engine::on_close() {
     websocket_close said{websocket_code::none, {}};
     if (control_.size() == 1) return fail(websocket_code::protocol_error, "a Close frame with half a code");
     if (control_.size() >= 2) {
-        said.code = static_cast<std::uint16_t>(static_cast<std::uint8_t>(control_[0]) << 8 | static_cast<std::uint8_t>(control_[1]));
+        said.code =
+            static_cast<std::uint16_t>(static_cast<std::uint8_t>(control_[0]) << 8 | static_cast<std::uint8_t>(control_[1]));
         said.reason = control_.substr(2);
-        if (!may_send_websocket_code(said.code)) return fail(websocket_code::protocol_error, "a Close frame with a code that is none");
-        if (!is_utf8(bytes_of(std::string_view(said.reason)))) return fail(websocket_code::invalid_data, "a Close frame's reason is not UTF-8");
+        if (!may_send_websocket_code(said.code))
+            return fail(websocket_code::protocol_error, "a Close frame with a code that is none");
+        if (!is_utf8(bytes_of(std::string_view(said.reason))))
+            return fail(websocket_code::invalid_data, "a Close frame's reason is not UTF-8");
     }
     message_.reset();
     if (!closing()) close(said.code, {});
@@ -145,7 +156,8 @@ bool websocket_engine::ping(std::string_view payload) {
 
 bool websocket_engine::close(std::uint16_t code, std::string_view reason) {
     const bool bare = code == websocket_code::none && reason.empty();
-    if (closing() || (!bare && !may_send_websocket_code(code)) || reason.size() > max_reason || !is_utf8(bytes_of(reason))) return false;
+    if (closing() || (!bare && !may_send_websocket_code(code)) || reason.size() > max_reason || !is_utf8(bytes_of(reason)))
+        return false;
     close_frame_.emplace();
     if (!bare) *close_frame_ = {static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
     close_frame_->append(reason);

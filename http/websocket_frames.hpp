@@ -29,8 +29,8 @@ constexpr std::size_t max_websocket_control = 125;  // bytes of a control frame'
 
 struct websocket_header {
     websocket_frame frame;
-    std::size_t size = 0;       // of the header; 0: it is not complete
-    std::string_view problem;   // what is wrong with it, as soon as that is known
+    std::size_t size = 0;      // of the header; 0: it is not complete
+    std::string_view problem;  // what is wrong with it, as soon as that is known
 };
 // A header at the beginning of `bytes`. No extension is known, so the reserved bits are zero.
 websocket_header parse_websocket_header(std::span<const std::uint8_t> bytes);

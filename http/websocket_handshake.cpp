@@ -57,14 +57,17 @@ websocket_answer answer_websocket(const request& asked, std::span<const std::str
     const bool http1 = asked.method != "CONNECT";
     if (asked.protocol != websocket_protocol) return refuse(http1 ? 426 : 400, "this is the address of a WebSocket");
     if (http1 && asked.method != "GET") return refuse(400, "a WebSocket is asked for by GET");
-    if (asked.fields.find("sec-websocket-version") != version) return refuse(http1 ? 426 : 400, "a version of WebSocket other than 13");
+    if (asked.fields.find("sec-websocket-version") != version)
+        return refuse(http1 ? 426 : 400, "a version of WebSocket other than 13");
     const auto key = asked.fields.find("sec-websocket-key").value_or("");
-    if (http1 && (!is_key(key) || asked.fields.count("sec-websocket-key") != 1)) return refuse(400, "malformed Sec-WebSocket-Key");
+    if (http1 && (!is_key(key) || asked.fields.count("sec-websocket-key") != 1))
+        return refuse(400, "malformed Sec-WebSocket-Key");
     websocket_answer out;
     out.head.status = 101;
     if (http1) out.head.fields.append("sec-websocket-accept", websocket_accept(key));
     const auto offered = asked.fields.joined("sec-websocket-protocol");
-    const auto chosen = std::find_if(subprotocols.begin(), subprotocols.end(), [&](const auto& s) { return list_contains(offered, s, true); });
+    const auto chosen =
+        std::find_if(subprotocols.begin(), subprotocols.end(), [&](const auto& s) { return list_contains(offered, s, true); });
     if (chosen != subprotocols.end()) {
         out.subprotocol = *chosen;
         out.head.fields.append("sec-websocket-protocol", out.subprotocol);
@@ -74,10 +77,12 @@ websocket_answer answer_websocket(const request& asked, std::span<const std::str
 
 std::string_view wrong_websocket_answer(const response& answer, std::span<const std::string> offered, std::string_view key) {
     if (answer.status != 101) return "the server does not switch to WebSocket";
-    if (!key.empty() && answer.fields.find("sec-websocket-accept") != websocket_accept(key)) return "a wrong Sec-WebSocket-Accept";
+    if (!key.empty() && answer.fields.find("sec-websocket-accept") != websocket_accept(key))
+        return "a wrong Sec-WebSocket-Accept";
     if (answer.fields.contains("sec-websocket-extensions")) return "an extension that was not offered";
     if (const auto chosen = answer.fields.find("sec-websocket-protocol")) {
-        if (answer.fields.count("sec-websocket-protocol") > 1 || std::find(offered.begin(), offered.end(), *chosen) == offered.end()) {
+        if (answer.fields.count("sec-websocket-protocol") > 1 ||
+            std::find(offered.begin(), offered.end(), *chosen) == offered.end()) {
             return "a subprotocol that was not offered";
         }
     }

@@ -19,8 +19,8 @@ std::string websocket_accept(std::string_view key);
 // Adds to a client's request what makes it one for a WebSocket. `key` is empty in HTTP/2 and HTTP/3.
 void ask_for_websocket(fields&, std::span<const std::string> subprotocols, std::string_view key);
 
-// The answer to a request: status 101 with the first of `subprotocols` (in the server's order) that the client offers, if any; or 426 or 400
-// with why it is none for a WebSocket of version 13.
+// The answer to a request: status 101 with the first of `subprotocols` (in the server's order) that the client offers, if any; or
+// 426 or 400 with why it is none for a WebSocket of version 13.
 struct websocket_answer {
     response head;
     std::string problem;      // empty: it is accepted

@@ -16,6 +16,7 @@ public:
     request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
     void start(request_handle handle, http_request request, std::shared_ptr<transfer_sink> sink);
     void resume(request_handle handle);
+    const boost::asio::any_io_executor& executor() const { return executor_; }
     void cancel(request_handle handle, const http_error& why);
     void close_idle() {
         for (auto& [name, origin] : origins_) origin->close_idle();
@@ -34,8 +35,9 @@ private:
 
 http_client::request_handle http_client::impl::submit(http_request request, std::shared_ptr<transfer_sink> sink) {
     const auto handle = next_++;
-    if (request.decode) sink = decode_body(request, std::move(sink));
-    if (request.max_redirects > 0) {
+    const bool tunnel = !request.protocol.empty();
+    if (request.decode && !tunnel) sink = decode_body(request, std::move(sink));
+    if (request.max_redirects > 0 && !tunnel) {
         sink = follow_redirects(request, std::move(sink), [weak = weak_from_this(), handle](http_request next, std::shared_ptr<transfer_sink> s) {
             if (auto self = weak.lock()) self->start(handle, std::move(next), std::move(s));
         });
@@ -85,6 +87,7 @@ http_client::~http_client() { impl_->stop(); }
 http_client::request_handle http_client::submit(http_request request, std::shared_ptr<transfer_sink> sink) {
     return impl_->submit(std::move(request), std::move(sink));
 }
+const boost::asio::any_io_executor& http_client::get_executor() const { return impl_->executor(); }
 void http_client::cancel(request_handle handle) { impl_->cancel(handle, {failure_class::cancelled, "cancelled", false}); }
 void http_client::resume(request_handle handle) { impl_->resume(handle); }
 void http_client::close_idle() { impl_->close_idle(); }

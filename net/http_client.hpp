@@ -59,6 +59,8 @@ public:
     virtual void on_redirect(const http::response&, const http::url& to) { static_cast<void>(to); }
     // False: on_body() is not called until http_client::resume(); the server is held back.
     virtual bool wants_body() { return true; }
+    // A tunnel's other side has ended its bytes (http_request::protocol); on_end() comes when this side has, too.
+    virtual void on_body_end() {}
     virtual void on_end(const std::optional<http_error>&, const transfer_info&) = 0;
 };
 
@@ -68,6 +70,12 @@ struct http_request {
     http::fields fields;  // without Host
     std::string body;     // sent if not empty, or if `has_body`
     bool has_body = false;
+    // Asks the server to turn the stream, or connection, into another protocol, for which its options::limits.tunnel_protocols must be ready:
+    // the method is CONNECT then, whatever is said here, and HTTP/1.1 is asked by Upgrade. With status 101 it has done so in every version; what
+    // `source` gives and the sink gets are the protocol's bytes from then on. Redirections and content codings are left alone.
+    std::string protocol;
+    // Called before each attempt, when the version that carries it is known; may change fields.
+    std::function<void(http::request&, http_protocol)> prepare;
     // Instead of `body`: makes the source of the body, anew for each attempt. Null from a later call: it cannot be sent again.
     std::function<std::unique_ptr<http::body_source>()> source;
     // Zero: none. When one has passed the request fails with failure_class::timed_out.
@@ -89,6 +97,7 @@ public:
     http_client(const http_client&) = delete;
     http_client& operator=(const http_client&) = delete;
 
+    const boost::asio::any_io_executor& get_executor() const;
     request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
     void cancel(request_handle handle);
     // The sink wants its body again (transfer_sink::wants_body), or the source of the request's body has more.

@@ -34,6 +34,7 @@ std::string_view to_string(failure_class kind) {
         case failure_class::lost: return "lost";
         case failure_class::redirects: return "redirects";
         case failure_class::coding: return "content coding";
+        case failure_class::unsupported: return "unsupported";
         case failure_class::cancelled: return "cancelled";
     }
     return "";

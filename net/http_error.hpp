@@ -22,6 +22,7 @@ enum class failure_class : std::uint8_t {
     lost,         // the connection ended, or the request was reset, before the answer was complete
     redirects,    // there was no end to the redirections
     coding,       // the content coding of the body is broken
+    unsupported,  // the server does not offer what the request needs
     cancelled,    // this side gave up: the sink did not want more, or the client was destroyed
 };
 

@@ -64,6 +64,8 @@ public:
     void respond(http::response head, std::unique_ptr<http::body_source> body = nullptr) { state_->respond(std::move(head), std::move(body)); }
     void respond(int status, std::string_view content_type, std::string text);
 
+    // Status 101 takes a request with a protocol (http::request::protocol) in every version of HTTP: the two bodies are the protocol's bytes from then
+    // on, however long it is quiet. In HTTP/1.1 finish() closes the connection.
     // An answer in pieces: its head, then async_write_some() and finish(). `length`: of the whole body, in bytes, if it is known.
     void begin(http::response head, std::optional<std::uint64_t> length = {}) { state_->begin(std::move(head), length); }
     // void(error_code, std::size_t): completes when the connection has room (64 KiB are held). One write at a time.

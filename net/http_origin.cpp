@@ -36,6 +36,7 @@ http_error describe(const http::request_failure& failure) {
     switch (failure.kind) {
         case failure_kind::malformed:
         case failure_kind::too_large: return {failure_class::protocol, failure.text, failure.retryable};
+        case failure_kind::unsupported: return {failure_class::unsupported, failure.text, failure.retryable};
         case failure_kind::cancelled: return {failure_class::cancelled, failure.text, failure.retryable};
         default: return {failure_class::lost, failure.text, failure.retryable};
     }
@@ -120,6 +121,9 @@ bool http_origin::submit_to(link& l) {
     request.authority = wanted.url.authority();
     request.path = wanted.url.path;
     request.fields = wanted.fields;
+    request.protocol = wanted.protocol;
+    if (!request.protocol.empty()) request.method = "CONNECT";
+    if (wanted.prepare) wanted.prepare(request, info.protocol);
     std::unique_ptr<http::body_source> body;
     if (wanted.source) {
         body = wanted.source();
@@ -204,6 +208,9 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         it->second->sink->on_response(response->message, it->second->info);
     } else if (auto* body = std::get_if<http::client_events::body>(&event)) {
         read_body(l, body->id, at);
+    } else if (auto* received = std::get_if<http::client_events::received>(&event)) {
+        auto it = l.active.find(received->id);
+        if (it != l.active.end()) it->second->sink->on_body_end();
     } else if (auto* finished = std::get_if<http::client_events::finished>(&event)) {
         auto node = l.active.extract(finished->id);
         if (node.empty()) return;

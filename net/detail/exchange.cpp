@@ -175,7 +175,9 @@ void exchange::released() {
         outgoing_->cut = true;
         host_->session().resume_body(id_);
     }
-    if (!std::exchange(discarding_, true) && has_body_ && !received_) discard(now());
+    const bool unread = !std::exchange(discarding_, true) && has_body_ && !received_;
+    if (unread && is_tunnel()) host_->session().refuse_body(id_, now());  // it may have no end
+    else if (unread) discard(now());
     host_->wake();
 }
 

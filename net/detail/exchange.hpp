@@ -69,6 +69,7 @@ public:
     void received();
     void ended();  // nothing of the connection is used after it
     int status() const { return status_; }
+    bool is_tunnel() const { return status_ == 101; }
     std::optional<std::uint64_t> bytes() const { return bytes_; }
     time_point begun() const { return begun_; }
 

@@ -21,8 +21,8 @@ inline std::span<const std::uint8_t> bytes_of(std::string_view text) {
 inline time_point at(double milliseconds) { return time_point{} + duration(static_cast<std::int64_t>(milliseconds * 1e6)); }
 
 inline std::string_view name_of(failure_kind kind) {
-    constexpr std::array<std::string_view, 8> names{"rejected", "reset", "cancelled", "malformed", "too_large", "body_failed", "connection_lost",
-                                                    "closed"};
+    constexpr std::array<std::string_view, 9> names{"rejected", "reset", "cancelled", "malformed", "too_large", "body_failed", "connection_lost",
+                                                    "closed", "unsupported"};
     return names[static_cast<std::size_t>(kind)];
 }
 

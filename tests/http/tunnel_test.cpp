@@ -1,4 +1,5 @@
-// Requests that turn their stream or connection into something else: Upgrade (RFC 9110 7.8), extended CONNECT (RFC 8441, RFC 9220).
+// Requests that turn their stream or connection into something else: Upgrade (RFC 9110 7.8), extended CONNECT (RFC 8441, RFC
+// 9220).
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -312,7 +313,7 @@ TEST_P(Tunnel, IsNotAskedForUnlessOffered) {
         return;
     }
     EXPECT_EQ(served.text, "");
-    EXPECT_EQ(asked.text, "failed 0 rejected; ");
+    EXPECT_EQ(asked.text, "failed 0 unsupported; ");
 }
 
 TEST_P(Tunnel, UnknownProtocolsAre501) {
@@ -335,7 +336,8 @@ TEST_P(Tunnel, AnOrdinaryAnswerAcceptsNothing) {
     run();
     server->respond(0, {200, {}}, std::make_unique<memory_body>(std::string("page")), at(0));
     run();
-    EXPECT_TRUE(asked.text.starts_with(http1() ? "response 0 200 content-length=4 +body; finished 0; " : "response 0 501")) << asked.text;
+    EXPECT_TRUE(asked.text.starts_with(http1() ? "response 0 200 content-length=4 +body; finished 0; " : "response 0 501"))
+        << asked.text;
 }
 
 TEST_P(Tunnel, SwitchingIsForThoseWhoAsked) {
@@ -373,11 +375,13 @@ TEST(tunnel_http1, upgrade_on_the_wire) {
     client.submit(r, nullptr, at(0));
     std::string out(1000, '\0');
     const auto room = std::span(reinterpret_cast<std::uint8_t*>(out.data()), out.size());
-    EXPECT_EQ(out.substr(0, client.transmit(room, at(0))), "GET /chat HTTP/1.1\r\nhost: host\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
+    EXPECT_EQ(out.substr(0, client.transmit(room, at(0))),
+              "GET /chat HTTP/1.1\r\nhost: host\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
     test::client_trace asked;
     // Bytes of the new protocol may come in the same segment.
-    client.receive(test::bytes_of("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\n\r\nbytes"), {},
-                   at(0));
+    client.receive(test::bytes_of("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nConnection: "
+                                  "upgrade\r\nUpgrade: WebSocket\r\n\r\nbytes"),
+                   {}, at(0));
     asked.run(client, at(0));
     EXPECT_EQ(asked.text, "response 0 101 +body; going_away; ");
     EXPECT_EQ(asked.bodies[0], "bytes");
@@ -386,22 +390,25 @@ TEST(tunnel_http1, upgrade_on_the_wire) {
     l.tunnel_protocols = {"websocket"};
     http1_server server(l);
     test::server_trace served;
-    const std::string_view text = "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: frob/1, WebSocket\r\nConnection: keep-alive, Upgrade\r\n\r\nearly";
+    const std::string_view text =
+        "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: frob/1, WebSocket\r\nConnection: keep-alive, Upgrade\r\n\r\nearly";
     const auto taken = server.receive(test::bytes_of(text), {}, at(0));
     served.run(server, at(0));
     EXPECT_EQ(text.substr(taken), "early");  // waits for the answer: it may be a request, or the new protocol
     EXPECT_FALSE(server.wants_to_receive());
     server.respond(0, {101, {}}, nullptr, at(0));
-    EXPECT_EQ(out.substr(0, server.transmit(room, at(0))), "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
+    EXPECT_EQ(out.substr(0, server.transmit(room, at(0))),
+              "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
 }
 
 TEST(tunnel_http1, an_upgrade_that_may_be_overlooked) {
     limits l;
     l.tunnel_protocols = {"websocket"};
-    for (const char* text : {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n",                                          // no Connection
-                             "GET / HTTP/1.0\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",                   // RFC 9110 7.8
-                             "POST / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\nx",
-                             "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websockets\r\n\r\n"}) {
+    for (const char* text :
+         {"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n",                         // no Connection
+          "GET / HTTP/1.0\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",  // RFC 9110 7.8
+          "POST / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\nx",
+          "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websockets\r\n\r\n"}) {
         http1_server server(l);
         test::server_trace served;
         server.receive(test::bytes_of(text), {}, at(0));
@@ -412,7 +419,8 @@ TEST(tunnel_http1, an_upgrade_that_may_be_overlooked) {
 }
 
 TEST(tunnel_http1, a_server_switches_to_what_was_asked_for_alone) {
-    for (const char* answer : {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: frob\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}) {
+    for (const char* answer : {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: frob\r\n\r\n",
+                               "HTTP/1.1 101 Switching Protocols\r\n\r\n"}) {
         http1_client client;
         request r{.method = "CONNECT", .authority = "host", .path = "/chat"};
         r.protocol = "websocket";
@@ -445,9 +453,15 @@ TEST(http3_settings_reader, finds_the_setting) {
         std::optional<bool> offered;
         bool good = true;
     };
-    for (const auto& s : {sample{{0, 4, 0}, false}, {{0, 4, 2, 8, 1}, true}, {{0, 4, 2, 8, 0}, false}, {{0, 4, 4, 6, 1, 8, 1, 8, 9}, true},
-                          {{0x40, 0, 0x40, 4, 0x40, 6, 0x40, 8, 0x80, 0, 0, 1}, true}, {{0, 4, 4, 0x33, 1, 6, 5}, false}, {{0, 4, 2, 8}, {}},
-                          {{2, 4, 2, 8, 1}, {}}, {{0, 4, 2, 8, 2}, {}, false}}) {
+    for (const auto& s : {sample{{0, 4, 0}, false},
+                          {{0, 4, 2, 8, 1}, true},
+                          {{0, 4, 2, 8, 0}, false},
+                          {{0, 4, 4, 6, 1, 8, 1, 8, 9}, true},
+                          {{0x40, 0, 0x40, 4, 0x40, 6, 0x40, 8, 0x80, 0, 0, 1}, true},
+                          {{0, 4, 4, 0x33, 1, 6, 5}, false},
+                          {{0, 4, 2, 8}, {}},
+                          {{2, 4, 2, 8, 1}, {}},
+                          {{0, 4, 2, 8, 2}, {}, false}}) {
         for (std::size_t split = 0; split <= s.bytes.size(); ++split) {
             http3_settings_reader reader;
             const std::span all(s.bytes);

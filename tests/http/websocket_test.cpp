@@ -131,7 +131,10 @@ TEST(websocket, a_peer_that_breaks_a_rule_hears_which) {
         {"above U+10FFFF", frame(0x81, "\xf4\x90\x80\x80"), 1007},
         {"text that ends within a character", frame(0x81, "\xe2\x82"), 1007},
         {"the same behind eight of ASCII", frame(0x81, "12345678\xe2\x82"), 1007},
-        {"known before the frame's end", "\x81\x10""12345678\xff"s, 1007},
+        {"known before the frame's end",
+         "\x81\x10"
+         "12345678\xff"s,
+         1007},
         {"too large", "\x82\x7e\x03\xe9"s, 1009},
         {"too large together", frame(0x02, std::string(100, 'a')) + "\x80\x7e\x03\x85"s, 1009},
         {"too large a frame", "\x02\x7e\x02\x01"s, 1009},
@@ -165,7 +168,10 @@ TEST(websocket, memory_follows_what_came) {
 }
 
 TEST(websocket, characters_may_be_split_between_fragments) {
-    for (const auto* text : {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5", "12345678\xf0\x9f\x98\x80""12345678", "\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"}) {
+    for (const auto* text : {"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5",
+                             "12345678\xf0\x9f\x98\x80"
+                             "12345678",
+                             "\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"}) {
         const std::string whole = text;
         for (std::size_t at = 0; at <= whole.size(); ++at) {
             auto e = make(role::client);
@@ -244,7 +250,8 @@ TEST(websocket, refuses_to_send_what_may_not_be_sent) {
     EXPECT_FALSE(e.wants_to_transmit());
 }
 
-// Both ways: the message under way ends before our Close; but a peer that closes has no use for the rest, which ends with a fragment.
+// Both ways: the message under way ends before our Close; but a peer that closes has no use for the rest, which ends with a
+// fragment.
 TEST(websocket, close_in_the_middle_of_a_message) {
     const std::string large(1000, 'x');
     auto e = make(role::server, {.fragment_size = 100}), peer = make(role::client);
@@ -306,7 +313,7 @@ request asking(std::string method = "GET") {
 
 TEST(websocket_handshake, key_and_accept_of_the_standard) {
     const std::array<std::uint8_t, 16> nonce{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-    EXPECT_EQ(websocket_key(nonce), "AQIDBAUGBwgJCgsMDQ4PEA==");  // RFC 6455 4.1
+    EXPECT_EQ(websocket_key(nonce), "AQIDBAUGBwgJCgsMDQ4PEA==");                              // RFC 6455 4.1
     EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");  // 1.3
 }
 
@@ -347,7 +354,8 @@ TEST(websocket_handshake, client) {
     const std::vector<std::string> offered{"a", "b"};
     fields asked;
     ask_for_websocket(asked, offered, "dGhlIHNhbXBsZSBub25jZQ==");
-    EXPECT_EQ(test::describe(asked), " sec-websocket-version=13 sec-websocket-key=dGhlIHNhbXBsZSBub25jZQ== sec-websocket-protocol=a, b");
+    EXPECT_EQ(test::describe(asked),
+              " sec-websocket-version=13 sec-websocket-key=dGhlIHNhbXBsZSBub25jZQ== sec-websocket-protocol=a, b");
     const auto verdict = [&](response r, std::string_view key = "dGhlIHNhbXBsZSBub25jZQ==") {
         return std::string(wrong_websocket_answer(r, offered, key));
     };

@@ -1,0 +1,38 @@
+// A WebSocket that sends back what it hears, over HTTP/1.1, HTTP/2 and HTTP/3 on one port number.
+#include <boost/asio.hpp>
+
+#include <tandem/net/http_coroutine.hpp>
+#include <tandem/net/http_router.hpp>
+#include <tandem/net/http_server.hpp>
+#include <tandem/net/websocket.hpp>
+
+#include "common.hpp"
+
+namespace asio = boost::asio;
+using asio::use_awaitable;
+using namespace tandem::net;
+
+asio::awaitable<void> echo(std::shared_ptr<http_exchange> exchange) {
+    auto socket = websocket::accept(exchange);
+    if (!socket) co_return;  // it was answered with why not
+    for (;;) {               // until async_read() throws boost::asio::error::eof
+        auto message = co_await socket->async_read(use_awaitable);
+        co_await socket->async_write(message, use_awaitable);
+    }
+}
+
+int main(int argc, char** argv) {
+    if (argc != 3) return example::usage(argv[0], "CERTIFICATE PORT");
+    asio::io_context io(1);
+    http_router router;
+    router.add("*", "/echo", spawn(echo));
+
+    http_server_options options;
+    options.tls = example::make_certificate(argv[1]);
+    options.port = example::loopback(argv[2]).port;
+    options.limits.tunnel_protocols = {"websocket"};
+    http_server server(io.get_executor(), options, http_handler(router));
+    if (auto error = server.start()) throw boost::system::system_error(error.code, error.what);
+    std::cout << "listening on port " << server.port() << std::endl;
+    io.run();
+}
