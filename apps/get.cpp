@@ -318,7 +318,10 @@ int run_get(const get_options& o) {
     quic.mtu_discovery = o.mtu_discovery;
     quic.use_preferred_address = o.preferred_address;
     if (logs) quic.tracer = tandem::quic::make_qlog_tracer(logs);
-    quic.version = o.quic_version == "v2" ? quic::version::v2 : quic::version::v1;
+    if (o.quic_version == "v2") {
+        quic.version = quic::version::v2;
+        quic.versions = {quic::version::v2, quic::version::v1};  // a server that obeys the order does not move us away from it
+    }
     options.protocols = protocols(o);
     known_origins known;
     std::string text;

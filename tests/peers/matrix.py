@@ -1,186 +1,16 @@
 """Runs tandem against programs by others, as client and as server, and compares every file. Prints one line per case."""
 
-import contextlib
 import fnmatch
-import hashlib
-import os
-import pathlib
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 
+import browser
+import features_of_clients
+import features_of_servers
 import hostile_http2
 import http1_differential
-
-TANDEM = os.environ["TANDEM"]
-PEERS = pathlib.Path(os.environ["TANDEM_PEERS"])
-CLIENT_TIMEOUT = 60  # seconds
-CADDYFILE = """
-{
-    admin off
-    auto_https off
-    skip_install_trust
-    servers {
-        protocols h1 h2 h3
-    }
-}
-https://localhost:@PORT@, https://127.0.0.1:@PORT@ {
-    bind 127.0.0.1
-    tls @CERTS@/chain.pem @CERTS@/leaf.key
-    root * @WWW@
-    file_server
-}
-"""
-NGINX_CONF = """
-daemon off; worker_processes 1; user root; error_log stderr warn; pid @RUN@/nginx.pid;
-events { worker_connections 512; }
-http {
-  access_log off;
-  client_body_temp_path @RUN@/t1; proxy_temp_path @RUN@/t2; fastcgi_temp_path @RUN@/t3; uwsgi_temp_path @RUN@/t4; scgi_temp_path @RUN@/t5;
-  server {
-    listen 127.0.0.1:@PORT@ quic reuseport; listen 127.0.0.1:@PORT@ ssl;
-    http2 on;
-    http3 on; quic_retry on; ssl_early_data on;
-    ssl_certificate @CERTS@/chain.pem; ssl_certificate_key @CERTS@/leaf.key;
-    location / { root @WWW@; }
-  }
-}
-"""
-
-
-def run(command, **more):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, errors="replace", timeout=CLIENT_TIMEOUT, **more)
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def sha(path):
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-
-
-def free_port():
-    """A port that is free for TCP and for UDP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", port))
-                return port
-
-
-def udp_bound(port):
-    needle = f"0100007F:{port:04X} "
-    return needle in pathlib.Path("/proc/net/udp").read_text()
-
-
-class World:
-    """Certificates, files and the servers that a case starts."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.certs = self.folder / "certs"
-        self.www = self.folder / "www"
-        self.certs.mkdir()
-        self.www.mkdir()
-        os.chmod(folder, 0o755)
-        self.files = {"empty.bin": 0, "1k.bin": 1000, "5m.bin": 5_000_000}
-        for name, size in self.files.items():
-            (self.www / name).write_bytes(os.urandom(size))
-        for i in range(20):
-            (self.www / f"s{i}.bin").write_bytes(os.urandom(3000 + 997 * i))
-        (self.www / "index.html").write_text("hello\n")
-        self.make_certificates()
-
-    def make_certificates(self):
-        def openssl(*arguments):
-            result = run(["openssl", *arguments], cwd=self.certs)
-            check(result.returncode == 0, result.stderr)
-
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        for ca in ("ca", "other-ca"):
-            openssl("req", "-x509", *key, "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-days", "30", "-subj", f"/CN=tandem test {ca}",
-                    "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-        for leaf, names in (("leaf", "DNS:localhost,IP:127.0.0.1,IP:::1"), ("elsewhere", "DNS:elsewhere.example")):
-            openssl("req", *key, "-keyout", f"{leaf}.key", "-out", f"{leaf}.csr", "-subj", f"/CN={leaf}")
-            (self.certs / "ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=critical,CA:FALSE\n")
-            openssl("x509", "-req", "-in", f"{leaf}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "10",
-                    "-extfile", "ext", "-out", f"{leaf}.pem")
-        ca = (self.certs / "ca.pem").read_text()
-        for leaf, chain in (("leaf", "chain"), ("elsewhere", "elsewhere-chain")):
-            (self.certs / f"{chain}.pem").write_text((self.certs / f"{leaf}.pem").read_text() + ca)
-
-    def out(self):
-        return pathlib.Path(tempfile.mkdtemp(dir=self.folder))
-
-    def fill_in(self, text, port, folder):
-        return text.replace("@PORT@", str(port)).replace("@CERTS@", str(self.certs)).replace("@WWW@", str(self.www)).replace("@RUN@", str(folder))
-
-    @contextlib.contextmanager
-    def server(self, command, port, log, env=None):
-        """A server process by others, until its UDP port is bound."""
-        with open(log, "wb") as sink:
-            process = subprocess.Popen([str(c) for c in command], stdout=sink, stderr=sink, env={**os.environ, **(env or {})})
-        try:
-            deadline = time.monotonic() + 20
-            while not udp_bound(port):
-                check(process.poll() is None and time.monotonic() < deadline, f"{command[0]} did not start: {pathlib.Path(log).read_text()[-300:]}")
-                time.sleep(0.05)
-            yield port
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-            process.kill()
-            process.wait()
-
-    def gtlsserver(self, *options, leaf="leaf", chain="chain"):
-        port = free_port()
-        return self.server(["gtlsserver", "-q", "-d", self.www, *options, "127.0.0.1", port, self.certs / f"{leaf}.key", self.certs / f"{chain}.pem"],
-                           port, self.out() / "log")
-
-    def caddy(self):
-        port, folder = free_port(), self.out()
-        (folder / "Caddyfile").write_text(self.fill_in(CADDYFILE, port, folder))
-        return self.server([PEERS / "caddy/usr/bin/caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"], port, folder / "log",
-                           {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)})
-
-    def nginx(self):
-        port, folder = free_port(), self.out()
-        (folder / "nginx.conf").write_text(self.fill_in(NGINX_CONF, port, folder))
-        return self.server([PEERS / "nginx/run", "nginx", "-p", f"{folder}/", "-c", folder / "nginx.conf"], port, folder / "log")
-
-    def aioquic_server(self):
-        port, folder = free_port(), self.out()
-        examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
-        return self.server([PEERS / "aioquic/run", "python3.13", examples / "http3_server.py", "--host", "127.0.0.1", "--port", port, "-c",
-                            self.certs / "chain.pem", "-k", self.certs / "leaf.key", "--retry"], port, folder / "log",
-                           {"PYTHONHOME": str(PEERS / "aioquic/usr"), "STATIC_ROOT": str(self.www)})
-
-    @contextlib.contextmanager
-    def tandem_server(self, *options, leaf="leaf", chain="chain"):
-        log = self.out() / "log"
-        with open(log, "wb") as sink:
-            process = subprocess.Popen([TANDEM, "serve", str(self.www), "--bind", "127.0.0.1", "--port", "0", "--cert", str(self.certs / f"{chain}.pem"),
-                                        "--key", str(self.certs / f"{leaf}.key"), *options], stdout=sink, stderr=sink)
-        try:
-            deadline = time.monotonic() + 10
-            while "listening on " not in log.read_text():
-                check(process.poll() is None and time.monotonic() < deadline, f"tandem serve did not start: {log.read_text()[-300:]}")
-                time.sleep(0.02)
-            url = log.read_text().split("listening on ")[1].split()[0]
-            yield int(url.split(":")[2].split("/")[0])
-            process.terminate()
-            check(process.wait(10) == 0, f"tandem serve ended with {process.returncode}: {log.read_text()[-300:]}")
-        finally:
-            process.kill()
-            process.wait()
-
+from world import AIOQUIC, AIOQUIC_ENV, AIOQUIC_EXAMPLES, PEERS, TANDEM, World, check, run, sha
 
 # Our client, their server.
 
@@ -333,37 +163,6 @@ def serve_to_gtlsclient(world):
     gtlsclient_fetches(world)
 
 
-def serve_with_retry_to_gtlsclient(world):
-    gtlsclient_fetches(world, "--retry")
-
-
-def serve_resumes_gtlsclient(world):
-    with world.tandem_server() as port:
-        out = world.out()
-        for run_number in (1, 2):
-            result = run(["gtlsclient", "--exit-on-all-streams-close", "--no-http-dump", f"--download={out}", "--sni=localhost",
-                          f"--session-file={out}/session", f"--tp-file={out}/tp", f"--token-file={out}/token",
-                          "127.0.0.1", port, f"https://localhost:{port}/1k.bin"])
-            check(result.returncode == 0, result.stderr[-300:])
-            check(sha(out / "1k.bin") == sha(world.www / "1k.bin"), "1k.bin differs")
-            (out / "1k.bin").unlink()
-        # Its log says which kinds of packets it sent, and whether the server took them.
-        check(" 0RTT" in result.stderr, "no 0-RTT packets were sent")
-        check("Early data was rejected" not in result.stderr, "early data was rejected")
-
-
-def serve_resumes_aioquic(world):
-    examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
-    with world.tandem_server() as port:
-        out = world.out()
-        for run_number in (1, 2):
-            result = run([PEERS / "aioquic/run", "python3.13", examples / "http3_client.py", "--ca-certs", world.certs / "ca.pem", "--output-dir", out,
-                          "--session-ticket", out / "ticket", "--zero-rtt", "-v", f"https://127.0.0.1:{port}/1k.bin"],
-                         env={**os.environ, "PYTHONHOME": str(PEERS / "aioquic/usr")})
-            check(result.returncode == 0, result.stderr[-300:])
-            check(sha(out / "1k.bin") == sha(world.www / "1k.bin"), "1k.bin differs")
-
-
 def serve_to_gtlsclient_with_loss(world):
     gtlsclient_fetches(world, client_options=("-t", "0.05", "-r", "0.05"))
 
@@ -374,14 +173,6 @@ def serve_to_gtlsclient_with_chacha20(world):
 
 def serve_to_gtlsclient_of_an_unknown_version(world):
     gtlsclient_fetches(world, client_options=("-v", "0x1a2a3a4a", "--preferred-versions=v1"))
-
-
-def serve_to_gtlsclient_over_version_2(world):
-    gtlsclient_fetches(world, client_options=("-v", "v2"))
-
-
-def serve_to_gtlsclient_that_migrates(world):
-    gtlsclient_fetches(world, client_options=("--change-local-addr=5ms",))
 
 
 def curl_fetches(world, curl, version, *options):
@@ -439,11 +230,10 @@ def serve_to_h2load(world):
 
 
 def serve_to_aioquic(world):
-    examples = PEERS / "aioquic/usr/share/doc/python-aioquic-doc/examples"
     with world.tandem_server() as port:
         out = world.out()
-        result = run([PEERS / "aioquic/run", "python3.13", examples / "http3_client.py", "--ca-certs", world.certs / "ca.pem", "--output-dir", out,
-                      f"https://127.0.0.1:{port}/5m.bin"], env={**os.environ, "PYTHONHOME": str(PEERS / "aioquic/usr")})
+        result = run([*AIOQUIC, AIOQUIC_EXAMPLES / "http3_client.py", "--ca-certs", world.certs / "ca.pem", "--output-dir", out,
+                      f"https://127.0.0.1:{port}/5m.bin"], env=AIOQUIC_ENV)
         check(result.returncode == 0, result.stderr[-300:])
         check(sha(out / "5m.bin") == sha(world.www / "5m.bin"), "5m.bin differs")
 
@@ -479,14 +269,15 @@ def wireshark_decrypts_the_simulation(world):
         check(not result.stdout.strip(), f"{cell}: {result.stdout[:300]}")
 
 
-CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_over_version_2, get_from_gtlsserver_with_loss, get_from_caddy, get_from_caddy_over_http1, get_from_caddy_over_http2,
-         get_from_nginx_with_retry, get_from_nginx_over_http1, get_from_nginx_over_http2, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
-         get_refuses_an_unknown_authority, serve_to_gtlsclient, serve_with_retry_to_gtlsclient, serve_to_gtlsclient_with_loss,
-         serve_to_gtlsclient_with_chacha20, serve_to_gtlsclient_of_an_unknown_version, serve_to_gtlsclient_over_version_2, serve_to_gtlsclient_that_migrates,
-         serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl, get_resumes_with_gtlsserver, get_resumes_with_nginx, get_resumes_with_aioquic,
-         get_resumes_with_caddy, get_resumes_tls_over_tcp, serve_resumes_gtlsclient, serve_resumes_aioquic,
-         serve_to_curl_over_http1, serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic,
-         hostile_http2_client_gets_the_right_errors, http1_requests_are_read_as_nginx_reads_them, wireshark_decrypts_the_simulation]
+CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserver_over_version_2, get_from_gtlsserver_with_loss,
+         get_from_caddy, get_from_caddy_over_http1, get_from_caddy_over_http2, get_from_nginx_with_retry, get_from_nginx_over_http1,
+         get_from_nginx_over_http2, get_from_aioquic_with_retry, get_refuses_a_certificate_for_another_name,
+         get_refuses_an_unknown_authority, serve_to_gtlsclient, serve_to_gtlsclient_with_loss, serve_to_gtlsclient_with_chacha20,
+         serve_to_gtlsclient_of_an_unknown_version, serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl, get_resumes_with_gtlsserver,
+         get_resumes_with_nginx, get_resumes_with_aioquic, get_resumes_with_caddy, get_resumes_tls_over_tcp, serve_to_curl_over_http1,
+         serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic, *features_of_servers.CASES,
+         *features_of_clients.CASES, *browser.CASES, hostile_http2_client_gets_the_right_errors,
+         http1_requests_are_read_as_nginx_reads_them, wireshark_decrypts_the_simulation]
 
 
 def main():
@@ -502,9 +293,9 @@ def main():
                 case(world)
                 passed += 1
                 print(f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
-            except (AssertionError, subprocess.TimeoutExpired, OSError) as error:
+            except Exception as error:  # whatever it is, the next case goes on
                 failed += 1
-                print(f"FAIL {case.__name__}: {error}", flush=True)
+                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

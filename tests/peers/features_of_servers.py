@@ -1,0 +1,269 @@
+"""Our client, servers by others: each case uses one feature of QUIC and then looks into our log of the connection whether it was used."""
+
+import json
+
+from nat import Nat
+from qlog import Qlog
+from world import PROGRAMS, TANDEM, check, run, sha
+
+V1, V2 = "00000001", "6b3343cf"
+REBIND_AFTER = 1_000_000  # of 5 000 000 bytes
+
+
+def get(world, port, *options, name="5m.bin"):
+    """One file with `tandem get`; returns its log."""
+    out = world.out()
+    result = run([TANDEM, "get", "--http3-only", *options, "--cacert", world.certs / "ca.pem", "--qlog-dir", out / "qlog", "-o", out / name,
+                  f"https://127.0.0.1:{port}/{name}"])
+    check(result.returncode == 0, f"get: {result.stderr.strip()}")
+    check(sha(out / name) == sha(world.www / name), f"{name} differs")
+    return Qlog(out / "qlog")
+
+
+def quic_client(world, port, *options, names=("5m.bin",)):
+    """The same with a client that does what `tandem get` has no option for; returns what it says and its log."""
+    out = world.out()
+    result = run([PROGRAMS / "peers_quic_client", "--ca", world.certs / "ca.pem", "--port", port, "--out", out, "--qlog-dir", out / "qlog", *options,
+                  *[f"/{n}" for n in names]])
+    check(result.returncode == 0, f"quic_client: {result.stderr.strip()}")
+    for name in names:
+        check(sha(out / name) == sha(world.www / name), f"{name} differs")
+    return json.loads(result.stdout), Qlog(out / "qlog")
+
+
+# Address validation, versions.
+
+def retries(world, port):
+    log = get(world, port)
+    check(len(log.packets("received", "retry")) == 1, "no Retry packet came")
+    sources = [p for p in log.data("parameters_set") if p.get("initiator") == "remote" and "retry_source_connection_id" in p]
+    check(sources, "the server does not confirm the Retry in its transport parameters")
+
+
+def get_gtlsserver_retries(world):
+    with world.gtlsserver("-V") as port:
+        retries(world, port)
+
+
+def get_nginx_retries(world):
+    with world.nginx() as port:
+        retries(world, port)
+
+
+def get_aioquic_retries(world):
+    with world.aioquic_server() as port:
+        retries(world, port)
+
+
+def speaks_version_2(world, port, name="5m.bin"):
+    log = get(world, port, "--quic-version", "v2", name=name)
+    check(log.chosen_version() == V2, f"version {log.chosen_version()}")
+    check(log.versions("received", "handshake") == {V2} and log.versions("sent", "initial") == {V2}, "packets of another version")
+
+
+def get_gtlsserver_speaks_version_2(world):
+    with world.gtlsserver() as port:
+        speaks_version_2(world, port)
+
+
+def get_caddy_speaks_version_2(world):
+    # quic-go updates keys after 100 packets, in version 2 too with the label of version 1 (RFC 9369 3.3.2 has "quicv2 ku"): a short file.
+    with world.caddy() as port:
+        speaks_version_2(world, port, "1k.bin")
+
+
+def get_aioquic_speaks_version_2(world):
+    with world.aioquic_feature_server() as port:
+        speaks_version_2(world, port)
+
+
+def is_moved_to_version_2(world, port):
+    """Compatible version negotiation (RFC 9368): begins with version 1, ends with version 2 without a round trip more."""
+    _, log = quic_client(world, port, "--prefer", "v2")
+    check(not log.packets("received", "version_negotiation"), "a Version Negotiation packet came")
+    check(V1 in log.versions("sent", "initial"), "did not begin with version 1")
+    check(log.versions("received", "handshake") == {V2} and log.versions("sent", "handshake") == {V2}, "did not end with version 2")
+
+
+def get_gtlsserver_moves_us_to_version_2(world):
+    with world.gtlsserver("--preferred-versions=v2,v1") as port:
+        is_moved_to_version_2(world, port)
+
+
+def get_aioquic_moves_us_to_version_2(world):
+    with world.aioquic_feature_server() as port:  # takes the client's first
+        is_moved_to_version_2(world, port)
+
+
+def get_nginx_knows_only_version_1(world):
+    with world.nginx() as port:
+        log = get(world, port, "--quic-version", "v2")
+        check(log.packets("received", "version_negotiation"), "no Version Negotiation packet came")
+        check(log.versions("received", "handshake") == {V1}, "did not end with version 1")
+
+
+# Keys.
+
+def updates_keys(world, port, *options):
+    said, log = quic_client(world, port, "--packets-per-key", "10", *options, names=["5m.bin"] * 8)
+    check(said["key_updates"] >= 2, f"{said['key_updates']} key updates")
+    check(log.key_updates("local_update") >= 2, "not in the log")
+
+
+def get_gtlsserver_follows_key_updates(world):
+    with world.gtlsserver() as port:
+        updates_keys(world, port)
+
+
+def get_gtlsserver_follows_key_updates_over_version_2(world):
+    with world.gtlsserver() as port:
+        updates_keys(world, port, "--version", "v2", "--prefer", "v2")
+
+
+def get_nginx_follows_key_updates(world):
+    with world.nginx() as port:
+        updates_keys(world, port)
+
+
+def get_caddy_follows_key_updates(world):
+    with world.caddy() as port:
+        updates_keys(world, port)
+
+
+def get_aioquic_follows_key_updates(world):
+    with world.aioquic_feature_server() as port:
+        updates_keys(world, port)
+
+
+def get_bun_follows_key_updates(world):
+    with world.bun_server() as port:
+        updates_keys(world, port, "--alpn", "hq-interop")
+
+
+def get_deno_follows_key_updates(world):
+    with world.deno_server() as port:
+        updates_keys(world, port, "--alpn", "hq-interop")
+
+
+def get_aioquic_updates_keys(world):
+    with world.aioquic_feature_server("--key-update") as port:
+        _, log = quic_client(world, port, names=["1k.bin", "5m.bin", "s3.bin"])
+        check(log.key_updates("remote_update") >= 2, "the server did not update keys")
+
+
+# Addresses.
+
+def is_rebound(world, port):
+    """A NAT between us gives us another port in mid-transfer; the server validates it, the transfer goes on."""
+    with Nat(port, REBIND_AFTER) as nat:
+        log = get(world, nat.port)
+        check(nat.rebindings == 1, "nothing was rebound")
+        check(nat.after_last["to_server"] > 0 and nat.after_last["to_client"] > 0, f"nothing went over the last binding: {nat.after_last}")
+        check(log.frames("received", "path_challenge"), "the server does not validate our new address")
+        check(log.frames("sent", "path_response"), "no PATH_RESPONSE was sent")
+
+
+def get_gtlsserver_after_nat_rebinding(world):
+    with world.gtlsserver() as port:
+        is_rebound(world, port)
+
+
+def get_nginx_after_nat_rebinding(world):
+    with world.nginx() as port:
+        is_rebound(world, port)
+
+
+def get_caddy_after_nat_rebinding(world):
+    with world.caddy() as port:
+        is_rebound(world, port)
+
+
+def get_aioquic_after_nat_rebinding(world):
+    with world.aioquic_feature_server() as port:
+        is_rebound(world, port)
+
+
+def migrates(world, port):
+    said, log = quic_client(world, port, "--migrate-after", "500000")
+    check(said["port_before"] != said["port_after"], "still on the same port")
+    check(log.migrations() and log.frames("received", "path_response"), "the new path was not validated")
+    ids = {p["header"]["dcid"] for p in log.packets("sent", "1RTT")}
+    check(len(ids) >= 2, "the same connection ID on both paths")
+
+
+def get_gtlsserver_after_migration(world):
+    with world.gtlsserver() as port:
+        migrates(world, port)
+
+
+def get_nginx_after_migration(world):
+    with world.nginx() as port:
+        migrates(world, port)
+
+
+def get_caddy_after_migration(world):
+    with world.caddy() as port:
+        migrates(world, port)
+
+
+def get_aioquic_after_migration(world):
+    with world.aioquic_feature_server() as port:
+        migrates(world, port)
+
+
+# Congestion marks.
+
+def marks(world, port, ends_as):
+    log = get(world, port)
+    check(log.ecn_states()[0] == "testing" and log.ecn_states()[-1] == ends_as, f"ECN went {log.ecn_states()}")
+    reported = any("ect0" in f for f in log.frames("received", "ack"))
+    check(reported == (ends_as == "capable"), "what the peer's ACK frames say does not fit")
+
+
+def get_gtlsserver_reports_ecn(world):
+    with world.gtlsserver() as port:
+        marks(world, port, "capable")
+
+
+def get_caddy_reports_ecn(world):
+    with world.caddy() as port:
+        marks(world, port, "capable")
+
+
+def get_nginx_reports_no_ecn(world):
+    with world.nginx() as port:
+        marks(world, port, "failed")
+
+
+# Datagrams (RFC 9221).
+
+def exchanges_datagrams(world, port):
+    said, log = quic_client(world, port, "--alpn", "hq-interop", "--datagrams", "5", names=["1k.bin"])
+    check(said["datagrams"] == 5 and said["datagram_bytes"] > 1000, str(said))
+    check(len(log.frames("sent", "datagram")) == 5 and len(log.frames("received", "datagram")) == 5, "not in the log")
+
+
+def get_aioquic_echoes_datagrams(world):
+    with world.aioquic_feature_server() as port:
+        exchanges_datagrams(world, port)
+
+
+def get_bun_echoes_datagrams(world):
+    with world.bun_server() as port:
+        exchanges_datagrams(world, port)
+
+
+def get_deno_echoes_datagrams(world):
+    with world.deno_server() as port:
+        exchanges_datagrams(world, port)
+
+
+CASES = [get_gtlsserver_follows_key_updates_over_version_2, get_gtlsserver_retries, get_nginx_retries, get_aioquic_retries,
+         get_gtlsserver_speaks_version_2, get_caddy_speaks_version_2, get_aioquic_speaks_version_2,
+         get_gtlsserver_moves_us_to_version_2, get_aioquic_moves_us_to_version_2, get_nginx_knows_only_version_1,
+         get_gtlsserver_follows_key_updates, get_nginx_follows_key_updates, get_caddy_follows_key_updates, get_aioquic_follows_key_updates,
+         get_bun_follows_key_updates, get_deno_follows_key_updates, get_aioquic_updates_keys,
+         get_gtlsserver_after_nat_rebinding, get_nginx_after_nat_rebinding, get_caddy_after_nat_rebinding, get_aioquic_after_nat_rebinding,
+         get_gtlsserver_after_migration, get_nginx_after_migration, get_caddy_after_migration, get_aioquic_after_migration,
+         get_gtlsserver_reports_ecn, get_caddy_reports_ecn, get_nginx_reports_no_ecn,
+         get_aioquic_echoes_datagrams, get_bun_echoes_datagrams, get_deno_echoes_datagrams]
