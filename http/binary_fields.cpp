@@ -17,11 +17,13 @@ std::vector<field> request_lines(const request& r, const body_source* body) {
     return lines;
 }
 
-std::vector<field> response_lines(const response& r, const body_source* body, std::string_view request_method) {
-    std::vector<field> lines{{":status", std::to_string(r.status)}};
+std::vector<field> response_lines(response&& r, const body_source* body, std::string_view request_method) {
+    std::vector<field> lines;
+    lines.reserve(r.fields.size() + 2);
+    lines.push_back({":status", std::to_string(r.status)});
     auto length = body ? body->content_length() : std::nullopt;
-    for (const auto& f : r.fields) {
-        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status))) lines.push_back(f);
+    for (auto& f : r.fields.take()) {
+        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status))) lines.push_back(std::move(f));
     }
     if (length && r.status != 204) lines.push_back({"content-length", std::to_string(*length)});
     return lines;

@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
 
@@ -28,7 +28,7 @@ private:
     };
     std::vector<std::uint8_t> bytes_;
     std::size_t at_ = 0;
-    std::deque<run> runs_;
+    front_vector<run> runs_;
 };
 
 }  // namespace tandem::http

@@ -95,8 +95,9 @@ void http2_server::state::on_received(http2_exchange& e) {
 void http2_server::state::respond(http2_exchange& e, response message, std::unique_ptr<body_source> body) {
     e.tunnel = prepare(message, body, e.asks_tunnel);
     e.answered = true;
-    const auto lines = response_lines(message, body.get(), e.method);
-    if (response_has_body(e.method, message.status)) e.source = std::move(body);
+    const auto status = message.status;
+    const auto lines = response_lines(std::move(message), body.get(), e.method);
+    if (response_has_body(e.method, status)) e.source = std::move(body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     if (!submit_response(e, lines)) {
         fail_exchange(e, failure_kind::reset, NGHTTP2_INTERNAL_ERROR, "the response could not be submitted");

@@ -212,7 +212,7 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
         return (*flags & NGHTTP3_DATA_FLAG_EOF) ? 0 : NGHTTP3_ERR_WOULDBLOCK;
     }
     if (result.n < chunk.size() / 4) {  // many small bodies must not hold many large blocks
-        e->chunks.emplace_back(chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(result.n));
+        e->chunks.push_back({chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(result.n)});
         c.spare_chunks_.push_back(std::move(chunk));
     } else {
         chunk.resize(result.n);

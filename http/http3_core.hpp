@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/body.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/client_session.hpp>
@@ -46,7 +46,7 @@ struct http3_exchange {
         std::uint64_t bytes = 0;
         time_point since;
     };
-    std::deque<unread> blocked;
+    front_vector<unread> blocked;
 
     // Going out.
     bool asks_tunnel = false;        // the request has a :protocol
@@ -55,7 +55,7 @@ struct http3_exchange {
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
-    std::deque<std::vector<std::uint8_t>> chunks;  // given to nghttp3, not taken by the transport yet
+    front_vector<std::vector<std::uint8_t>> chunks;  // given to nghttp3, not taken by the transport yet
     std::size_t front_taken = 0;
     bool source_failed = false;
     bool answered = false;           // server: respond() was called

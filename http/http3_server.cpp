@@ -129,8 +129,9 @@ void http3_server::state::on_received(http3_exchange& e) {
 void http3_server::state::respond(http3_exchange& e, response message, std::unique_ptr<body_source> body) {
     e.tunnel = prepare(message, body, e.asks_tunnel);
     e.answered = true;
-    auto lines = response_lines(message, body.get(), e.method);
-    if (response_has_body(e.method, message.status)) e.source = std::move(body);
+    const auto status = message.status;
+    auto lines = response_lines(std::move(message), body.get(), e.method);
+    if (response_has_body(e.method, status)) e.source = std::move(body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     if (submit(e, lines, false) != 0) {
         reset_both(e, h3_error::internal_error);

@@ -7,6 +7,8 @@
 namespace tandem::http {
 namespace {
 
+constexpr std::size_t usual = 8;  // field lines of a message: room is made for them at once
+
 bool is_token_character(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -22,7 +24,10 @@ fields::fields(std::initializer_list<field> list) {
     for (const auto& f : list) append(f.name, f.value);
 }
 
-void fields::append(std::string_view name, std::string_view value) { list_.push_back({to_lower(name), std::string(value)}); }
+void fields::append(std::string_view name, std::string_view value) {
+    if (list_.capacity() == 0) list_.reserve(usual);
+    list_.push_back({to_lower(name), std::string(value)});
+}
 
 void fields::set(std::string_view name, std::string_view value) {
     auto lowered = to_lower(name);

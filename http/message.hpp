@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tandem/http/priority.hpp>
@@ -42,6 +43,7 @@ public:
     std::size_t size() const { return list_.size(); }
     bool empty() const { return list_.empty(); }
     void clear() { list_.clear(); }
+    std::vector<field> take() { return std::exchange(list_, {}); }  // all lines, given away
     friend bool operator==(const fields&, const fields&) = default;
 
 private:
