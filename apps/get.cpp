@@ -274,7 +274,25 @@ std::vector<net::http_protocol> protocols(const get_options& o) {
     return {http_protocol::http3, http_protocol::http2};
 }
 
-void show_race(const http::race& race) { std::fprintf(stderr, "%s%s\n", race.timeline().c_str(), race.verdict().c_str()); }
+// ADDRESS[:PORT]; an IPv6 address with a port is in brackets.
+std::optional<ip_endpoint> parse_name_server(const std::string& text) {
+    constexpr std::uint16_t dns_port = 53;
+    if (auto alone = ip_address::parse(text)) return ip_endpoint{*alone, dns_port};
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos) return std::nullopt;
+    auto host = text.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    const auto address = ip_address::parse(host);
+    const auto port = http::parse_content_length(text.substr(colon + 1));
+    if (!address || !port || *port == 0 || *port > 65535) return std::nullopt;
+    return ip_endpoint{*address, static_cast<std::uint16_t>(*port)};
+}
+
+void show_race(const http::race& race) {
+    std::string text = "QUIC known from: " + std::string(to_string(race.knowledge()));
+    if (auto trip = race.round_trip()) text += "; round trip the last time: " + http::milliseconds_text(*trip);
+    std::fprintf(stderr, "%s\n%s%s\n", text.c_str(), race.timeline().c_str(), race.verdict().c_str());
+}
 
 }  // namespace
 
@@ -288,6 +306,12 @@ int run_get(const get_options& o) {
         auto parsed = parse_override(text);
         if (!parsed) return fail(exit_code::usage, "--resolve " + text + " is not HOST:PORT:ADDRESS");
         options.connection.overrides.push_back(std::move(*parsed));
+    }
+    options.connection.https_records = o.https_records;
+    if (!o.dns_server.empty()) {
+        const auto server = parse_name_server(o.dns_server);
+        if (!server) return fail(exit_code::usage, "--dns-server " + o.dns_server + " is not ADDRESS[:PORT]");
+        options.connection.name_servers = {*server};
     }
     tls::client_options tls_options;
     tls_options.verify = !o.insecure;

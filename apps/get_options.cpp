@@ -14,7 +14,8 @@ namespace {
 const std::string footer = std::string(
     "Without a protocol option https: URLs are fetched over HTTP/3 where QUIC works and over HTTP/2 or HTTP/1.1 where it does not:\n"
     "QUIC is tried first, TCP 125 to 250 ms later or at once when QUIC fails, over IPv6 and IPv4 in turn, and whichever completes its\n"
-    "handshake first is used. --race shows how that went. http: URLs are always fetched over HTTP/1.1.\n"
+    "handshake first is used. HTTPS records say for which protocols, ports and hosts that holds; they are waited for 50 ms. With --alt-svc the\n"
+    "next run begins with what this one learnt. --race shows how it went. http: URLs are always fetched over HTTP/1.1.\n"
     "URLs may hold [1-100], [001-100], [a-z] and {one,two}; #1 in -o stands for what the first of these is.\n"
     "A file appears under its name when it is complete, never before. SSLKEYLOGFILE names a file for TLS secrets, QLOGDIR a directory for\n"
     "logs of connections, as --qlog-dir does.\n"
@@ -39,7 +40,7 @@ void add_output_options(CLI::App& sub, get_options& o) {
     sub.add_flag("-O,--remote-name", o.remote_name, "Write to a file named as the last part of the URL")->group(group);
     sub.add_option("--output-dir", o.output_dir, "Directory for the files of -o and -O")->group(group);
     sub.add_flag("--create-dirs", o.create_dirs, "Make directories that are missing")->group(group);
-    sub.add_flag("-i,--include", o.include_headers, "Write the response's header section before the body")->group(group);
+    sub.add_flag("-i,--include", o.include_headers, "Write the response's header section, after those of interim responses (1xx), before the body")->group(group);
     sub.add_flag("-I,--head", o.head, "Ask for the header section only (HEAD), and print it")->group(group);
     sub.add_flag("-f,--fail", o.fail, "Treat status 400 and above as an error: write nothing, exit code 22")->group(group);
     sub.add_option("-w,--write-out", o.write_out, "Print this after each transfer, see below")->group(group);
@@ -80,8 +81,13 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     http2->excludes(http3)->excludes(only)->excludes(qmux);
     http3->excludes(qmux);
     only->excludes(qmux);
-    sub.add_flag("--race", o.race, "Show the connection attempts on a time line, and why one won")->group(group);
-    sub.add_option("--alt-svc", o.alt_svc, "File that keeps what servers say of alternatives (RFC 7838) and where QUIC did not work")->group(group);
+    sub.add_flag("--race", o.race, "Show the connection attempts on a time line, from where QUIC was known, and why one won")->group(group);
+    sub.add_flag("--https-records,!--no-https-records", o.https_records,
+                 "Ask DNS for HTTPS records (RFC 9460) beside the addresses (on unless switched off; not with --resolve)")->group(group);
+    sub.add_option("--dns-server", o.dns_server, "ADDRESS[:PORT] of the name server to ask for HTTPS records of any host, instead of the system's")
+        ->group(group);
+    sub.add_option("--alt-svc", o.alt_svc, "File that keeps what servers say of alternatives (RFC 7838), round trips, and where QUIC did not work")
+        ->group(group);
     sub.add_option("--session", o.session, "File (mode 0600) that keeps TLS sessions and address tokens between runs: the next run resumes")->group(group);
     sub.add_flag("--early-data", o.early_data, "With --session and one way to the server (--http3-only): send GET, HEAD and OPTIONS before the\n"
                  "handshake is complete (0-RTT). Whoever sees them can send the server a copy")->group(group);

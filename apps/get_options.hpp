@@ -45,6 +45,8 @@ struct get_options {
     bool http2 = false;
     bool qmux = false;
     bool race = false;
+    bool https_records = true;
+    std::string dns_server;
     std::string alt_svc;
     std::string congestion = "cubic";
     tcp_options tcp;

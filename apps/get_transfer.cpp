@@ -20,11 +20,10 @@ void get_transfer::fail(int code, std::string text) {
     result_.error = std::move(text);
 }
 
-std::string get_transfer::header_text() const {
-    const auto& response = *result_.response;
+std::string get_transfer::header_text(const http::response& response, net::http_protocol protocol) const {
     auto reason = http::reason_phrase(response.status);
-    std::string out = "HTTP/" + std::string(version_text(result_.info.protocol)) + " " + std::to_string(response.status);
-    if (result_.info.protocol == net::http_protocol::http1 && !reason.empty()) out += " " + std::string(reason);
+    std::string out = "HTTP/" + std::string(version_text(protocol)) + " " + std::to_string(response.status);
+    if (protocol == net::http_protocol::http1 && !reason.empty()) out += " " + std::string(reason);
     out += "\r\n";
     for (const auto& f : response.fields) out += f.name + ": " + f.value + "\r\n";
     return out + "\r\n";
@@ -81,15 +80,23 @@ bool get_transfer::write(std::span<const std::uint8_t> bytes) {
 void get_transfer::on_redirect(const http::response& response, const http::url& to) {
     if (!options_.trace) return;
     result_.response = response;
-    options_.trace(header_text());
+    options_.trace(header_text(response, result_.info.protocol));
     options_.trace("going on to " + to.to_string());
+}
+
+// As curl does: what comes before the final response is shown before it.
+void get_transfer::on_interim(const http::response& response, const net::transfer_info& info) {
+    const auto text = header_text(response, info.protocol);
+    if (options_.trace) options_.trace(text);
+    if (options_.include_headers) interim_ += text;
 }
 
 void get_transfer::on_response(const http::response& response, const net::transfer_info& info) {
     result_.response = response;
     result_.info = info;
     if (auto length = response.fields.find("content-length")) expected_ = http::parse_content_length(*length);
-    if (options_.trace) options_.trace(header_text());
+    const auto head = header_text(response, info.protocol);
+    if (options_.trace) options_.trace(head);
     if (response.status >= 400) {
         result_.transient = response.status == 408 || response.status == 429 || response.status == 500 || response.status == 502 ||
                             response.status == 503 || response.status == 504;
@@ -99,7 +106,7 @@ void get_transfer::on_response(const http::response& response, const net::transf
         }
     }
     if (result_.job->drop || !(resuming() ? open_part() : open_output()) || !options_.include_headers) return;
-    auto text = header_text();
+    const auto text = std::exchange(interim_, {}) + head;
     write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 

@@ -44,6 +44,7 @@ public:
     void prepare(net::http_request& request);
 
     void on_redirect(const http::response&, const http::url& to) override;
+    void on_interim(const http::response&, const net::transfer_info&) override;
     void on_response(const http::response&, const net::transfer_info&) override;
     bool on_body(std::span<const std::uint8_t>) override;
     void on_end(const std::optional<net::http_error>&, const net::transfer_info&) override;
@@ -57,13 +58,14 @@ private:
     bool open_part();
     bool resuming() const { return options_.resume && !result_.job->drop && !result_.job->output.empty(); }
     bool write(std::span<const std::uint8_t> bytes);
-    std::string header_text() const;
+    std::string header_text(const http::response&, net::http_protocol) const;
 
     const transfer_options& options_;
     std::function<void(const get_result&)> done_;
     get_result result_;
     output_file output_;
     partial_file part_;         // what is asked for begins behind it
+    std::string interim_;       // header sections of interim responses, for -i
     std::uint64_t received_ = 0;
     std::optional<std::uint64_t> expected_;
 };

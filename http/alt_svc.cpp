@@ -98,7 +98,24 @@ bool take_parameters(cursor& in, alternative& out) {
     return true;
 }
 
-std::string key_of(std::string_view origin, std::string_view alpn) { return std::string(origin) + ' ' + std::string(alpn); }
+// In keys and in the file: one word.
+std::string word(std::string_view text) {
+    std::string out(text.empty() ? "-" : text);
+    std::replace_if(out.begin(), out.end(), [](char c) { return c <= ' ' || c == 0x7f; }, '_');
+    return out;
+}
+
+std::string key_of(std::string_view origin, std::string_view network) { return word(origin) + ' ' + word(network); }
+std::string key_of(std::string_view origin, std::string_view network, std::string_view alpn) { return key_of(origin, network) + ' ' + word(alpn); }
+
+// The one that ends first goes where there is no room for one more.
+template <class Map, class End>
+void make_room(Map& map, const std::string& key, End end) {
+    if (map.size() < alt_svc_cache::max_origins || map.contains(key)) return;
+    map.erase(std::min_element(map.begin(), map.end(), [&](const auto& a, const auto& b) { return end(a.second) < end(b.second); }));
+}
+constexpr auto ends = [](const auto& e) { return e.until; };
+constexpr auto first_ends = [](const auto& list) { return list.front().until; };
 
 std::string_view host_of(std::string_view origin) {
     if (auto scheme = origin.find("://"); scheme != std::string_view::npos) origin.remove_prefix(scheme + 3);
@@ -131,101 +148,118 @@ std::optional<std::vector<alternative>> parse_alt_svc(std::string_view value) {
     return out;
 }
 
-void alt_svc_cache::learn(std::string_view origin, std::string_view value, std::uint64_t age, std::int64_t now) {
+void alt_svc_cache::learn(std::string_view origin, std::string_view network, std::string_view value, std::uint64_t age, std::int64_t now) {
     const auto said = parse_alt_svc(value);
     if (!said) return;
     std::vector<entry> entries;
     for (const auto& a : *said) {
         if (a.max_age <= age || entries.size() == max_alternatives) continue;
-        entries.push_back({a, now + static_cast<std::int64_t>(std::min(a.max_age - age, longest_age))});
+        entries.push_back({a, now + static_cast<std::int64_t>(std::min(a.max_age - age, longest_age)), word(network)});
     }
     forget(origin);  // RFC 7838 3: what is said replaces what was said before
     if (entries.empty()) return;
-    if (origins_.size() == max_origins) make_room();
+    make_room(origins_, std::string(origin), first_ends);
     origins_.emplace(origin, std::move(entries));
-}
-
-void alt_svc_cache::make_room() {
-    auto first = std::min_element(origins_.begin(), origins_.end(), [](const auto& a, const auto& b) {
-        return a.second.front().until < b.second.front().until;
-    });
-    origins_.erase(first);
 }
 
 void alt_svc_cache::forget(std::string_view origin) {
     if (auto it = origins_.find(origin); it != origins_.end()) origins_.erase(it);
 }
 
-std::optional<alternative> alt_svc_cache::find(std::string_view origin, std::string_view alpn, std::int64_t now) const {
+std::optional<alternative> alt_svc_cache::find(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now) const {
     const auto it = origins_.find(origin);
-    if (it == origins_.end() || is_broken(origin, alpn, now)) return std::nullopt;
+    if (it == origins_.end() || is_broken(origin, network, alpn, now)) return std::nullopt;
     for (const auto& e : it->second) {
         const bool here = e.what.host.empty() || e.what.host == host_of(origin);
-        if (e.what.alpn == alpn && e.until > now && here) return e.what;
+        const bool holds = e.what.persist || e.network == word(network);
+        if (e.what.alpn == alpn && e.until > now && here && holds) return e.what;
     }
     return std::nullopt;
 }
 
-void alt_svc_cache::broken(std::string_view origin, std::string_view alpn, std::int64_t now) {
-    if (broken_.size() >= max_origins) {
-        std::erase_if(broken_, [&](const auto& b) { return b.second.until <= now; });
-        if (broken_.size() >= max_origins) broken_.erase(broken_.begin());
-    }
-    auto& f = broken_[key_of(origin, alpn)];
+void alt_svc_cache::broken(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now) {
+    const auto key = key_of(origin, network, alpn);
+    make_room(broken_, key, ends);
+    auto& f = broken_[key];
+    if (f.until + longest_break <= now) f.count = 0;
     f.until = now + std::min(longest_break, first_break << std::min(f.count, 10u));
     ++f.count;
 }
 
-void alt_svc_cache::worked(std::string_view origin, std::string_view alpn) { broken_.erase(key_of(origin, alpn)); }
+void alt_svc_cache::worked(std::string_view origin, std::string_view network, std::string_view alpn) { broken_.erase(key_of(origin, network, alpn)); }
 
-bool alt_svc_cache::is_broken(std::string_view origin, std::string_view alpn, std::int64_t now) const {
-    const auto it = broken_.find(key_of(origin, alpn));
+bool alt_svc_cache::is_broken(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now) const {
+    const auto it = broken_.find(key_of(origin, network, alpn));
     return it != broken_.end() && it->second.until > now;
 }
 
-void alt_svc_cache::network_changed() {
-    broken_.clear();
-    for (auto it = origins_.begin(); it != origins_.end();) {
-        std::erase_if(it->second, [](const entry& e) { return !e.what.persist; });
-        it = it->second.empty() ? origins_.erase(it) : std::next(it);
-    }
+void alt_svc_cache::visited(std::string_view origin, std::string_view network, std::string_view alpn, duration round_trip, std::int64_t now) {
+    if (round_trip <= duration::zero() || round_trip > longest_round_trip) return;
+    const auto key = key_of(origin, network);
+    make_room(visits_, key, ends);
+    visits_[key] = {round_trip, word(alpn), now + visit_age};
 }
 
-// alt ORIGIN ALPN HOST|- PORT UNTIL PERSIST, broken ORIGIN ALPN UNTIL COUNT
+std::optional<alt_svc_cache::visit> alt_svc_cache::last_visit(std::string_view origin, std::string_view network, std::int64_t now) const {
+    const auto it = visits_.find(key_of(origin, network));
+    if (it == visits_.end() || it->second.until <= now) return std::nullopt;
+    return it->second;
+}
+
+// alt ORIGIN ALPN HOST|- PORT UNTIL PERSIST NETWORK, broken ORIGIN NETWORK ALPN UNTIL COUNT, visit ORIGIN NETWORK ALPN UNTIL MICROSECONDS
 std::string alt_svc_cache::save() const {
     std::ostringstream out;
-    out << "# Alternative services (RFC 7838). Written by tandem; lines may be deleted.\n";
+    out << "# Alternative services (RFC 7838), round trips, and where QUIC did not work. Written by tandem; lines may be deleted.\n";
     for (const auto& [origin, entries] : origins_) {
         for (const auto& e : entries) {
             out << "alt " << origin << ' ' << e.what.alpn << ' ' << (e.what.host.empty() ? "-" : e.what.host) << ' ' << e.what.port << ' ' << e.until
-                << ' ' << e.what.persist << '\n';
+                << ' ' << e.what.persist << ' ' << e.network << '\n';
         }
     }
     for (const auto& [key, f] : broken_) out << "broken " << key << ' ' << f.until << ' ' << f.count << '\n';
+    for (const auto& [key, v] : visits_) {
+        const auto trip = std::chrono::duration_cast<std::chrono::microseconds>(v.round_trip).count();
+        out << "visit " << key << ' ' << v.alpn << ' ' << v.until << ' ' << trip << '\n';
+    }
     return out.str();
 }
 
 void alt_svc_cache::load(std::string_view text, std::int64_t now) {
     std::istringstream lines{std::string(text)};
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream in(line);
-        std::string kind, origin, alpn;
-        in >> kind >> origin >> alpn;
-        if (kind == "alt") {
-            entry e;
-            in >> e.what.host >> e.what.port >> e.until >> e.what.persist;
-            if (!in || e.until <= now || e.until - now > static_cast<std::int64_t>(longest_age)) continue;
-            e.what.alpn = alpn;
-            if (e.what.host == "-") e.what.host.clear();
-            e.what.max_age = static_cast<std::uint64_t>(e.until - now);
-            if (!origins_.contains(origin) && origins_.size() == max_origins) make_room();
-            auto& entries = origins_[origin];
-            if (entries.size() < max_alternatives) entries.push_back(std::move(e));
-        } else if (kind == "broken") {
-            failure f;
-            in >> f.until >> f.count;
-            if (in && f.until > now && f.until - now <= longest_break && broken_.size() < max_origins) broken_[key_of(origin, alpn)] = f;
-        }
+    for (std::string line; std::getline(lines, line);) load_line(line, now);
+}
+
+void alt_svc_cache::load_line(const std::string& line, std::int64_t now) {
+    std::istringstream in(line);
+    std::string kind, origin, network;
+    in >> kind >> origin;
+    if (kind == "alt") {
+        entry e;
+        in >> e.what.alpn >> e.what.host >> e.what.port >> e.until >> e.what.persist >> e.network;
+        if (!in || e.until <= now || e.until - now > static_cast<std::int64_t>(longest_age)) return;
+        if (e.what.host == "-") e.what.host.clear();
+        e.what.max_age = static_cast<std::uint64_t>(e.until - now);
+        make_room(origins_, origin, first_ends);
+        auto& entries = origins_[origin];
+        if (entries.size() < max_alternatives) entries.push_back(std::move(e));
+    } else if (kind == "broken") {
+        failure f;
+        std::string alpn;
+        in >> network >> alpn >> f.until >> f.count;
+        if (!in || f.until + longest_break <= now || f.until - now > longest_break) return;
+        const auto key = key_of(origin, network, alpn);
+        make_room(broken_, key, ends);
+        broken_[key] = f;
+    } else if (kind == "visit") {
+        visit v;
+        std::int64_t trip = 0;
+        in >> network >> v.alpn >> v.until >> trip;
+        const auto longest = std::chrono::duration_cast<std::chrono::microseconds>(longest_round_trip).count();
+        if (!in || v.until <= now || v.until - now > visit_age || trip <= 0 || trip > longest) return;
+        v.round_trip = std::chrono::microseconds(trip);
+        const auto key = key_of(origin, network);
+        make_room(visits_, key, ends);
+        visits_[key] = std::move(v);
     }
 }
 

@@ -26,7 +26,12 @@ namespace tandem::http {
 using request_id = std::uint64_t;
 
 namespace client_events {
-// The final response's header section. Interim responses (1xx) are not reported.
+// An interim response (RFC 9110 15.2), say 103 Early Hints: any number of them, limits::interim_responses at most, before the final one.
+struct interim {
+    request_id id = 0;
+    http::response message;
+};
+// The final response's header section.
 struct response {
     request_id id = 0;
     http::response message;
@@ -64,7 +69,7 @@ struct closed {
 };
 }  // namespace client_events
 
-using client_event = std::variant<client_events::response, client_events::body, client_events::trailers, client_events::received,
+using client_event = std::variant<client_events::interim, client_events::response, client_events::body, client_events::trailers, client_events::received,
                                   client_events::finished, client_events::failed, client_events::going_away, client_events::closed>;
 
 class client_session {

@@ -91,7 +91,10 @@ void http1_client::state::on_head() {
         if (front.is_head) parser.expect_no_body();
         if (head.status == 101 || ++front.interim > limit.interim_responses) {
             end({message_error, false, head.status == 101 ? "the server switched protocols unasked" : "too many interim responses"});
+            return;
         }
+        drop_connection_fields(head.fields);
+        events.push_back(client_events::interim{front.id, {head.status, std::move(head.fields)}});
         return;
     }
     front.answered = true;

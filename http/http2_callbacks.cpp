@@ -83,8 +83,8 @@ void http2_callbacks::section_received(http2_core& c, http2_exchange& e, bool en
     if (e.too_large) return c.on_too_large(e);
     if (e.head_told) return;  // trailers: told when the body was read
     if (e.status >= 100 && e.status < 200) {
-        if (++e.interim > c.limit_.interim_responses) c.on_too_large(e);
-        return;
+        if (++e.interim > c.limit_.interim_responses) return c.on_too_large(e);
+        return c.on_interim(e);
     }
     e.ends_with_head = end;
     c.on_head(e);

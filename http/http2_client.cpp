@@ -29,6 +29,7 @@ struct http2_client::state final : http2_core {
     void report_closed();
 
     void on_head(http2_exchange& e) override;
+    void on_interim(http2_exchange& e) override;
     void on_too_large(http2_exchange& e) override;
     void on_body_readable(http2_exchange& e) override { events.push_back(client_events::body{e.id}); }
     void on_received(http2_exchange& e) override;
@@ -101,6 +102,10 @@ void http2_client::state::on_head(http2_exchange& e) {
         return;
     }
     events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
+}
+
+void http2_client::state::on_interim(http2_exchange& e) {
+    events.push_back(client_events::interim{e.id, {e.status, std::exchange(e.section, {})}});
 }
 
 void http2_client::state::on_too_large(http2_exchange& e) {

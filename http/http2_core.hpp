@@ -91,6 +91,7 @@ protected:
     // What the ends do differently. Called from within nghttp2: what they submit goes out with the next transmit().
     virtual void on_peer_stream(std::int32_t) {}
     virtual void on_head(http2_exchange&) = 0;
+    virtual void on_interim(http2_exchange&) {}  // clients: `section` is that of a 1xx response
     virtual void on_too_large(http2_exchange&) = 0;  // a header or trailer section went over the limits
     virtual void on_body_readable(http2_exchange&) = 0;
     virtual void on_received(http2_exchange&) = 0;   // the message is complete and its body was read

@@ -81,13 +81,12 @@ int http3_callbacks::field_line(nghttp3_conn*, std::int64_t stream, std::int32_t
 int http3_callbacks::end_headers(nghttp3_conn*, std::int64_t stream, int fin, void* user, void*) {
     auto* e = exchange(user, stream);
     if (!e) return 0;
-    if (e->status >= 100 && e->status < 200) return 0;  // an interim response: the final one follows
+    auto& c = core(user);
+    const bool interim = e->status >= 100 && e->status < 200;
+    if (e->too_large || (interim && ++e->interim > c.limit_.interim_responses)) return c.on_too_large(*e), 0;
+    if (interim) return c.on_interim(*e), 0;
     e->ends_with_head = fin != 0;
-    if (e->too_large) {
-        core(user).on_too_large(*e);
-    } else {
-        core(user).on_head(*e);
-    }
+    c.on_head(*e);
     return 0;
 }
 

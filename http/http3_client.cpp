@@ -29,6 +29,7 @@ struct http3_client::state final : http3_core {
     void end_if_drained();
 
     void on_head(http3_exchange& e) override;
+    void on_interim(http3_exchange& e) override;
     void on_too_large(http3_exchange& e) override;
     void on_body_readable(http3_exchange& e) override { events.push_back(client_events::body{e.id}); }
     void on_received(http3_exchange& e) override;
@@ -115,6 +116,10 @@ void http3_client::state::on_head(http3_exchange& e) {
         return;
     }
     events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
+}
+
+void http3_client::state::on_interim(http3_exchange& e) {
+    events.push_back(client_events::interim{e.id, {e.status, std::exchange(e.section, {})}});
 }
 
 void http3_client::state::on_too_large(http3_exchange& e) {

@@ -32,6 +32,7 @@ struct http3_exchange {
     std::size_t section_size = 0;    // as RFC 9114 4.2.2 counts
     http::request head;              // server: the pseudo-header fields
     int status = 0;                  // client
+    std::size_t interim = 0;         // client: responses before the final one
     bool ends_with_head = false;     // the header section was the whole message
     bool head_told = false;
     bool too_large = false;
@@ -93,6 +94,7 @@ protected:
     // What the ends do differently. Called from within nghttp3: they must not call it back.
     virtual void on_peer_stream(quic::stream_id) {}
     virtual void on_head(http3_exchange&) = 0;
+    virtual void on_interim(http3_exchange&) {}  // clients: `section` is that of a 1xx response
     virtual void on_too_large(http3_exchange&) = 0;    // a header or trailer section went over the limits
     virtual void on_body_readable(http3_exchange&) = 0;
     virtual void on_received(http3_exchange&) = 0;    // the message is complete and its body was read

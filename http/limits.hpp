@@ -21,7 +21,7 @@ struct limits {
     // HTTP/2 and HTTP/3 server: resets by the peer of requests this side already began, above those that ended well, before the
     // connection is closed with ENHANCE_YOUR_CALM or H3_EXCESSIVE_LOAD (the "rapid reset" attack).
     std::uint64_t reset_budget = 200;
-    // HTTP/1.1 and HTTP/2: interim responses (1xx) to one request.
+    // Interim responses (1xx) to one request: servers send one or two.
     std::size_t interim_responses = 32;
     // HTTP/1.1: the line before a chunk, with its extensions; nobody sends any.
     std::size_t chunk_header = 256;

@@ -7,12 +7,6 @@
 namespace tandem::http {
 namespace {
 
-std::string milliseconds(duration d) {
-    char out[32];
-    std::snprintf(out, sizeof out, "%.1f ms", std::chrono::duration<double, std::milli>(d).count());
-    return out;
-}
-
 // RFC 8305 4: families in turn, beginning with the one preferred.
 std::vector<ip_address> alternate_families(const std::vector<ip_address>& addresses) {
     std::vector<ip_address> first, second, out;
@@ -26,30 +20,55 @@ std::vector<ip_address> alternate_families(const std::vector<ip_address>& addres
 
 }  // namespace
 
+std::string milliseconds_text(duration d) {
+    char out[32];
+    std::snprintf(out, sizeof out, "%.1f ms", std::chrono::duration<double, std::milli>(d).count());
+    return out;
+}
+
 std::string_view to_string(race_protocol p) { return p == race_protocol::quic ? "QUIC" : "TCP"; }
 
-std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses) {
+std::string_view to_string(quic_knowledge k) {
+    switch (k) {
+        case quic_knowledge::earlier: return "prior knowledge";
+        case quic_knowledge::alt_svc: return "Alt-Svc";
+        case quic_knowledge::https_record: return "an HTTPS record";
+        default: return "nothing";
+    }
+}
+
+std::string to_string(const race_candidate& c) {
+    auto text = std::string(to_string(c.protocol)) + " to " + c.address.to_string();
+    return c.port == 0 ? text : text + " port " + std::to_string(c.port);
+}
+
+std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses, std::uint16_t port) {
     std::vector<race_candidate> out;
     for (const auto& address : alternate_families(addresses)) {
-        for (auto protocol : protocols) out.push_back({protocol, address});
+        for (auto protocol : protocols) out.push_back({protocol, address, port});
     }
     return out;
 }
 
-race::race(std::vector<race_candidate> candidates, std::optional<duration> round_trip, time_point now)
+race::race(std::vector<race_candidate> candidates, std::optional<duration> round_trip, time_point now, quic_knowledge knowledge)
     : candidates_(std::move(candidates)),
       attempts_(candidates_.size()),
+      round_trip_(round_trip),
       delay_(round_trip ? std::clamp(*round_trip * 3 / 2, shortest_delay, longest_delay) : default_delay),
+      knowledge_(knowledge),
       began_(now) {}
 
 bool race::any_running() const {
     return std::any_of(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.what == state::running; });
 }
 
-// Half as long while not one byte came back from anywhere: then it is likely that something drops what we send.
+// Half as long while not one byte came back from anywhere: then it is likely that something drops what we send. Where the round trip is known
+// no answer can have come before it is over: not to wait for it would be to start two attempts each time.
 duration race::delay() const {
     const bool heard = std::any_of(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.what == state::running && a.bytes; });
-    return heard ? delay_ : std::max(delay_ / 2, shortest_delay);
+    if (heard) return delay_;
+    const auto soonest_answer = round_trip_ ? std::min<duration>(*round_trip_ * 5 / 4, delay_) : duration::zero();
+    return std::max({duration(delay_ / 2), shortest_delay, soonest_answer});
 }
 
 std::optional<time_point> race::next_timeout() const {
@@ -119,12 +138,12 @@ std::vector<std::size_t> race::under_way() const {
 std::string race::verdict() const {
     if (!winner_) return exhausted() ? "nothing could be reached: " + last_failure_ : "undecided";
     const auto& won = candidates_[*winner_];
-    std::string text = std::string(to_string(won.protocol)) + " to " + won.address.to_string() + " won";
-    if (*winner_ == 0) return text + ": it was tried first and completed after " + milliseconds(*attempts_[0].ended - *attempts_[0].started);
+    std::string text = to_string(won) + " won";
+    if (*winner_ == 0) return text + ": it was tried first and completed after " + milliseconds_text(*attempts_[0].ended - *attempts_[0].started);
     const auto& first = attempts_[0];
-    text += ": " + std::string(to_string(candidates_[0].protocol)) + " to " + candidates_[0].address.to_string();
+    text += ": " + to_string(candidates_[0]);
     if (first.what == state::failed) return text + " failed (" + first.why + ")";
-    if (!first.bytes) return text + " had not answered after " + milliseconds(*attempts_[*winner_].ended - *first.started);
+    if (!first.bytes) return text + " had not answered after " + milliseconds_text(*attempts_[*winner_].ended - *first.started);
     return text + " had answered but was slower to complete";
 }
 
@@ -133,10 +152,10 @@ std::string race::timeline() const {
     for (std::size_t i = 0; i < attempts_.size(); ++i) {
         const auto& a = attempts_[i];
         if (!a.started) continue;
-        out += milliseconds(*a.started - began_) + "  " + std::string(to_string(candidates_[i].protocol)) + " to " + candidates_[i].address.to_string();
-        out += a.bytes ? ", answered at " + milliseconds(*a.bytes - began_) : ", no answer";
-        if (a.what == state::won) out += ", complete at " + milliseconds(*a.ended - began_) + ": used";
-        if (a.what == state::failed) out += ", failed at " + milliseconds(*a.ended - began_) + ": " + a.why;
+        out += milliseconds_text(*a.started - began_) + "  " + to_string(candidates_[i]);
+        out += a.bytes ? ", answered at " + milliseconds_text(*a.bytes - began_) : ", no answer";
+        if (a.what == state::won) out += ", complete at " + milliseconds_text(*a.ended - began_) + ": used";
+        if (a.what == state::failed) out += ", failed at " + milliseconds_text(*a.ended - began_) + ": " + a.why;
         if (a.what == state::running) out += winner_ ? ", cancelled" : ", under way";
         out += '\n';
     }

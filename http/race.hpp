@@ -14,18 +14,33 @@
 
 namespace tandem::http {
 
+std::string milliseconds_text(duration);  // "12.5 ms"
+
 enum class race_protocol : std::uint8_t { quic, tcp };
 std::string_view to_string(race_protocol);  // "QUIC", "TCP"
 
 struct race_candidate {
     race_protocol protocol = race_protocol::tcp;
     ip_address address;
+    std::uint16_t port = 0;  // 0: the origin's
     friend bool operator==(const race_candidate&, const race_candidate&) = default;
 };
 
+// "QUIC to 192.0.2.1", "QUIC to 192.0.2.1 port 8443" where it is not the origin's.
+std::string to_string(const race_candidate&);
+
 // The order to try them in: both protocols to the first address, then to the first of the other family, and so on; the preferred
 // protocol first each time. `protocols` and `addresses` are in order of preference.
-std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses);
+std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses, std::uint16_t port = 0);
+
+// From where it is known whether QUIC is served.
+enum class quic_knowledge : std::uint8_t {
+    none,          // it is tried all the same
+    earlier,       // it worked the last time, on this network
+    alt_svc,       // RFC 7838
+    https_record,  // RFC 9460
+};
+std::string_view to_string(quic_knowledge);  // "nothing", "prior knowledge", "Alt-Svc", "an HTTPS record"
 
 class race {
 public:
@@ -33,8 +48,8 @@ public:
     static constexpr duration shortest_delay = std::chrono::milliseconds(10);
     static constexpr duration longest_delay = std::chrono::seconds(2);
 
-    // `round_trip`: the smoothed round-trip time to this server, if one is remembered.
-    race(std::vector<race_candidate> candidates, std::optional<duration> round_trip, time_point now);
+    // `round_trip`: the smoothed round-trip time to this server, if one is remembered. `knowledge` is only told.
+    race(std::vector<race_candidate> candidates, std::optional<duration> round_trip, time_point now, quic_knowledge knowledge = quic_knowledge::none);
 
     // The next candidate to start an attempt with now, by its index; nothing if it is not time yet. Ask until there is none.
     std::optional<std::size_t> poll_start(time_point now);
@@ -46,6 +61,8 @@ public:
     void on_completed(std::size_t candidate, time_point now);  // the handshake, TLS's included, is complete: it has won
 
     const std::vector<race_candidate>& candidates() const { return candidates_; }
+    quic_knowledge knowledge() const { return knowledge_; }
+    std::optional<duration> round_trip() const { return round_trip_; }
     std::optional<std::size_t> winner() const { return winner_; }
     // Every candidate failed; why says the last.
     bool exhausted() const;
@@ -73,7 +90,9 @@ private:
 
     std::vector<race_candidate> candidates_;
     std::vector<attempt> attempts_;
+    std::optional<duration> round_trip_;
     duration delay_;
+    quic_knowledge knowledge_;
     time_point began_;
     std::optional<time_point> last_start_;
     std::size_t next_ = 0;

@@ -52,6 +52,8 @@ struct transfer_info {
 class transfer_sink {
 public:
     virtual ~transfer_sink() = default;
+    // An interim response (1xx), say 103 Early Hints; more may follow, and then on_response().
+    virtual void on_interim(const http::response&, const transfer_info&) {}
     virtual void on_response(const http::response&, const transfer_info&) = 0;
     // False: no more is wanted; the request ends with failure_class::cancelled.
     virtual bool on_body(std::span<const std::uint8_t>) = 0;

@@ -65,6 +65,12 @@ std::string_view to_string(http_protocol protocol) {
     return "";
 }
 
+std::optional<duration> http_connection::round_trip() const {
+    const auto& t = times();
+    if (!t.resolved || !t.connected) return std::nullopt;
+    return *t.connected - *t.resolved;
+}
+
 std::shared_ptr<http_connection> http_connection::open(const boost::asio::any_io_executor& executor, http_protocol protocol,
                                                        const http_target& target, const http_connection_options& options,
                                                        http_connection_hooks hooks) {

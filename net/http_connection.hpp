@@ -52,6 +52,10 @@ struct http_connection_options {
     http::limits limits;
     duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
     std::vector<address_override> overrides;
+    // Ask DNS for HTTPS records too (RFC 9460), where HTTP/3 is permitted: they tell of it, of ports and of other hosts before the first packet. Not
+    // for hosts with an override or without a public name.
+    bool https_records = true;
+    std::vector<ip_endpoint> name_servers;  // asked for HTTPS records of every host; empty: the system's
     // What earlier connections left to resume with; null: nothing is kept. Its owner may save it. Of one thread.
     std::shared_ptr<tls::session_cache> sessions;
     // HTTP/3, where `sessions` has a ticket and there is one address and protocol to try: requests with safe methods and no body go before
@@ -103,6 +107,8 @@ public:
     // For finding out that a path has died. QUIC: packets the peer acknowledged so far, and whether any wait for it. TCP: 0 and false.
     virtual std::uint64_t acknowledged() const { return 0; }
     virtual bool awaits_acknowledgment() const { return false; }
+    // QUIC: smoothed. TCP: what connecting took. Nothing before it was measured.
+    virtual std::optional<duration> round_trip() const;
 };
 
 }  // namespace tandem::net

@@ -11,6 +11,7 @@
 #include <tandem/http/race.hpp>
 #include <tandem/net/clock.hpp>
 #include <tandem/net/http_race.hpp>
+#include <tandem/net/network_name.hpp>
 
 namespace tandem::net {
 
@@ -23,10 +24,6 @@ constexpr duration shortest_silence = std::chrono::milliseconds(200);
 constexpr duration longest_silence = std::chrono::seconds(2);
 constexpr duration sweep_interval = std::chrono::milliseconds(100);  // how exact the timeouts of a request are
 constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
-
-std::int64_t wall_seconds() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // RFC 9110 9.2.1: asking again changes nothing.
 bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
@@ -58,14 +55,10 @@ http_origin::http_origin(boost::asio::any_io_executor executor, const http_clien
 
 std::size_t http_origin::max_links() const { return shape_ == http_protocol::http1 ? options_.http1_connections : 1; }
 
-// The protocols in the order to try them now: QUIC last where it failed lately, not at all where it fell silent under our hands.
-std::vector<http_protocol> http_origin::order() const {
+// Those that may be used now: not QUIC where it fell silent under our hands.
+std::vector<http_protocol> http_origin::permitted() const {
     auto out = protocols_;
-    auto quic = std::find(out.begin(), out.end(), http_protocol::http3);
-    if (out.size() == 1 || quic == out.end()) return out;
-    const bool broken = options_.known && options_.known->is_broken(name_, http::alpn_h3, wall_seconds());
-    if (broken || quic_silent_) out.erase(quic);
-    if (broken && !quic_silent_) out.push_back(http_protocol::http3);
+    if (quic_silent_ && out.size() > 1) std::erase(out, http_protocol::http3);
     return out;
 }
 
@@ -157,11 +150,12 @@ void http_origin::open_link() {
         if (auto self = weak.lock(); self && !self->stopped_) self->on_race(race);
         if (tell) tell(race);
     };
-    l->connection = open_raced_connection(executor_, order(), target_, options, std::move(hooks));
+    l->connection = open_raced_connection(executor_, permitted(), target_, options, {options_.known, name_}, std::move(hooks));
 }
 
 void http_origin::on_ready(links::iterator l) {
     l->ready = true;
+    if (options_.known) l->network = network_name(l->connection->remote().address);
     shape_ = l->connection->protocol();
     dispatch();
 }
@@ -169,18 +163,26 @@ void http_origin::on_ready(links::iterator l) {
 // Remembers whether QUIC can be used here. That it was slower says nothing.
 void http_origin::on_race(const http::race& race) {
     if (!options_.known || !race.winner()) return;
-    if (race.candidates()[*race.winner()].protocol == http::race_protocol::quic) {
-        options_.known->worked(name_, http::alpn_h3);
+    const auto& won = race.candidates()[*race.winner()];
+    if (won.protocol == http::race_protocol::quic) {
+        options_.known->worked(name_, network_name(won.address), http::alpn_h3);
     } else if (race.tried(http::race_protocol::quic) && !race.answered(http::race_protocol::quic)) {
-        options_.known->broken(name_, http::alpn_h3, wall_seconds());
+        options_.known->broken(name_, network_name(won.address), http::alpn_h3, wall_seconds());
     }
 }
 
-void http_origin::learn(const http::response& message) {
+void http_origin::learn(const link& l, const http::response& message) {
     if (!options_.known || !target_.secure) return;
     if (message.status == 421) options_.known->forget(name_);  // RFC 7838 6
     auto age = http::parse_content_length(message.fields.find("age").value_or("0"));
-    if (message.fields.contains("alt-svc")) options_.known->learn(name_, message.fields.joined("alt-svc"), age.value_or(0), wall_seconds());
+    if (message.fields.contains("alt-svc")) options_.known->learn(name_, l.network, message.fields.joined("alt-svc"), age.value_or(0), wall_seconds());
+}
+
+// How long the round trip is, for the next race.
+void http_origin::remember(const link& l) {
+    if (!options_.known || !target_.secure) return;
+    const auto alpn = l.connection->protocol() == http_protocol::http3 ? http::alpn_h3 : http::alpn_h2;
+    if (auto trip = l.connection->round_trip()) options_.known->visited(name_, l.network, alpn, *trip, wall_seconds());
 }
 
 void http_origin::on_activity(links::iterator l, time_point at) {
@@ -191,7 +193,10 @@ void http_origin::on_activity(links::iterator l, time_point at) {
 }
 
 void http_origin::on_event(link& l, http::client_event& event, time_point at) {
-    if (auto* response = std::get_if<http::client_events::response>(&event)) {
+    if (auto* interim = std::get_if<http::client_events::interim>(&event)) {
+        auto it = l.active.find(interim->id);
+        if (it != l.active.end()) it->second->sink->on_interim(interim->message, it->second->info);
+    } else if (auto* response = std::get_if<http::client_events::response>(&event)) {
         auto it = l.active.find(response->id);
         if (it == l.active.end()) return;
         // RFC 8470 5.2: the server does not want to answer what may be a copy. The handshake is complete by now.
@@ -204,7 +209,7 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         }
         it->second->info.first_byte = it->second->moved = at;
         it->second->answered = true;
-        learn(response->message);
+        learn(l, response->message);
         it->second->sink->on_response(response->message, it->second->info);
     } else if (auto* body = std::get_if<http::client_events::body>(&event)) {
         read_body(l, body->id, at);
@@ -216,6 +221,7 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         if (node.empty()) return;
         --active_;
         node.mapped()->info.finished = at;
+        remember(l);
         end(std::move(node.mapped()), std::nullopt);
     } else if (auto* failed = std::get_if<http::client_events::failed>(&event)) {
         request_failed(l, failed->id, failed->failure, at);
@@ -315,7 +321,7 @@ void http_origin::look_for_silence() {
 void http_origin::leave(link& l, time_point at) {
     quic_silent_ = true;
     shape_ = http_protocol::http2;
-    if (options_.known) options_.known->broken(name_, http::alpn_h3, wall_seconds());
+    if (options_.known) options_.known->broken(name_, l.network, http::alpn_h3, wall_seconds());
     if (options_.connection.trace) options_.connection.trace("QUIC has fallen silent: what was not answered goes over TCP");
     l.going_away = true;
     for (auto it = l.active.begin(); it != l.active.end();) {

@@ -39,6 +39,7 @@ private:
         std::map<http::request_id, std::unique_ptr<pending_transfer>> active;
         std::uint64_t served = 0;    // requests submitted so far
         bool ready = false;
+        std::string network;         // through which it goes, as `known` calls it
         bool going_away = false;     // takes no more requests
         std::uint64_t acknowledged = 0;  // as seen last
         time_point acknowledged_at;      // when it last grew
@@ -58,10 +59,11 @@ private:
     void retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why);
     void end(std::unique_ptr<pending_transfer> transfer, const std::optional<http_error>& why);
     void schedule_dispatch();
-    std::vector<http_protocol> order() const;
+    std::vector<http_protocol> permitted() const;
     std::size_t max_links() const;
     void on_race(const http::race& race);
-    void learn(const http::response& message);
+    void learn(const link& l, const http::response& message);
+    void remember(const link& l);
     void watch();
     void look_for_silence();
     void sweep();

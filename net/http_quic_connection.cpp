@@ -49,6 +49,11 @@ public:
         const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
         return transport != nullptr && transport->statistics().bytes_in_flight > 0;
     }
+    std::optional<duration> round_trip() const override {
+        const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
+        if (transport == nullptr || transport->statistics().latest_rtt == duration::zero()) return std::nullopt;
+        return transport->statistics().smoothed_rtt;
+    }
 
 private:
     // A socket and an endpoint of its own for each address that is tried.

@@ -1,14 +1,17 @@
 #include <tandem/net/http_race.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <tandem/http/race.hpp>
+#include <tandem/http/alpn.hpp>
+#include <tandem/http/race_plan.hpp>
 #include <tandem/net/clock.hpp>
-#include <tandem/net/host_lookup.hpp>
+#include <tandem/net/network_name.hpp>
+#include <tandem/net/origin_lookup.hpp>
 
 namespace tandem::net {
 
@@ -17,9 +20,9 @@ namespace {
 class raced_connection final : public http_connection, public std::enable_shared_from_this<raced_connection> {
 public:
     raced_connection(const boost::asio::any_io_executor& executor, std::vector<http_protocol> protocols, const http_target& target,
-                     const http_connection_options& options, http_connection_hooks hooks)
-        : executor_(executor), protocols_(std::move(protocols)), target_(target), options_(options), hooks_(std::move(hooks)),
-          lookup_(std::make_shared<host_lookup>(executor)), timer_(executor) {}
+                     const http_connection_options& options, race_memory memory, http_connection_hooks hooks)
+        : executor_(executor), protocols_(std::move(protocols)), target_(target), options_(options), memory_(std::move(memory)),
+          hooks_(std::move(hooks)), lookup_(std::make_shared<origin_lookup>(executor, target, options)), timer_(executor) {}
     ~raced_connection() override { raced_connection::stop(); }
 
     void start();
@@ -34,6 +37,7 @@ public:
     http_protocol protocol() const override { return winner_ ? winner_->protocol() : protocols_.front(); }
     std::uint64_t acknowledged() const override { return winner_ ? winner_->acknowledged() : 0; }
     bool awaits_acknowledgment() const override { return winner_ && winner_->awaits_acknowledgment(); }
+    std::optional<duration> round_trip() const override { return winner_ ? winner_->round_trip() : std::nullopt; }
 
 private:
     struct attempt {
@@ -41,7 +45,7 @@ private:
         std::optional<http_error> error;
     };
 
-    void resolved(std::vector<ip_address> addresses);
+    void resolved(http::origin_knowledge found);
     void go_on();
     void open(std::size_t candidate);
     void on_ready(std::size_t candidate);
@@ -58,8 +62,9 @@ private:
     std::vector<http_protocol> protocols_;
     http_target target_;
     http_connection_options options_;
+    race_memory memory_;
     http_connection_hooks hooks_;
-    std::shared_ptr<host_lookup> lookup_;
+    std::shared_ptr<origin_lookup> lookup_;
     boost::asio::steady_timer timer_;
     std::optional<http::race> race_;
     std::vector<attempt> attempts_;
@@ -74,7 +79,8 @@ constexpr http::race_protocol race_protocol_of(http_protocol p) {
 
 void raced_connection::start() {
     times_.started = now();
-    lookup_->start(target_, options_, [weak = weak_from_this()](host_lookup::result found) {
+    const bool quic = std::find(protocols_.begin(), protocols_.end(), http_protocol::http3) != protocols_.end();
+    lookup_->start(quic, [weak = weak_from_this()](origin_lookup::result found) {
         auto self = weak.lock();
         if (!self || self->over_) return;
         if (auto* why = std::get_if<http_error>(&found)) return self->end(*why);
@@ -82,11 +88,26 @@ void raced_connection::start() {
     });
 }
 
-void raced_connection::resolved(std::vector<ip_address> addresses) {
+void raced_connection::resolved(http::origin_knowledge found) {
     times_.resolved = now();
+    std::optional<duration> round_trip;
+    if (memory_.known) {
+        const auto& first = found.addresses.empty() ? found.places.front().addresses.front() : found.addresses.front();
+        const auto network = network_name(first);
+        const auto at = wall_seconds();
+        if (auto visit = memory_.known->last_visit(memory_.origin, network, at)) {
+            round_trip = visit->round_trip;
+            found.quic_worked = visit->alpn == http::alpn_h3;
+        }
+        if (auto other = memory_.known->find(memory_.origin, network, http::alpn_h3, at)) {
+            found.alt_svc = other->port == target_.port ? std::uint16_t{0} : other->port;
+        }
+        found.quic_broken = memory_.known->is_broken(memory_.origin, network, http::alpn_h3, at);
+    }
     std::vector<http::race_protocol> protocols;
     for (auto p : protocols_) protocols.push_back(race_protocol_of(p));
-    race_.emplace(http::interleave(protocols, addresses), std::nullopt, *times_.resolved);
+    auto plan = http::plan_race(protocols, found);
+    race_.emplace(std::move(plan.candidates), round_trip, *times_.resolved, plan.knowledge);
     attempts_.resize(race_->candidates().size());
     go_on();
 }
@@ -129,11 +150,14 @@ void raced_connection::open(std::size_t candidate) {
     hooks.over = [weak, candidate](const http_error& why) {
         if (auto self = weak.lock(); self && !self->over_) self->on_over(candidate, why);
     };
+    const auto& where = race_->candidates()[candidate];
+    auto target = target_;
+    if (where.port != 0) target.port = where.port;
     auto options = options_;
-    options.overrides = {{target_.host, target_.port, {race_->candidates()[candidate].address}}};
+    options.overrides = {{target.host, target.port, {where.address}}};
     // A connection with early data is ready before anything came back: that must not decide a race.
     options.early_data = options.early_data && race_->candidates().size() == 1;
-    attempts_[candidate].connection = http_connection::open(executor_, protocol_of(candidate), target_, options, std::move(hooks));
+    attempts_[candidate].connection = http_connection::open(executor_, protocol_of(candidate), target, options, std::move(hooks));
 }
 
 void raced_connection::on_ready(std::size_t candidate) {
@@ -208,8 +232,8 @@ void raced_connection::stop() {
 
 std::shared_ptr<http_connection> open_raced_connection(const boost::asio::any_io_executor& executor, const std::vector<http_protocol>& protocols,
                                                        const http_target& target, const http_connection_options& options,
-                                                       http_connection_hooks hooks) {
-    auto connection = std::make_shared<raced_connection>(executor, protocols, target, options, std::move(hooks));
+                                                       const race_memory& memory, http_connection_hooks hooks) {
+    auto connection = std::make_shared<raced_connection>(executor, protocols, target, options, memory, std::move(hooks));
     connection->start();
     return connection;
 }

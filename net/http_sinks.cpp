@@ -18,6 +18,7 @@ public:
     redirect_follower(const http_request& request, std::shared_ptr<transfer_sink> sink, request_starter start)
         : request_(request), sink_(std::move(sink)), start_(std::move(start)), left_(request.max_redirects), begun_(now()) {}
 
+    void on_interim(const http::response& response, const transfer_info& info) override { sink_->on_interim(response, counted(info)); }
     void on_response(const http::response& response, const transfer_info& info) override {
         next_ = http::redirection_of(request_.url, request_.method, response);
         if (next_ && left_ > 0) return sink_->on_redirect(response, next_->to);
@@ -76,6 +77,7 @@ class body_decoder final : public transfer_sink {
 public:
     explicit body_decoder(std::shared_ptr<transfer_sink> sink) : sink_(std::move(sink)) {}
 
+    void on_interim(const http::response& response, const transfer_info& info) override { sink_->on_interim(response, info); }
     void on_response(const http::response& response, const transfer_info& info) override {
         // A part of an encoded body cannot be decoded.
         if (response.status != 206 && response.fields.contains("content-encoding")) {

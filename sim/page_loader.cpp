@@ -73,6 +73,7 @@ object_record* page_loader::record(const connection& c, http::request_id request
 
 void page_loader::on_event(connection& c, const http::client_event& event, time_point now) {
     std::visit(overloaded{
+                   [&](const http::client_events::interim&) {},
                    [&](const http::client_events::response& e) {
                        auto* object = record(c, e.id);
                        if (object == nullptr) return;

@@ -57,7 +57,7 @@ const exchange exchanges[] = {
     {"204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", "response 0 204; finished 0; ", ""},
     {"304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\nETag: \"a\"\r\n\r\n", "response 0 304 content-length=77 etag=\"a\"; finished 0; ", ""},
     {"interim", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-     "response 0 200 content-length=2 +body; finished 0; ", "ok"},
+     "interim 0 100; interim 0 103 link=</a>; response 0 200 content-length=2 +body; finished 0; ", "ok"},
     {"no reason phrase", "GET", "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n.", "response 0 200 content-length=1 +body; finished 0; ", "."},
     {"close", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n.",
      "response 0 200 content-length=1 +body; going_away; finished 0; closed; ", "."},

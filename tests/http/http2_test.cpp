@@ -286,7 +286,7 @@ TEST_F(http2, continue_is_sent_when_the_application_has_not_answered) {
     EXPECT_EQ(served.bodies[0], "data");
     server->respond(0, {201, {}}, nullptr, at(0));
     run();
-    EXPECT_EQ(asked.text, "response 0 201; finished 0; ");  // interim responses are not told
+    EXPECT_EQ(asked.text, "interim 0 100; response 0 201; finished 0; ");
 }
 
 TEST_F(http2, cookies_are_joined_and_host_is_checked) {

@@ -371,7 +371,7 @@ TEST_F(http3, continue_is_sent_when_the_application_has_not_answered) {
         run();
     }
     EXPECT_EQ(served.bodies[0], "question");
-    EXPECT_EQ(asked.text, "response 0 200; finished 0; response 1 403; finished 1; ");  // the interim one is not told
+    EXPECT_EQ(asked.text, "interim 0 100; response 0 200; finished 0; response 1 403; finished 1; ");
 }
 
 TEST_F(http3, cookies_are_joined) {

@@ -117,6 +117,26 @@ TEST(race, the_round_trip_sets_the_delay) {
     EXPECT_EQ(second_start(10s), 2s);
 }
 
+// No answer can come sooner than it ever did: the second attempt does not start before one could have.
+TEST(race, silence_is_told_from_distance) {
+    auto second_start = [](duration round_trip) {
+        race r(interleave({quic, tcp}, {four}), round_trip, at(0s));
+        r.poll_start(at(0s));
+        return *r.next_timeout() - at(0s);
+    };
+    EXPECT_EQ(second_start(1ms), 10ms);
+    EXPECT_EQ(second_start(100ms), 125ms);
+    EXPECT_EQ(second_start(1s), 1250ms);
+    EXPECT_EQ(second_start(10s), 2s);
+}
+
+TEST(race, ports_are_told_where_they_are_not_the_origins) {
+    race r({{quic, four, 8443}, {tcp, four, 0}}, std::nullopt, at(0s), quic_knowledge::alt_svc);
+    run(r, {{30ms, 60ms, {}}, {}});
+    EXPECT_EQ(r.verdict(), "QUIC to 192.0.2.1 port 8443 won: it was tried first and completed after 60.0 ms");
+    EXPECT_EQ(to_string(r.knowledge()), "Alt-Svc");
+}
+
 TEST(race, an_error_starts_the_next_at_once) {
     race r(interleave({quic, tcp}, {six, four}), std::nullopt, at(0s));
     const auto o = run(r, {{{}, {}, 5ms}, {{}, {}, 5ms}, {{}, {}, 5ms}, {10ms, 40ms, {}}});

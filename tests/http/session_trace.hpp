@@ -52,6 +52,9 @@ struct client_trace {
     void run(client_session& session, time_point now) {
         while (auto event = session.poll_event()) std::visit([&](auto& e) { on(session, e, now); }, *event);
     }
+    void on(client_session&, client_events::interim& e, time_point) {
+        text += "interim " + std::to_string(e.id) + ' ' + std::to_string(e.message.status) + describe(e.message.fields) + "; ";
+    }
     void on(client_session&, client_events::response& e, time_point) {
         text += "response " + std::to_string(e.id) + ' ' + std::to_string(e.message.status) + describe(e.message.fields) + (e.has_body ? " +body; " : "; ");
     }

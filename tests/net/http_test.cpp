@@ -16,6 +16,8 @@
 #include <boost/asio/write.hpp>
 #include <boost/asio/read.hpp>
 
+#include <tandem/net/network_name.hpp>
+
 #include "net/http_fixture.hpp"
 
 namespace tandem::net {
@@ -315,7 +317,7 @@ TEST_F(Fallback, SilentUdpCostsLittle) {
     EXPECT_EQ(o->body, "text");
     EXPECT_EQ(o->info.protocol, http_protocol::http2);
     EXPECT_LT(took, std::chrono::milliseconds(300) * patience);
-    EXPECT_TRUE(client_options.known->is_broken(origin(), "h3", std::time(nullptr)));
+    EXPECT_TRUE(client_options.known->is_broken(origin(), network_name(loopback), "h3", std::time(nullptr)));
     use({http_protocol::http3, http_protocol::http2});  // another client that knows: TCP first
     auto again = timed_fetch();
     EXPECT_EQ(again.first->info.protocol, http_protocol::http2);
@@ -350,12 +352,12 @@ TEST_F(Fallback, APathThatDiesWhileIdleIsLeft) {
 TEST_F(Fallback, QuicIsUsedWhereTcpIsBlocked) {
     begin();
     acceptor->close();
-    client_options.known->broken(origin(), "h3", std::time(nullptr));  // so TCP goes first, in vain
+    client_options.known->broken(origin(), network_name(loopback), "h3", std::time(nullptr));  // so TCP goes first, in vain
     use({http_protocol::http3, http_protocol::http2});
     auto [o, took] = timed_fetch();
     EXPECT_FALSE(o->error);
     EXPECT_EQ(o->info.protocol, http_protocol::http3);
-    EXPECT_FALSE(client_options.known->is_broken(origin(), "h3", std::time(nullptr)));
+    EXPECT_FALSE(client_options.known->is_broken(origin(), network_name(loopback), "h3", std::time(nullptr)));
 }
 
 TEST_F(Http, NextAddressIsTriedWhereOneRefuses) {
