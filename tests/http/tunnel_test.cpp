@@ -383,7 +383,7 @@ TEST(tunnel_http1, upgrade_on_the_wire) {
                                   "upgrade\r\nUpgrade: WebSocket\r\n\r\nbytes"),
                    {}, at(0));
     asked.run(client, at(0));
-    EXPECT_EQ(asked.text, "response 0 101 +body; going_away; ");
+    EXPECT_EQ(asked.text, "interim 0 103; response 0 101 +body; going_away; ");
     EXPECT_EQ(asked.bodies[0], "bytes");
 
     limits l;
