@@ -119,8 +119,11 @@ void connection::trace_path(time_point now) {
     const bool validating = path_.validation().under_way();
     if (path_.addresses() != told_.path) {
         told_.path = path_.addresses();
-        const auto what = validating ? path_event::started : path_event::abandoned;
-        tell([&](auto& t) { t.on_path(now, what, told_.path); });
+        const bool fell_back = told_.validating && !validating;
+        tell([&](auto& t) { t.on_path(now, fell_back ? path_event::abandoned : path_event::started, told_.path); });
+        if (!fell_back && !validating) {  // it was probed before, or used
+            tell([&](auto& t) { t.on_path(now, path_event::completed, told_.path); });
+        }
     } else if (told_.validating && !validating) {
         tell([&](auto& t) { t.on_path(now, path_event::completed, told_.path); });
     }

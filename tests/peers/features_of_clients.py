@@ -6,7 +6,7 @@ import os
 
 from nat import Nat
 from qlog import Qlog
-from world import AIOQUIC, AIOQUIC_ENV, BUN, DENO, HERE, PEERS, check, run, sha
+from world import AIOQUIC, AIOQUIC_ENV, BUN, DENO, HERE, PEERS, check, free_port, run, sha
 
 V1, V2 = "00000001", "6b3343cf"
 REBIND_AFTER = 1_000_000  # of 5 000 000 bytes
@@ -307,6 +307,23 @@ def serve_aioquic_after_migration(world):
     check(len({p["header"]["dcid"] for p in log.packets("received", "1RTT")}) >= 2, "the same connection ID on both paths")
 
 
+def serve_at_preferred_address_to_gtlsclient(world):
+    preferred = free_port()
+    with served(world, world.tandem_server, "--preferred-address", f"127.0.0.1:{preferred}") as server:
+        gtlsclient(world, server.port)
+    check([m for m in server.log().migrations() if m["tuple_local"]["port_v4"] == preferred], "the client did not go there")
+
+
+def serve_over_threads_to_clients_behind_nats(world):
+    """The kernel gives what comes from the new port to another thread's socket than before, three times out of four."""
+    with served(world, world.tandem_server, "--threads", "4") as server:
+        for client in (gtlsclient, curl_with_ngtcp2, curl_with_openssl, impit) * 2:
+            with Nat(server.port, REBIND_AFTER) as nat:
+                client(world, nat.port)
+                check(nat.rebindings == 1 and min(nat.after_last.values()) > 0, f"nothing went over the new binding: {nat.after_last}")
+    check(len(server.log().migrations()) >= 8, f"{len(server.log().migrations())} new paths were validated")
+
+
 # Congestion marks.
 
 def marks(world, client):
@@ -356,5 +373,5 @@ CASES = [serve_retry_to_gtlsclient, serve_retry_to_aioquic, serve_retry_to_curl_
          serve_updates_keys_of_curl_with_openssl, serve_updates_keys_of_impit, serve_updates_keys_of_bun,
          serve_gtlsclient_after_nat_rebinding, serve_aioquic_after_nat_rebinding, serve_curl_with_ngtcp2_after_nat_rebinding,
          serve_curl_with_openssl_after_nat_rebinding, serve_impit_after_nat_rebinding, serve_gtlsclient_after_migration,
-         serve_aioquic_after_migration,
+         serve_aioquic_after_migration, serve_at_preferred_address_to_gtlsclient, serve_over_threads_to_clients_behind_nats,
          serve_ecn_to_gtlsclient, serve_ecn_to_impit, serve_datagrams_to_aioquic, serve_datagrams_to_bun, serve_datagrams_to_deno]

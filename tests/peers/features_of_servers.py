@@ -4,7 +4,7 @@ import json
 
 from nat import Nat
 from qlog import Qlog
-from world import PROGRAMS, TANDEM, check, run, sha
+from world import PROGRAMS, TANDEM, check, free_port, run, sha
 
 V1, V2 = "00000001", "6b3343cf"
 REBIND_AFTER = 1_000_000  # of 5 000 000 bytes
@@ -211,6 +211,13 @@ def get_aioquic_after_migration(world):
         migrates(world, port)
 
 
+def get_goes_to_preferred_address_of_gtlsserver(world):
+    preferred = free_port()
+    with world.gtlsserver(f"--preferred-ipv4-addr=127.0.0.1:{preferred}") as port:
+        log = get(world, port)
+    check([m for m in log.migrations() if m["tuple_remote"]["port_v4"] == preferred], "the connection did not go there")
+
+
 # Congestion marks.
 
 def marks(world, port, ends_as):
@@ -265,5 +272,6 @@ CASES = [get_gtlsserver_follows_key_updates_over_version_2, get_gtlsserver_retri
          get_bun_follows_key_updates, get_deno_follows_key_updates, get_aioquic_updates_keys,
          get_gtlsserver_after_nat_rebinding, get_nginx_after_nat_rebinding, get_caddy_after_nat_rebinding, get_aioquic_after_nat_rebinding,
          get_gtlsserver_after_migration, get_nginx_after_migration, get_caddy_after_migration, get_aioquic_after_migration,
+         get_goes_to_preferred_address_of_gtlsserver,
          get_gtlsserver_reports_ecn, get_caddy_reports_ecn, get_nginx_reports_no_ecn,
          get_aioquic_echoes_datagrams, get_bun_echoes_datagrams, get_deno_echoes_datagrams]

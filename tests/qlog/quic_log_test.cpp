@@ -170,6 +170,42 @@ TEST(quic_log, migration_is_told) {
     }
 }
 
+TEST(quic_log, migration_to_a_path_that_was_probed_is_complete_at_once) {
+    observed o;
+    ASSERT_TRUE(o.p.handshake());
+    o.p.run_for(1s);
+    auto elsewhere = pipe::client_address;
+    elsewhere.address.bytes[3] ^= 3;
+    ASSERT_TRUE(o.p.client_connection()->probe(elsewhere, o.p.now));
+    o.p.run_for(1s);
+    EXPECT_EQ(o.client().count("quic:migration_state_updated"), 0u);
+    ASSERT_TRUE(o.p.client_connection()->migrate(elsewhere, o.p.now));
+    o.p.run_for(1ms);
+    const auto log = o.client();
+    const auto told = log.all("quic:migration_state_updated");
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[0]->data.at("new"), "migration_started");
+    EXPECT_EQ(told[1]->data.at("new"), "migration_complete");
+    EXPECT_EQ(told[1]->time, told[0]->time);
+    EXPECT_EQ(log.count("quic:tuple_assigned"), 2u);
+}
+
+TEST(quic_log, migration_to_a_path_that_does_not_work_is_abandoned) {
+    observed o;
+    ASSERT_TRUE(o.p.handshake());
+    o.p.run_for(1s);
+    auto elsewhere = pipe::client_address;
+    elsewhere.address.bytes[3] ^= 3;
+    o.p.on_wire = [&](flying& f) { return f.path.remote != elsewhere && f.path.local != elsewhere; };
+    ASSERT_TRUE(o.p.client_connection()->migrate(elsewhere, o.p.now));
+    o.p.run_for(10s);
+    const auto log = o.client();
+    const auto told = log.all("quic:migration_state_updated");
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[0]->data.at("new"), "migration_started");
+    EXPECT_EQ(told[1]->data.at("new"), "migration_abandoned");
+}
+
 TEST(quic_log, key_updates_are_told_with_who_began) {
     auto options = pipe::defaults();
     options.client.packets_per_key = 50;
