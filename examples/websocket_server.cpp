@@ -1,4 +1,4 @@
-// A WebSocket that sends back what it hears, over HTTP/1.1, HTTP/2 and HTTP/3 on one port number.
+// A WebSocket that sends back what it hears, over HTTP/1.1, HTTP/2 and HTTP/3 on one port number; and a page for browsers that tries it.
 #include <boost/asio.hpp>
 
 #include <tandem/net/http_coroutine.hpp>
@@ -21,15 +21,24 @@ asio::awaitable<void> echo(std::shared_ptr<http_exchange> exchange) {
     }
 }
 
+constexpr const char* page = R"(<!doctype html><title>echo</title><pre id=out></pre><script>
+const socket = new WebSocket(`wss://${location.host}/echo`);
+socket.onopen = () => socket.send("hello from a browser");
+socket.onmessage = (message) => { out.textContent += `heard: ${message.data}\n`; socket.close(3000, "enough"); };
+socket.onclose = (close) => { out.textContent += `closed: ${close.code}, clean: ${close.wasClean}\n`; };
+</script>)";
+
 int main(int argc, char** argv) {
     if (argc != 3) return example::usage(argv[0], "CERTIFICATE PORT");
     asio::io_context io(1);
     http_router router;
     router.add("*", "/echo", spawn(echo));
+    router.add("GET", "/", [](std::shared_ptr<http_exchange> e) { e->respond(200, "text/html", page); });
 
     http_server_options options;
     options.tls = example::make_certificate(argv[1]);
     options.port = example::loopback(argv[2]).port;
+    options.access = [](const access_record& r) { std::cerr << r.source.protocol << " " << r.request.path << " " << r.status << std::endl; };
     options.limits.tunnel_protocols = {"websocket"};
     http_server server(io.get_executor(), options, http_handler(router));
     if (auto error = server.start()) throw boost::system::system_error(error.code, error.what);
