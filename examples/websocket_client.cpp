@@ -1,5 +1,4 @@
-// Says hello over a WebSocket, once over each version of HTTP.
-//   websocket_client CERTIFICATE PORT-OR-URL
+// Says hello over a WebSocket, once over each version of HTTP, or over the one that is named ("HTTP/3").
 #include <boost/asio.hpp>
 
 #include <tandem/net/websocket.hpp>
@@ -18,12 +17,12 @@ asio::awaitable<void> greet(net::http_client& client, http::url url, std::string
 }
 
 int main(int argc, char** argv) {
-    if (argc != 3) return example::usage(argv[0], "CERTIFICATE PORT");
+    if (argc < 3 || argc > 4) return example::usage(argv[0], "CERTIFICATE PORT-OR-URL [VERSION]");
     std::string why, where = argv[2];
     if (where.find("://") == std::string::npos) where = "https://localhost:" + where + "/echo";
     const auto url = http::parse_url(where, why).value();
     for (auto protocol : {net::http_protocol::http1, net::http_protocol::http2, net::http_protocol::http3}) {
-        if (url.scheme == "http" && protocol != net::http_protocol::http1) break;
+        if (argc == 4 && argv[3] != net::to_string(protocol)) continue;
         asio::io_context io(1);
         net::http_client_options options;
         options.connection.tls = example::trust(argv[1]);
