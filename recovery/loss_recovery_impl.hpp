@@ -58,6 +58,8 @@ delivered<Contents> loss_recovery<Contents>::on_ack(std::span<const range> range
     } else if (rtt.take_from_largest && out.any_ack_eliciting && out.largest->number + 1 == largest_named && !out.largest->left_path) {
         sum.rtt_sample = now - out.largest->sent;
     }
+    // RFC 5681 3.1, RFC 3042 2: what TCP hears of beyond a hole does not grow the window, unless reordering is normal on this path.
+    if (!rtt.advances && tolerance.packets() <= reordering_tolerance::initial_packets) sum.growth_bytes = 0;
     if (s.losses_disproved(disproved)) {
         s.on_spurious(now);
         out.undo = true;

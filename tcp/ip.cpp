@@ -18,7 +18,6 @@ ip_address read_address(reader& in, bool v6) {
     return a;
 }
 
-
 bool is_unspecified(const ip_address& a) {
     return std::all_of(a.bytes.begin(), a.bytes.end(), [](std::uint8_t b) { return b == 0; });
 }
@@ -65,7 +64,15 @@ drop_reason parse_v4(std::span<const std::uint8_t> bytes, ip_header& out, ip_che
 drop_reason skip_extension_headers(reader& in, std::uint8_t& next) {
     constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, destination_options = 60;
     for (unsigned i = 0; i < max_extension_headers; ++i) {
-        if (next == fragment) return drop_reason::fragment;
+        if (next == fragment) {
+            next = in.u8();
+            in.u8();
+            const auto place = in.u16();
+            in.u32();
+            if (!in.ok()) return drop_reason::truncated;
+            if ((place & 0xfff9) != 0) return drop_reason::fragment;  // an offset, or more to come
+            continue;                                                 // RFC 8200 4.5: a fragment that is the whole packet
+        }
         if (next != hop_by_hop && next != routing && next != destination_options) return drop_reason::none;
         const bool is_routing = next == routing;
         next = in.u8();

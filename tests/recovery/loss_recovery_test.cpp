@@ -57,6 +57,28 @@ TEST(loss_recovery, takes_the_rtt_from_the_largest_if_it_is_newly_acknowledged) 
     EXPECT_EQ(w.path.rtt().latest(), 70ms);
 }
 
+// RFC 5681 3.1, RFC 3042 2: a window grows by what TCP acknowledges cumulatively. QUIC's acknowledgments are all alike.
+TEST(loss_recovery, what_is_heard_of_beyond_a_hole_grows_no_window) {
+    for (const bool quic : {true, false}) {
+        world w(test::plain(10'000));
+        w.send_range(0, 10, t0);
+        w.ack({{1, 3}}, t0 + 100ms, {.advances = quic});
+        EXPECT_EQ(w.path.congestion_window(), quic ? 12'000u : 10'000u);
+        EXPECT_THAT(w.detect(t0 + 100ms), ElementsAre());
+        w.ack({{0, 1}}, t0 + 101ms);  // the hole
+        EXPECT_EQ(w.path.congestion_window(), quic ? 13'000u : 11'000u);
+    }
+}
+
+TEST(loss_recovery, where_reordering_is_normal_all_that_arrives_grows_the_window) {
+    world w(test::plain(10'000));
+    w.send_range(0, 10, t0);
+    w.ack({{0, 1}}, t0 + 100ms);
+    w.tolerance.on_late_arrival(8, -1ms, w.path.rtt(), t0 + 100ms);
+    w.ack({{2, 4}}, t0 + 101ms, {.advances = false});
+    EXPECT_EQ(w.path.congestion_window(), 13'000u);
+}
+
 // RFC 9000 9.4: what went over another path says nothing about this one, but is still acknowledged or lost.
 TEST(loss_recovery, what_was_sent_on_a_path_that_was_left_counts_for_none) {
     world w;

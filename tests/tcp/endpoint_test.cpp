@@ -158,7 +158,8 @@ TEST(endpoint, listeners) {
 
 TEST(endpoint, half_open_connections_are_capped) {  // a SYN flood costs max_half_open connections, no more
     endpoint host({}, random_source(1));
-    ASSERT_TRUE(host.listen(service, {.connection = {.handshake_timeout = seconds(10)}, .max_half_open = 50, .syn_cookies = cookie_use::never}));
+    ASSERT_TRUE(host.listen(
+        service, {.connection = {.handshake_timeout = seconds(10)}, .max_half_open = 50, .syn_cookies = cookie_use::never}));
     for (std::uint32_t i = 0; i < 100'000; ++i) give(host, syn_from(i), start_time);
     EXPECT_EQ(host.half_open_count(), 50u);
     EXPECT_EQ(host.connection_count(), 50u);
@@ -233,6 +234,27 @@ TEST(endpoint, malformed_packets_are_counted_and_forgotten) {
     EXPECT_EQ(host.stats().packets_dropped, 2u);
     EXPECT_EQ(host.stats().bad_checksums, 1u);
     EXPECT_EQ(host.connection_count(), 0u);
+}
+
+// Nothing is kept of a fragment, so that nobody can fill memory with first halves, and the rest of a segment cannot be forged.
+TEST(endpoint, fragments_are_counted_and_forgotten) {
+    endpoint host({}, random_source(1));
+    ASSERT_TRUE(host.listen(service, {}));
+    for (unsigned offset = 0; offset < 1000; ++offset) {
+        auto bytes = bytes_of(syn_from(offset));
+        bytes[6] = static_cast<std::uint8_t>(0x20 | offset >> 8);  // more fragments follow
+        bytes[7] = static_cast<std::uint8_t>(offset);
+        bytes[10] = bytes[11] = 0;
+        checksum sum;
+        sum.add(std::span(bytes).first(20));
+        sum.store(bytes.data() + 10);
+        received_datagram in{.payload = bytes};
+        host.receive(in, start_time);
+    }
+    EXPECT_EQ(host.stats().fragments_dropped, 1000u);
+    EXPECT_EQ(host.stats().packets_dropped, 1000u);
+    EXPECT_EQ(host.connection_count(), 0u);
+    EXPECT_TRUE(take_all(host, start_time).empty());
 }
 
 // ICMP around a segment of ours, as a router sends it.

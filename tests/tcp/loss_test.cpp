@@ -72,10 +72,10 @@ TEST(rack, spurious_loss_widens_the_tolerance_and_is_undone) {
         0.200 > . 3001:4001(1000) ack 1
         0.200 > P. 4001:5001(1000) ack 1
         0.300 < . 1:1(0) ack 1 win 65535 <nop,nop,TS val 1200 ecr 100,nop,nop,sack 1001:4001>
-        0.300 cwnd 9318                      # 0.7 of 13 segments (RFC 9438 4.6)
+        0.300 cwnd 7168                      # 0.7 of 10 segments (RFC 9438 4.6)
         0.300 > . 1:1001(1000) ack 1 <nop,nop,TS val 300 ecr 1200>
         0.305 < . 1:1(0) ack 4001 win 65535 <nop,nop,TS val 1205 ecr 200>
-        0.305 cwnd 13312                     # the echo names the first transmission: nothing was lost
+        0.305 cwnd 10240                     # the echo names the first transmission: nothing was lost
         0.306 < . 1:1(0) ack 5001 win 65535 <nop,nop,TS val 1206 ecr 200>
         0.400 < . 1:1(0) ack 5001 win 65535 <nop,nop,TS val 1300 ecr 200,nop,nop,sack 1:1001>
         1.000 nothing
@@ -108,11 +108,11 @@ TEST(rack, dsack_tells_of_a_spurious_loss_where_there_is_no_echo) {  // RFC 3708
         0.200 > . 3001:4001(1000) ack 1
         0.200 > P. 4001:5001(1000) ack 1
         0.300 < . 1:1(0) ack 1 win 65535 <sack 1001:4001>
-        0.300 cwnd 9209
+        0.300 cwnd 7084
         0.300 > . 1:1001(1000) ack 1
         0.410 < . 1:1(0) ack 5001 win 65535
         0.411 < . 1:1(0) ack 5001 win 65535 <sack 1:1001>
-        0.411 cwnd 13156
+        0.411 cwnd 10120
     )");
     EXPECT_EQ(s.object()->stats().spurious_losses, 1u);
 }

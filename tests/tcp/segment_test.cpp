@@ -267,6 +267,9 @@ TEST(ip, version_6_extension_headers) {
     EXPECT_EQ(why(with(0, eight, 1)), drop_reason::none);
     EXPECT_EQ(why(with(60, eight, 3)), drop_reason::none);
     EXPECT_EQ(why(with(44, eight, 1)), drop_reason::fragment);
+    EXPECT_EQ(why(with(44, from_hex("0000000100000007"), 1)), drop_reason::fragment);  // the first of several
+    EXPECT_EQ(why(with(44, from_hex("0000000000000007"), 1)), drop_reason::none);      // the whole packet (RFC 8200 4.5)
+    EXPECT_EQ(why(with(44, from_hex("0000000000000007"), max_extension_headers + 1)), drop_reason::bad_ip_header);
     EXPECT_EQ(why(with(60, eight, max_extension_headers + 1)), drop_reason::bad_ip_header);
     EXPECT_EQ(why(with(43, from_hex("0000000100000000"), 1)), drop_reason::bad_ip_header);  // a route that goes on
     EXPECT_EQ(why(with(43, from_hex("0000000000000000"), 1)), drop_reason::none);
