@@ -126,7 +126,11 @@ getter::getter(boost::asio::io_context& io, std::shared_ptr<net::tcp_stack> tcp,
           if (options.verbose) client_options.connection.trace = [this](std::string_view line) { trace(line, '*'); };
           return std::move(client_options);
       }()) {
-    transfer_options_ = {options.include_headers || options.head, options.fail, options.create_dirs, options.resume, {}};
+    transfer_options_ = {options.include_headers || options.head, options.fail, options.create_dirs, options.resume, {}, {}};
+    transfer_options_.note = [this](const std::string& text) {
+        clear_progress();
+        std::fprintf(stderr, "tandem: %s\n", text.c_str());
+    };
     if (options.verbose) transfer_options_.trace = [this](std::string_view text) { trace(text, '<'); };
     bool to_terminal = plan.jobs.front().output.empty() && !plan.jobs.front().drop && ::isatty(STDOUT_FILENO);
     progress_ = !options.silent && !options.verbose && !to_terminal && ::isatty(STDERR_FILENO);

@@ -94,6 +94,7 @@ void get_transfer::on_interim(const http::response& response, const net::transfe
 void get_transfer::on_response(const http::response& response, const net::transfer_info& info) {
     result_.response = response;
     result_.info = info;
+    expected_.reset();
     if (auto length = response.fields.find("content-length")) expected_ = http::parse_content_length(*length);
     const auto head = header_text(response, info.protocol);
     if (options_.trace) options_.trace(head);
@@ -114,6 +115,24 @@ bool get_transfer::on_body(std::span<const std::uint8_t> bytes) {
     received_ += bytes.size();
     if (result_.exit_code != 0) return false;
     return result_.job->drop || write(bytes);
+}
+
+// What went to a pipe cannot be taken back.
+bool get_transfer::on_restart() {
+    const bool seen = output_.is_open() && !output_.can_be_undone() && (received_ > 0 || options_.include_headers);
+    if (result_.exit_code != 0 || seen) return false;
+    output_.discard();
+    interim_.clear();
+    received_ = 0;
+    if (options_.note) options_.note(result_.job->url.to_string() + ": the connection died in the middle; beginning anew");
+    return true;
+}
+
+void get_transfer::on_resumed(std::uint64_t at, const net::transfer_info& info) {
+    result_.info = info;
+    if (!options_.note) return;
+    options_.note(result_.job->url.to_string() + ": the connection died in the middle; going on at byte " + std::to_string(at) + " over " +
+                  std::string(net::to_string(info.protocol)));
 }
 
 void get_transfer::on_end(const std::optional<net::http_error>& error, const net::transfer_info& info) {

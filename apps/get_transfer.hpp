@@ -30,6 +30,7 @@ struct transfer_options {
     bool create_dirs = false;
     bool resume = false;  // keep what arrived of a file, and go on with it another time
     std::function<void(std::string_view)> trace;  // header sections, for -v
+    std::function<void(const std::string&)> note; // a line for a person; empty: none wanted
 };
 
 class get_transfer final : public net::transfer_sink {
@@ -47,6 +48,8 @@ public:
     void on_interim(const http::response&, const net::transfer_info&) override;
     void on_response(const http::response&, const net::transfer_info&) override;
     bool on_body(std::span<const std::uint8_t>) override;
+    bool on_restart() override;
+    void on_resumed(std::uint64_t at, const net::transfer_info&) override;
     void on_end(const std::optional<net::http_error>&, const net::transfer_info&) override;
 
     std::uint64_t received() const { return received_; }

@@ -25,6 +25,8 @@ public:
     // Throws away what was written (as far as it can be).
     void discard();
     bool is_open() const { return descriptor_ >= 0; }
+    // discard() leaves nothing of it to be seen.
+    bool can_be_undone() const { return !temporary_.empty(); }
 
 private:
     int descriptor_ = -1;

@@ -23,7 +23,8 @@ namespace tandem::net {
 struct http_client_options {
     http_connection_options connection;
     // Which may be used, in order of preference: HTTP/3 over QUIC at most once and at most one over TCP. With both they race (http/race.hpp),
-    // and requests that a QUIC connection leaves without a sign of life go over TCP. For http: URLs it is always HTTP/1.1.
+    // and requests that a QUIC connection leaves without a sign of life go over TCP, the rest of a response to GET too where the server gave a strong
+    // validator or the sink can begin anew. For http: URLs it is always HTTP/1.1.
     std::vector<http_protocol> protocols{http_protocol::http1};
     // What is known of origins from earlier, and learnt: where QUIC did not work TCP goes first for a while. May be null; may be shared by
     // clients of one thread.
@@ -55,6 +56,11 @@ public:
     // An interim response (1xx), say 103 Early Hints; more may follow, and then on_response().
     virtual void on_interim(const http::response&, const transfer_info&) {}
     virtual void on_response(const http::response&, const transfer_info&) = 0;
+    // The connection died in the middle of the response, and it cannot be gone on with: may it begin anew? True: all that was given is void, and
+    // on_response() is called again. False: the transfer fails.
+    virtual bool on_restart() { return false; }
+    // The connection died in the middle of the response, which goes on from this byte of its body over another one.
+    virtual void on_resumed(std::uint64_t at, const transfer_info&) { static_cast<void>(at); }
     // False: no more is wanted; the request ends with failure_class::cancelled.
     virtual bool on_body(std::span<const std::uint8_t>) = 0;
     // A redirection is being followed; the answer that comes is that of `to`.

@@ -107,6 +107,8 @@ public:
     // For finding out that a path has died. QUIC: packets the peer acknowledged so far, and whether any wait for it. TCP: 0 and false.
     virtual std::uint64_t acknowledged() const { return 0; }
     virtual bool awaits_acknowledgment() const { return false; }
+    // QUIC: asks the peer for an acknowledgment (PING). TCP: nothing.
+    virtual void probe() {}
     // QUIC: smoothed. TCP: what connecting took. Nothing before it was measured.
     virtual std::optional<duration> round_trip() const;
 };

@@ -22,11 +22,17 @@ constexpr duration silence_check = std::chrono::milliseconds(20);
 // trip and 25 ms, whatever the server has to think about.
 constexpr duration shortest_silence = std::chrono::milliseconds(200);
 constexpr duration longest_silence = std::chrono::seconds(2);
+// In the middle of a response: so long without a byte of any, then a PING, and as long without an answer to it. A server may take its time, so it is
+// not asked all the time; a path may be gone for a second (another radio cell) and come back.
+constexpr duration shortest_stall = std::chrono::seconds(1);
+constexpr duration probe_interval = std::chrono::seconds(5);
 constexpr duration sweep_interval = std::chrono::milliseconds(100);  // how exact the timeouts of a request are
 constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
 
 // RFC 9110 9.2.1: asking again changes nothing.
 bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
+
+bool is_plain_get(const http_request& r) { return r.method == "GET" && r.protocol.empty(); }
 
 http_error describe(const http::request_failure& failure) {
     using http::failure_kind;
@@ -114,6 +120,7 @@ bool http_origin::submit_to(link& l) {
     request.authority = wanted.url.authority();
     request.path = wanted.url.path;
     request.fields = wanted.fields;
+    if (transfer->resuming) transfer->rest.ask_for_rest(request.fields);
     request.protocol = wanted.protocol;
     if (!request.protocol.empty()) request.method = "CONNECT";
     if (wanted.prepare) wanted.prepare(request, info.protocol);
@@ -207,10 +214,7 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
             queue_.push_front(std::move(node.mapped()));
             return;
         }
-        it->second->info.first_byte = it->second->moved = at;
-        it->second->answered = true;
-        learn(l, response->message);
-        it->second->sink->on_response(response->message, it->second->info);
+        on_answer(l, response->id, response->message, at);
     } else if (auto* body = std::get_if<http::client_events::body>(&event)) {
         read_body(l, body->id, at);
     } else if (auto* received = std::get_if<http::client_events::received>(&event)) {
@@ -231,6 +235,37 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
     }
 }
 
+void http_origin::on_answer(link& l, http::request_id id, const http::response& message, time_point at) {
+    auto& t = *l.active.find(id)->second;
+    t.moved = at;
+    if (t.resuming && resumes(l, id, message, at)) return;
+    t.info.first_byte = at;
+    t.answered = true;
+    if (is_plain_get(t.request)) t.rest.on_response(message);
+    learn(l, message);
+    t.sink->on_response(message, t.info);
+}
+
+// The answer to a request for the rest of a response. False: it is another one, which the sink takes from its beginning.
+bool http_origin::resumes(link& l, http::request_id id, const http::response& message, time_point at) {
+    auto& t = *l.active.find(id)->second;
+    t.resuming = false;
+    const auto answer = t.rest.examine(message);
+    if (answer != http::resumption::answer::different) {
+        t.answered = true;
+        t.skip = answer == http::resumption::answer::same ? t.rest.received() : 0;
+        if (options_.connection.trace) options_.connection.trace("going on at byte " + std::to_string(t.rest.received()) + " of the response");
+        return t.sink->on_resumed(t.rest.received(), t.info), true;
+    }
+    t.info.body_bytes = 0;
+    if (t.sink->on_restart()) return false;
+    auto node = l.active.extract(id);
+    --active_;
+    l.connection->session()->cancel(id, at);
+    end(std::move(node.mapped()), http_error{failure_class::lost, "the connection died, and the server has another version by now", false});
+    return true;
+}
+
 void http_origin::read_body(link& l, http::request_id id, time_point at) {
     static thread_local std::vector<std::uint8_t> buffer(256 * 1024);
     auto* session = l.connection->session();
@@ -239,9 +274,14 @@ void http_origin::read_body(link& l, http::request_id id, time_point at) {
         if (it == l.active.end() || !it->second->sink->wants_body()) return;
         auto n = session->read_body(id, buffer, at);
         if (n == 0) return;
-        it->second->moved = at;
-        it->second->info.body_bytes += n;
-        if (it->second->sink->on_body({buffer.data(), n})) continue;
+        auto& t = *it->second;
+        t.moved = at;
+        const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(n, t.skip));
+        t.skip -= known;
+        if (known == n) continue;
+        t.info.body_bytes += n - known;
+        t.rest.on_body(n - known);
+        if (t.sink->on_body({buffer.data() + known, n - known})) continue;
         auto node = l.active.extract(it);
         --active_;
         session->cancel(id, at);
@@ -268,7 +308,16 @@ void http_origin::on_over(links::iterator l, const http_error& why) {
     auto gone = std::move(*l);
     links_.erase(l);
     active_ -= gone.active.size();
-    for (auto& [id, transfer] : gone.active) retry_or_end(std::move(transfer), why);
+    const bool in_the_middle = was_ready && gone.connection->protocol() == http_protocol::http3 && protocols_.size() > 1;
+    for (auto& [id, transfer] : gone.active) {
+        if (in_the_middle && transfer->answered && transfer->rest.complete()) {
+            end(std::move(transfer), std::nullopt);
+        } else if (in_the_middle && transfer->answered && carry_over(*transfer)) {
+            queue_.push_front(std::move(transfer));
+        } else {
+            retry_or_end(std::move(transfer), why);
+        }
+    }
     const bool others = std::any_of(links_.begin(), links_.end(), [](const link& other) { return other.ready && !other.going_away; });
     if (!was_ready && !others) {
         // No way to the origin: everything that waits for it has failed.
@@ -294,16 +343,33 @@ void http_origin::watch() {
     });
 }
 
+// Responses are under way, their sinks want them, and not a byte of any has come for so long.
+bool http_origin::stalled(link& l, time_point at, duration patience) const {
+    bool any = false;
+    for (const auto& [id, transfer] : l.active) {
+        if (at - transfer->moved < patience || !transfer->sink->wants_body()) return false;
+        any = any || transfer->answered;
+    }
+    return any && l.ready && l.connection->protocol() == http_protocol::http3;
+}
+
 bool http_origin::silent(link& l, time_point at) const {
     const auto acknowledged = l.connection->acknowledged();
     if (acknowledged != l.acknowledged || !l.connection->awaits_acknowledgment()) {
         l.acknowledged = acknowledged;
         l.acknowledged_at = at;
+        const bool ask = !l.probed_at || at - *l.probed_at >= probe_interval;
+        if (ask && stalled(l, at, shortest_stall)) {
+            l.probed_at = at;
+            l.connection->probe();
+        }
         return false;
     }
     if (!l.ready || l.connection->protocol() != http_protocol::http3) return false;
     const auto& times = l.connection->times();
     const auto patience = std::clamp<duration>(2 * (times.secured.value_or(at) - times.started), shortest_silence, longest_silence);
+    const auto longer = std::max(patience, shortest_stall);
+    if (stalled(l, at, longer) && at - l.acknowledged_at >= longer) return true;
     return std::any_of(l.active.begin(), l.active.end(), [&](const auto& active) {
         const auto& t = *active.second;
         return !t.answered && at - std::max(*t.info.submitted, l.acknowledged_at) >= patience;
@@ -322,18 +388,41 @@ void http_origin::leave(link& l, time_point at) {
     quic_silent_ = true;
     shape_ = http_protocol::http2;
     if (options_.known) options_.known->broken(name_, l.network, http::alpn_h3, wall_seconds());
-    if (options_.connection.trace) options_.connection.trace("QUIC has fallen silent: what was not answered goes over TCP");
+    if (options_.connection.trace) options_.connection.trace("QUIC has fallen silent: what can be asked for again goes over TCP");
     l.going_away = true;
+    std::vector<std::unique_ptr<pending_transfer>> whole;
     for (auto it = l.active.begin(); it != l.active.end();) {
         auto active = it++;
         auto& transfer = active->second;
-        if (transfer->answered || !is_safe(transfer->request.method)) continue;
+        if (transfer->answered && transfer->rest.complete()) {
+            whole.push_back(std::move(transfer));
+            l.active.erase(active);
+            --active_;
+            continue;
+        }
+        if (transfer->answered ? !carry_over(*transfer) : !is_safe(transfer->request.method)) continue;
         if (auto* session = l.connection->session()) session->cancel(active->first, at);
         queue_.push_back(std::move(transfer));
         l.active.erase(active);
         --active_;
     }
+    for (auto& transfer : whole) end(std::move(transfer), std::nullopt);
     schedule_dispatch();
+}
+
+// Whether the rest of a response that has begun, or all of it again, may be asked for on another connection; then the transfer is ready for it.
+bool http_origin::carry_over(pending_transfer& t) const {
+    if (!is_plain_get(t.request) || t.info.attempts >= max_attempts) return false;
+    t.resuming = t.rest.possible();
+    if (!t.resuming) {
+        if (!t.sink->on_restart()) return false;
+        t.rest.reset();
+        t.info.body_bytes = 0;
+    }
+    t.answered = false;
+    t.skip = 0;
+    t.info.finished.reset();
+    return true;
 }
 
 void http_origin::retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why) {

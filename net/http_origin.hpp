@@ -8,6 +8,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <tandem/http/resumption.hpp>
 #include <tandem/net/http_client.hpp>
 
 namespace tandem::net {
@@ -20,6 +21,9 @@ struct pending_transfer {
     transfer_info info;
     std::unique_ptr<boost::asio::steady_timer> timer;
     bool answered = false;  // on_response was called: a second answer could not be told from it
+    http::resumption rest;  // of a GET
+    bool resuming = false;  // the next answer is to be that of `rest`
+    std::uint64_t skip = 0; // bytes of it that the sink has
     time_point moved;      // the last byte of the response came, or it was submitted
 };
 
@@ -43,6 +47,7 @@ private:
         bool going_away = false;     // takes no more requests
         std::uint64_t acknowledged = 0;  // as seen last
         time_point acknowledged_at;      // when it last grew
+        std::optional<time_point> probed_at;  // whether it is alive
         std::optional<http_error> failure;  // of requests whose connection ended; told by the connection's last call
     };
     using links = std::list<link>;
@@ -56,6 +61,10 @@ private:
     void on_event(link& l, http::client_event& event, time_point at);
     void read_body(link& l, http::request_id id, time_point at);
     void request_failed(link& l, http::request_id id, const http::request_failure& failure, time_point at);
+    void on_answer(link& l, http::request_id id, const http::response& message, time_point at);
+    bool resumes(link& l, http::request_id id, const http::response& message, time_point at);
+    bool carry_over(pending_transfer& transfer) const;
+    bool stalled(link& l, time_point at, duration patience) const;
     void retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why);
     void end(std::unique_ptr<pending_transfer> transfer, const std::optional<http_error>& why);
     void schedule_dispatch();

@@ -49,6 +49,10 @@ public:
         const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
         return transport != nullptr && transport->statistics().bytes_in_flight > 0;
     }
+    void probe() override {
+        if (auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr) transport->ping();
+        wake();
+    }
     std::optional<duration> round_trip() const override {
         const auto* transport = attempt_ ? attempt_->endpoint->find(attempt_->handle) : nullptr;
         if (transport == nullptr || transport->statistics().latest_rtt == duration::zero()) return std::nullopt;

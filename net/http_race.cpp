@@ -37,6 +37,9 @@ public:
     http_protocol protocol() const override { return winner_ ? winner_->protocol() : protocols_.front(); }
     std::uint64_t acknowledged() const override { return winner_ ? winner_->acknowledged() : 0; }
     bool awaits_acknowledgment() const override { return winner_ && winner_->awaits_acknowledgment(); }
+    void probe() override {
+        if (winner_) winner_->probe();
+    }
     std::optional<duration> round_trip() const override { return winner_ ? winner_->round_trip() : std::nullopt; }
 
 private:

@@ -27,6 +27,8 @@ public:
     }
     bool on_body(std::span<const std::uint8_t> bytes) override { return next_ ? (skipped_ += bytes.size()) <= longest_redirection : sink_->on_body(bytes); }
     bool wants_body() override { return next_ || sink_->wants_body(); }
+    bool on_restart() override { return !next_ && sink_->on_restart(); }
+    void on_resumed(std::uint64_t at, const transfer_info& info) override { sink_->on_resumed(at, counted(info)); }
 
     void on_end(const std::optional<http_error>& error, const transfer_info& info) override {
         const bool read_away = !error || error->kind == failure_class::cancelled;
@@ -95,6 +97,13 @@ public:
         return result == status::good;
     }
     bool wants_body() override { return sink_->wants_body(); }
+    bool on_restart() override {
+        if (broken_ || !sink_->on_restart()) return false;
+        decoder_.reset();
+        fed_ = false;
+        return true;
+    }
+    void on_resumed(std::uint64_t at, const transfer_info& info) override { sink_->on_resumed(at, info); }
     void on_end(const std::optional<http_error>& error, const transfer_info& info) override {
         if (broken_) return sink_->on_end(http_error{failure_class::coding, "the body's content coding is broken", false}, info);
         if (!error && fed_ && !decoder_->complete()) {
