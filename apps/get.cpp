@@ -345,6 +345,7 @@ int run_get(const get_options& o) {
     quic.max_datagram_size = o.max_datagram_size;
     quic.mtu_discovery = o.mtu_discovery;
     quic.use_preferred_address = o.preferred_address;
+    quic.keep_alive = quic.max_idle_timeout / 2;  // RFC 9114 5.1: answers may take longer than silence may last
     if (logs) quic.tracer = tandem::quic::make_qlog_tracer(logs);
     if (o.quic_version == "v2") {
         quic.version = quic::version::v2;

@@ -12,7 +12,9 @@
 #include <boost/asio/post.hpp>
 
 #include <tandem/net/clock.hpp>
+#include <tandem/net/byte_transport.hpp>
 #include <tandem/net/lazy_timer.hpp>
+#include <tandem/net/lingering_close.hpp>
 
 namespace tandem::net {
 
@@ -27,8 +29,8 @@ struct pump_hooks {
 template <class Engine, class Socket = boost::asio::ip::tcp::socket>
 class byte_stream_pump : public std::enable_shared_from_this<byte_stream_pump<Engine, Socket>> {
 public:
-    byte_stream_pump(Socket socket, Engine engine, pump_hooks hooks)
-        : socket_(std::move(socket)), engine_(std::move(engine)), hooks_(std::move(hooks)), timer_(socket_.get_executor()) {}
+    byte_stream_pump(Socket socket, Engine engine, pump_hooks hooks, const lingering_limits& lingering = {})
+        : socket_(std::move(socket)), engine_(std::move(engine)), hooks_(std::move(hooks)), timer_(socket_.get_executor()), lingering_(lingering) {}
 
     void start();
     void wake();  // the application gave the engine work outside of a hook
@@ -37,14 +39,16 @@ public:
     Engine& engine() { return engine_; }
     const Engine& engine() const { return engine_; }
     const Socket& socket() const { return socket_; }
+    // The end was sent: the peer is given time to read it, and the pump ends by itself.
+    bool lingering() const { return lingering_.begun(); }
+    // Bytes sent that the peer has not acknowledged.
+    std::uint64_t unacknowledged() { return net::unacknowledged(socket_); }
     std::uint64_t bytes_received() const { return bytes_received_; }
     std::uint64_t bytes_sent() const { return bytes_sent_; }
 
 private:
     static constexpr std::size_t piece = 64 * 1024;
     static constexpr int max_pieces = 16;  // of one turn, so that others run too
-    // How long to read on after our FIN: closing with unread data would reset the connection under the peer's last bytes.
-    static constexpr duration linger = std::chrono::seconds(1);
 
     // One buffer for all connections of a thread: only what a socket did not take is kept per connection.
     static std::array<std::uint8_t, piece>& scratch() {
@@ -67,7 +71,7 @@ private:
     pump_hooks hooks_;
     lazy_timer timer_;
     std::vector<std::uint8_t> unsent_;  // what the socket did not take
-    std::optional<time_point> linger_until_;
+    lingering_close lingering_;
     boost::system::error_code broken_;
     std::uint64_t bytes_received_ = 0;
     std::uint64_t bytes_sent_ = 0;
@@ -113,7 +117,7 @@ void byte_stream_pump<Engine, Socket>::end(boost::system::error_code error) {
 
 template <class Engine, class Socket>
 void byte_stream_pump<Engine, Socket>::wait_readable() {
-    if (end_of_input_ || (!linger_until_ && !engine_.wants_to_receive()) || std::exchange(reading_, true)) return;
+    if (end_of_input_ || (!lingering_.begun() && !engine_.wants_to_receive()) || std::exchange(reading_, true)) return;
     socket_.async_wait(boost::asio::socket_base::wait_read,
                        [self = this->shared_from_this()](const boost::system::error_code& error) {
                            self->reading_ = false;
@@ -147,8 +151,12 @@ void byte_stream_pump<Engine, Socket>::read() {
             return end(error);
         }
         bytes_received_ += n;
-        if (!linger_until_) engine_.receive({buffer.data(), n}, {}, at);
-        if (!linger_until_ && !engine_.wants_to_receive()) break;
+        if (lingering_.begun()) {
+            lingering_.received(at);
+        } else {
+            engine_.receive({buffer.data(), n}, {}, at);
+            if (!engine_.wants_to_receive()) break;
+        }
         if (n < buffer.size()) break;
     }
     turn(at);
@@ -170,7 +178,7 @@ void byte_stream_pump<Engine, Socket>::turn(time_point at) {
     if (over_) return;
     wait_readable();
     auto deadline = engine_.next_timeout();
-    if (linger_until_ && (!deadline || *linger_until_ < *deadline)) deadline = linger_until_;
+    if (lingering_.begun() && (!deadline || lingering_.deadline() < *deadline)) deadline = lingering_.deadline();
     timer_.arm(deadline, [self = this->shared_from_this()] {
         if (!self->over_) self->turn(now());
     });
@@ -233,13 +241,13 @@ void byte_stream_pump<Engine, Socket>::read_rest(time_point at) {
 
 template <class Engine, class Socket>
 void byte_stream_pump<Engine, Socket>::finish_if_done(time_point at) {
-    if (!linger_until_) {
+    if (!lingering_.begun()) {
         if (!unsent_.empty() || !engine_.finished_sending()) return;
         boost::system::error_code ignored;
         socket_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
-        linger_until_ = at + linger;
+        lingering_.begin(at, unacknowledged());
     }
-    if (end_of_input_ || at >= *linger_until_) end({});
+    if (end_of_input_ || lingering_.over(at, unacknowledged())) end({});
 }
 
 }  // namespace tandem::net

@@ -1,6 +1,10 @@
 // Which TCP HTTP runs over: the kernel's sockets, or our own. Both have the same verbs; this is what differs in making them.
 #pragma once
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -13,6 +17,13 @@
 #include <tandem/net/tcp_stream.hpp>
 
 namespace tandem::net {
+
+// Bytes written, and a FIN, that the peer has not acknowledged; 0 where that is not known.
+inline std::uint64_t unacknowledged(boost::asio::ip::tcp::socket& s) {
+    int bytes = 0;
+    return ::ioctl(s.native_handle(), SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+inline std::uint64_t unacknowledged(const tcp_stream& s) { return s.unacknowledged(); }
 
 struct kernel_tcp {
     using socket = boost::asio::ip::tcp::socket;

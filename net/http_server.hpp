@@ -13,6 +13,7 @@
 
 #include <tandem/bytes/address.hpp>
 #include <tandem/http/limits.hpp>
+#include <tandem/net/lingering_close.hpp>
 #include <tandem/net/quic_workers.hpp>
 #include <tandem/net/request_loop.hpp>
 #include <tandem/net/udp_socket.hpp>
@@ -40,6 +41,7 @@ struct http_server_options {
     std::vector<quic_worker> workers;
     http::limits limits;
     request_limits requests;
+    lingering_limits lingering;  // TCP connections, after the last answer
     std::size_t max_tcp_connections = 4096;  // more wait in the kernel's queue
     duration sweep_interval = std::chrono::milliseconds(500);  // how often the limits of time are looked at
     access_log access;

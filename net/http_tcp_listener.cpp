@@ -46,6 +46,7 @@ private:
         std::shared_ptr<pump> stream;
         std::uint64_t received = 0;
         std::uint64_t sent = 0;
+        std::uint64_t unacknowledged = 0;  // at the last sweep
     };
     using connection_list = std::list<connection>;
 
@@ -108,7 +109,8 @@ void tcp_listener<Transport>::add(typename Transport::socket socket) {
     c->requests.set_common_fields(&context_.tcp_fields);
     c->stream = std::make_shared<pump>(std::move(socket), std::move(engine),
                                        pump_hooks{[this, c](time_point t) { run(*c, t); },
-                                                  [this, c](boost::system::error_code e) { ended(c, e); }});
+                                                  [this, c](boost::system::error_code e) { ended(c, e); }},
+                                       context_.options.lingering);
     c->requests.on_wake([stream = c->stream.get()] { stream->wake(); });
     c->stream->start();
 }
@@ -152,6 +154,10 @@ void tcp_listener<Transport>::sweep(time_point now) {
     for (auto it = connections_.begin(); it != connections_.end();) {
         auto c = it++;
         auto* session = c->stream->engine().session();
+        if (c->stream->lingering()) continue;
+        // TCP takes megabytes that a slow client reads for minutes.
+        const auto before = std::exchange(c->unacknowledged, c->stream->unacknowledged());
+        if (c->unacknowledged < before) c->requests.still_read(now);
         if (c->requests.overdue(session, now)) {
             if (context_.options.log) context_.options.log("TCP " + c->remote.to_string() + ": dropped, nothing came in time");
             c->stream->stop();

@@ -81,6 +81,11 @@ void request_loop::progress(time_point now, bool received) {
     if (received && exchanges_.empty() && !header_begun_) header_begun_ = now;
 }
 
+void request_loop::still_read(time_point now) {
+    quiet_since_ = now;
+    header_begun_.reset();
+}
+
 bool request_loop::overdue(const http::server_session* session, time_point now) const {
     if (session == nullptr) return now - opened_ >= limits_.handshake_timeout;
     if (session->active_requests() > 0) {

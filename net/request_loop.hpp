@@ -69,6 +69,8 @@ public:
     bool idle_for_long(const http::server_session& session, time_point now) const;
     // Bytes came or went.
     void progress(time_point now, bool received);
+    // The client goes on reading what it was sent before: it is not idle, and what it sends may be credit for that and no request's begin.
+    void still_read(time_point now);
     std::uint64_t requests() const { return requests_; }
 
 private:

@@ -133,6 +133,8 @@ public:
         if (const auto handle = std::exchange(handle_, {})) core_->abort(handle);
     }
 
+    // Bytes written that the peer has not acknowledged; 0 if the connection is over.
+    std::uint64_t unacknowledged() const { return core_ ? core_->unacknowledged(handle_) : 0; }
     // What the connection did so far, and what held it back; nothing if it is over.
     std::optional<recovery::connection_statistics> summary() const { return core_->summary(handle_); }
 

@@ -438,6 +438,11 @@ ip_path tcp_core::path(handle h) const {
     return s ? s->path : ip_path{};
 }
 
+std::uint64_t tcp_core::unacknowledged(handle h) {
+    const auto* connection = endpoint_.find(h);
+    return connection ? connection->unacknowledged() : 0;
+}
+
 std::optional<recovery::connection_statistics> tcp_core::summary(handle h) {
     const auto* connection = endpoint_.find(h);
     return connection ? std::optional(connection->summary(now())) : std::nullopt;

@@ -63,6 +63,7 @@ public:
     void abort(handle h);
     void set_no_delay(handle h, bool on);
     ip_path path(handle h) const;
+    std::uint64_t unacknowledged(handle h);
     std::optional<recovery::connection_statistics> summary(handle h);
     bool is_connected(handle h) const;
     tcp::connection* find(handle h) { return endpoint_.find(h); }

@@ -107,6 +107,18 @@ TEST_F(RequestLoop, IdleIsCountedFromTheLastByteOrExchange) {
     EXPECT_FALSE(loop.overdue(&session, at(80s)));
 }
 
+// HTTP/2's credit, which slow clients send long after the last byte was given to TCP, is no header section that takes too long.
+TEST_F(RequestLoop, WhoStillReadsIsNeitherOverdueNorIdle) {
+    loop.progress(at(0s), true);
+    for (auto t = 5s; t < 200s; t += 5s) {
+        EXPECT_FALSE(loop.overdue(&session, at(t)));
+        EXPECT_FALSE(loop.idle_for_long(session, at(t)));
+        loop.still_read(at(t));
+        loop.progress(at(t), true);
+    }
+    EXPECT_TRUE(loop.overdue(&session, at(195s + limits.header_timeout)));
+}
+
 TEST_F(RequestLoop, StalledTransferIsOverdueAndAMovingOneIsNot) {
     session.active = 1;
     loop.progress(at(10s), false);
