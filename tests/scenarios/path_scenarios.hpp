@@ -24,7 +24,9 @@ struct path_scenario {
 
 constexpr std::uint64_t window_size = 3'000;
 constexpr std::uint64_t bytes_down = 60'000, bytes_up = 20'000;
-constexpr duration transfer_limit = std::chrono::seconds(300);  // of virtual time
+// Of virtual time. Bursts of loss last for packets, not for seconds: while one lasts, a segment that is alone on the way is lost
+// twice in three times, and timeouts grow to a minute.
+constexpr duration transfer_limit = std::chrono::hours(1);
 // Each timeout is twice as long as the one before: where half of the flights are lost, one handshake in a hundred thousand takes
 // so long.
 constexpr duration handshake_limit = std::chrono::hours(24);
