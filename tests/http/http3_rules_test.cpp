@@ -32,6 +32,20 @@ TEST_F(http3_rules, field_sections_over_the_limit) {
     EXPECT_EQ(asked.text, "failed 0 too_large; ");
 }
 
+TEST_F(http3_rules, interim_responses_over_the_limit) {
+    for (std::size_t permitted : {0u, 1u}) {
+        limits few;
+        few.interim_responses = permitted;
+        make(few, {});
+        asked = {};
+        auto body = std::make_unique<test::piecewise_body>("question", 100);
+        body->pause_at = 0;
+        client->submit({.method = "POST", .authority = "host", .fields = {{"expect", "100-continue"}}}, std::move(body), at(0));
+        run();
+        EXPECT_EQ(asked.text, permitted == 0 ? "failed 0 too_large; " : "interim 0 100; ");
+    }
+}
+
 TEST_F(http3_rules, trailers_over_the_limit) {
     limits small;
     small.field_section_size = 500;
