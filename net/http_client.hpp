@@ -30,7 +30,7 @@ struct http_client_options {
     // clients of one thread.
     std::shared_ptr<http::alt_svc_cache> known;
     std::size_t http1_connections = 6;         // per origin; HTTP/2 and HTTP/3 use one
-    std::size_t concurrent_requests = 100;     // per origin, over all its connections
+    std::size_t concurrent_requests = 100;     // per origin, over all its connections; WebSockets count
 };
 
 // What is known about one request; times are set as they come to pass.

@@ -204,7 +204,11 @@ void passage::end() {
 
 http_handler reverse_proxy(boost::asio::any_io_executor executor, reverse_proxy_options options) {
     auto shared = std::make_shared<proxy>(executor, std::move(options));
-    return [shared](std::shared_ptr<http_exchange> exchange) { std::make_shared<passage>(shared, std::move(exchange))->start(); };
+    return [shared](std::shared_ptr<http_exchange> exchange) {
+        if (exchange->request().protocol.empty()) return std::make_shared<passage>(shared, std::move(exchange))->start();
+        auto page = status_page(501);  // it joins messages, not tunnels
+        exchange->respond(std::move(page.head), std::move(page.body));
+    };
 }
 
 }  // namespace tandem::net

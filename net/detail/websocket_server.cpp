@@ -14,6 +14,21 @@ namespace {
 
 constexpr std::size_t write_size = 16 * 1024;
 
+// What an operation on the exchange keeps. One that never completes, since its executor ends, tells the state so.
+class keeper {
+public:
+    explicit keeper(std::shared_ptr<websocket_state> state) : state_(std::move(state)) {}
+    ~keeper() {
+        if (state_) state_->dropped();
+    }
+    keeper(keeper&&) noexcept = default;
+    keeper& operator=(keeper&&) = delete;
+    std::shared_ptr<websocket_state> take() { return std::move(state_); }
+
+private:
+    std::shared_ptr<websocket_state> state_;
+};
+
 // Belongs to the state, which every operation on the exchange keeps.
 class server_channel final : public websocket_channel {
 public:
@@ -50,17 +65,19 @@ private:
 void server_channel::read(const std::shared_ptr<websocket_state>& s) {
     if (reading_ || read_to_end_ || !s->hungry()) return;
     reading_ = true;
-    exchange_->async_read_some(boost::asio::buffer(incoming_), [this, s](boost::system::error_code error, std::size_t n) {
-        reading_ = false;
-        read_to_end_ = static_cast<bool>(error);
-        if (n > 0) s->on_bytes({incoming_.data(), n});
-        if (error == boost::asio::error::eof) {
-            s->on_end();
-        } else if (error) {
-            return s->on_gone(error, error.message());
-        }
-        read(s);
-    });
+    exchange_->async_read_some(boost::asio::buffer(incoming_),
+                               [this, kept = keeper(s)](boost::system::error_code error, std::size_t n) mutable {
+                                   const auto state = kept.take();
+                                   reading_ = false;
+                                   read_to_end_ = static_cast<bool>(error);
+                                   if (n > 0) state->on_bytes({incoming_.data(), n});
+                                   if (error == boost::asio::error::eof) {
+                                       state->on_end();
+                                   } else if (error) {
+                                       return state->on_gone(error, error.message());
+                                   }
+                                   read(state);
+                               });
 }
 
 void server_channel::write(const std::shared_ptr<websocket_state>& s) {
@@ -81,9 +98,10 @@ void server_channel::write_rest(const std::shared_ptr<websocket_state>& s, std::
         return write(s);
     }
     exchange_->async_write_some(boost::asio::buffer(outgoing_) + from,
-                                [this, s, from](boost::system::error_code error, std::size_t n) {
-                                    if (error) return s->on_gone(error, error.message());
-                                    write_rest(s, from + n);
+                                [this, kept = keeper(s), from](boost::system::error_code error, std::size_t n) mutable {
+                                    const auto state = kept.take();
+                                    if (error) return state->on_gone(error, error.message());
+                                    write_rest(state, from + n);
                                 });
 }
 

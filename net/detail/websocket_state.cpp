@@ -140,7 +140,7 @@ bool websocket_state::hungry() const {
 
 void websocket_state::on_bytes(std::span<const std::uint8_t> bytes) {
     heard_ = now();
-    pinged_ = false;
+    pinged_.reset();
     if (gone_ || engine_.over()) return;
     if (held_.empty()) {
         while (!bytes.empty() && !inbox_ && engine_.wants_to_receive()) {
@@ -243,6 +243,14 @@ void websocket_state::end_operations() {
     closing_.complete(broken);
 }
 
+void websocket_state::dropped() {
+    gone_ = true;
+    if (!end_) end_ = error::operation_aborted;
+    const auto read = std::move(reading_);
+    const auto write = std::move(writing_);
+    const auto close = std::move(closing_);
+}
+
 void websocket_state::wake() {
     if (!gone_ && channel_) channel_->wake();
 }
@@ -256,8 +264,7 @@ void websocket_state::begin_closing() {
 
 void websocket_state::arm() {
     auto deadline = close_deadline_;
-    if (!deadline && options_.idle_timeout > duration::zero())
-        deadline = heard_ + (pinged_ ? options_.idle_timeout : options_.idle_timeout / 2);
+    if (!deadline && options_.idle_timeout > duration::zero()) deadline = pinged_.value_or(heard_) + options_.idle_timeout / 2;
     if (gone_ || !deadline || (armed_ && *armed_ <= *deadline)) return;
     armed_ = deadline;
     timer_.expires_at(to_steady(*deadline));
@@ -274,10 +281,11 @@ void websocket_state::on_timer() {
         if (at >= *close_deadline_) return fail(error::timed_out, "the closing handshake took too long");
     } else if (!hungry()) {
         heard_ = at;  // it is this side that does not listen
-    } else if (at - heard_ >= options_.idle_timeout) {
-        return fail(error::timed_out, "nothing was heard from the peer, not even the answer to a ping");
-    } else if (!pinged_ && at - heard_ >= options_.idle_timeout / 2) {
-        pinged_ = ping({});
+        pinged_.reset();
+    } else if (at - pinged_.value_or(heard_) >= options_.idle_timeout / 2) {
+        if (pinged_) return fail(error::timed_out, "nothing was heard from the peer, not even the answer to a ping");
+        pinged_ = at;
+        ping({});
     }
     arm();
 }

@@ -33,7 +33,7 @@ struct websocket_options {
     http::fields fields;  // of a client's request, or a server's answer, besides those of the handshake: Origin, Cookie, ...
     // A client: from sending the request to the answer; zero: as long as it takes.
     duration handshake_timeout = std::chrono::seconds(30);
-    // Nothing heard from the peer for half of it: a ping is sent. For all of it: timed_out, and the WebSocket is cut off. Only
+    // Nothing heard from the peer for half of it: a ping is sent. For the other half either: timed_out, and the WebSocket is cut off. Only
     // while messages are read: a peer that is held back need not answer. Zero: never.
     duration idle_timeout = std::chrono::seconds(60);
     // From the closing handshake's begin to its end, and to the end of the stream.
@@ -90,6 +90,8 @@ public:
     void on_bytes(std::span<const std::uint8_t> bytes);              // all of them are taken; hungry() says whether to give more
     void on_end();                                                   // the peer ended its side in order
     void on_gone(boost::system::error_code error, std::string why);  // the stream is no more
+    // The executor is being destroyed: no operation completes any more. Lets go of their handlers, which may hold what owns this.
+    void dropped();
     struct produced {
         std::size_t n = 0;
         bool end = false;  // nothing comes after these
@@ -134,8 +136,8 @@ private:
     bool gone_ = false;        // the channel is not to be used any more
     bool released_ = false;    // the user let go of it
     bool discarding_ = false;  // messages are thrown away: it is being closed
-    bool pinged_ = false;      // since something was heard
     time_point heard_;
+    std::optional<time_point> pinged_;  // since something was heard
     std::optional<time_point> close_deadline_;
     boost::asio::steady_timer timer_;
     std::optional<time_point> armed_;

@@ -1,6 +1,7 @@
 // WebSockets between our client and our server, over every version of HTTP.
 #include <tandem/net/http_coroutine.hpp>
 #include <tandem/net/http_router.hpp>
+#include <tandem/net/reverse_proxy.hpp>
 #include <tandem/net/websocket.hpp>
 
 #include <boost/asio/as_tuple.hpp>
@@ -247,6 +248,19 @@ TEST_P(WebSocket, NotOffered) {
     });
 }
 
+// It joins messages, and must not wait for the end of a body that is none.
+TEST_P(WebSocket, AProxyOpensNoTunnels) {
+    reverse_proxy_options options;
+    options.origin.port = 1;
+    serve(reverse_proxy(io.get_executor(), options));
+    use({GetParam()});
+    run([&]() -> awaitable<void> {
+        auto [error, none] = co_await websocket::async_connect(*client, where(), websocket_settings, as_tuple);
+        EXPECT_EQ(error, asio::error::connection_refused);
+        EXPECT_EQ(none.response().status, 501);
+    });
+}
+
 TEST_P(WebSocket, AWrongAnswer) {
     exchange_ptr held;
     serve([&](exchange_ptr e) {
@@ -404,6 +418,39 @@ TEST_P(WebSocket, ResetCutsOff) {
     EXPECT_EQ(own, asio::error::operation_aborted);
 }
 
+// Server, client and io_context end in the middle of everything: what the handlers hold is let go of.
+TEST_P(WebSocket, NothingIsLeftBehind) {
+    auto held = std::make_shared<int>();
+    std::weak_ptr<int> left = held;
+    client_options.protocols = {GetParam()};
+    {
+        asio::io_context own{1};
+        http_server its_server(own.get_executor(), server_options, spawn([held](exchange_ptr e) -> awaitable<void> {
+                                   auto kept = held;
+                                   co_await echo(std::move(e));
+                               }));
+        ASSERT_FALSE(its_server.start());
+        http_client its_client(own.get_executor(), client_options);
+        std::string why;
+        const auto url = http::parse_url("https://127.0.0.1:" + std::to_string(its_server.port()) + "/", why);
+        bool reading = false;
+        asio::co_spawn(
+            own,
+            [&, held]() -> awaitable<void> {
+                auto mine = co_await websocket::async_connect(its_client, *url, websocket_settings, use_awaitable);
+                co_await mine.async_write_text("x", use_awaitable);
+                co_await mine.async_read(use_awaitable);
+                reading = true;
+                co_await mine.async_read(use_awaitable);
+            },
+            asio::detached);
+        held.reset();
+        while (!reading) own.run_one();
+        EXPECT_FALSE(left.expired());
+    }
+    EXPECT_TRUE(left.expired());
+}
+
 // A server that switched, and then says nothing more.
 TEST_P(WebSocket, PeersThatDoNotAnswer) {
     std::vector<exchange_ptr> held;
@@ -428,13 +475,13 @@ TEST_P(WebSocket, PeersThatDoNotAnswer) {
 
 // Pings keep it open while nobody has anything to say.
 TEST_P(WebSocket, QuietIsNotDead) {
-    websocket_settings.idle_timeout = std::chrono::milliseconds(60);
-    server_options.requests.stall_timeout = std::chrono::milliseconds(50);
+    websocket_settings.idle_timeout = std::chrono::milliseconds(300);
+    server_options.requests.stall_timeout = std::chrono::milliseconds(100);
     server_options.sweep_interval = std::chrono::milliseconds(10);
     connect_kept();
     error_code early;
     ws.async_read([&](error_code e, websocket_message) { early = e; });
-    io.run_for(std::chrono::milliseconds(200));
+    io.run_for(std::chrono::milliseconds(500));
     EXPECT_FALSE(early) << early.message();
 }
 
