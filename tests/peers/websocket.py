@@ -137,10 +137,12 @@ async def chromium(uri, certificate, expected, *options):
     der = await output_of("openssl", "x509", "-in", certificate, "-pubkey", "-noout")
     key = base64.b64decode("".join(der[1].splitlines()[1:-1]))
     pin = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        _, out = await output_of("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}",
-                                 f"--ignore-certificate-errors-spki-list={pin}", "--virtual-time-budget=10000", *options, "--dump-dom",
-                                 uri.replace("wss:", "https:").replace("/echo", "/"))
+    out = ""
+    while "closed: " not in out:  # its virtual clock does not wait for sockets; case() bounds how often it is asked
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+            _, out = await output_of("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}",
+                                     f"--ignore-certificate-errors-spki-list={pin}", "--virtual-time-budget=10000", *options, "--dump-dom",
+                                     uri.replace("wss:", "https:").replace("/echo", "/"))
     assert "heard: hello from a browser\nclosed: 3000, clean: true" in out, out[-1000:]
     log = (pathlib.Path(certificate).parent / "access.log").read_text()
     assert f"{expected} /echo 101" in log, log
