@@ -1,6 +1,7 @@
 #include <tandem/http/http3_client.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include <tandem/http/binary_fields.hpp>

@@ -1,6 +1,7 @@
 #include <tandem/http/http3_server.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include <nghttp3/nghttp3.h>
