@@ -6,7 +6,7 @@ import html
 import json
 import re
 
-from features_of_clients import REBIND_AFTER, served
+from features_of_clients import REBIND_AFTER, SLOW, served
 from nat import Nat
 from world import HERE, check, run, sha
 
@@ -69,8 +69,8 @@ def serve_retry_to_chromium(world):
 
 
 def serve_updates_keys_of_chromium(world):
-    with served(world, world.quic_server, "--packets-per-key", "200") as server:
-        load_over_http3(world, server.port)
+    with served(world, world.quic_server, "--packets-per-key", "200") as server, Nat(server.port, rate=SLOW) as path:
+        load_over_http3(world, path.port)
     check(server.log().key_updates("local_update") >= 1, "the server did not update keys")
 
 

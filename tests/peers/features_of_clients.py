@@ -10,6 +10,7 @@ from world import AIOQUIC, AIOQUIC_ENV, BUN, DENO, HERE, PEERS, check, free_port
 
 V1, V2 = "00000001", "6b3343cf"
 REBIND_AFTER = 1_000_000  # of 5 000 000 bytes
+SLOW = 8_000_000  # bytes a second: keys may be updated again only after three probe timeouts
 
 
 class Served:
@@ -228,7 +229,8 @@ def serve_follows_key_update_of_aioquic(world):
 def follows_key_updates(world, client, *options):
     """Our server updates keys every 200 packets."""
     with served(world, world.quic_server, "--packets-per-key", "200", *options) as server:
-        client(world, server.port)
+        with Nat(server.port, rate=SLOW) as path:
+            client(world, path.port)
     check(server.log().key_updates("local_update") >= 1, "the server did not update keys")
 
 

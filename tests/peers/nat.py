@@ -1,17 +1,20 @@
-"""A NAT between one client and a server, on loopback, that forgets its binding in mid-transfer and makes a new one."""
+"""A NAT between one client and a server, on loopback, that may forget its binding in mid-transfer and make a new one, and may be slow."""
 
 import select
 import socket
 import threading
+import time
 
 
 class Nat:
     """While it runs: datagrams to `port` go to the server from a port of the NAT's own. When that many bytes came back, the client's next
-    datagram goes out from another port, and what comes to the one before is lost from then on."""
+    datagram goes out from another port, and what comes to the one before is lost from then on. `rate`: bytes that come back a second, so that
+    a transfer takes its time however fast the machine is."""
 
-    def __init__(self, server_port, rebind_after):
+    def __init__(self, server_port, rebind_after=None, rate=None):
         self.server = ("127.0.0.1", server_port)
         self.rebind_after = rebind_after
+        self.rate = rate
         self.inside = self.bound_socket()
         self.port = self.inside.getsockname()[1]
         self.forgotten = None  # the binding that nobody reads any more
@@ -41,13 +44,13 @@ class Nat:
                 s.close()
 
     def run(self):
-        client, came_back = None, 0
+        client, came_back, begin = None, 0, time.monotonic()
         while True:
             ready, _, _ = select.select([self.inside, self.outside, self.end], [], [])
             if self.end in ready:
                 return
             if self.inside in ready:
-                if came_back >= self.rebind_after and self.rebindings == 0:
+                if self.rebind_after is not None and came_back >= self.rebind_after and self.rebindings == 0:
                     self.rebind()
                 for data, client in self.batch(self.inside):
                     self.send(self.outside, data, self.server)
@@ -57,6 +60,8 @@ class Nat:
                     self.send(self.inside, data, client)
                     self.after_last["to_client"] += 1
                     came_back += len(data)
+                if self.rate:
+                    time.sleep(max(0, begin + came_back / self.rate - time.monotonic()))
 
     def rebind(self):
         self.forgotten = self.outside

@@ -138,7 +138,7 @@ async def chromium(uri, certificate, expected, *options):
     key = base64.b64decode("".join(der[1].splitlines()[1:-1]))
     pin = base64.b64encode(hashlib.sha256(key).digest()).decode()
     out = ""
-    while "closed: " not in out:  # its virtual clock does not wait for sockets; case() bounds how often it is asked
+    while "\nclosed: " not in out:  # not the page's script: its virtual clock does not wait for sockets; case() bounds how often it is asked
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             _, out = await output_of("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}",
                                      f"--ignore-certificate-errors-spki-list={pin}", "--virtual-time-budget=10000", *options, "--dump-dom",
