@@ -12,6 +12,13 @@ namespace tandem::net {
 
 // Movable, not copyable. Destroying it resets the connections that nobody accepted; those accepted live on.
 class tcp_acceptor {
+    // Before its uses: its type is deduced.
+    static auto canceller(const std::shared_ptr<detail::tcp_core>& core, const ip_endpoint& local, std::uint64_t number) {
+        return [weak = std::weak_ptr<detail::tcp_core>(core), local, number] {
+            if (auto c = weak.lock()) c->cancel_accept(local, number);
+        };
+    }
+
 public:
     using executor_type = boost::asio::any_io_executor;
     using wait_type = boost::asio::socket_base::wait_type;
@@ -76,13 +83,6 @@ public:
     }
 
 private:
-    static auto canceller(const std::shared_ptr<detail::tcp_core>& core, const ip_endpoint& local,
-                                           std::uint64_t number) {
-        return [weak = std::weak_ptr<detail::tcp_core>(core), local, number] {
-            if (auto c = weak.lock()) c->cancel_accept(local, number);
-        };
-    }
-
     std::shared_ptr<detail::tcp_core> core_;
     std::optional<ip_endpoint> local_;
 };

@@ -24,6 +24,13 @@ namespace tandem::net {
 // connection_reset, address_in_use (the local port towards that peer), EADDRNOTAVAIL (no free port), eof, broken_pipe,
 // not_connected, bad_descriptor.
 class tcp_stream {
+    // Before its uses: its type is deduced.
+    static auto canceller(const std::shared_ptr<detail::tcp_core>& core, tcp::connection_handle handle, std::uint64_t number) {
+        return [weak = std::weak_ptr<detail::tcp_core>(core), handle, number] {
+            if (auto c = weak.lock()) c->cancel(handle, number);
+        };
+    }
+
 public:
     using executor_type = boost::asio::any_io_executor;
     using lowest_layer_type = tcp_stream;
@@ -146,13 +153,6 @@ public:
     }
 
 private:
-    static auto canceller(const std::shared_ptr<detail::tcp_core>& core, tcp::connection_handle handle,
-                                           std::uint64_t number) {
-        return [weak = std::weak_ptr<detail::tcp_core>(core), handle, number] {
-            if (auto c = weak.lock()) c->cancel(handle, number);
-        };
-    }
-
     std::shared_ptr<detail::tcp_core> core_;
     tcp::connection_handle handle_;
 };

@@ -14,6 +14,14 @@ namespace tandem::net::detail {
 
 // Owns one half of a stream or both; gives up, when destroyed, what was not brought to its end.
 class quic_stream_base {
+    // Before its uses: its type is deduced.
+    static auto canceller(const std::shared_ptr<quic_core>& core, quic::connection_handle connection, quic::stream_id id,
+                          std::uint64_t number) {
+        return [weak = std::weak_ptr<quic_core>(core), connection, id, number] {
+            if (auto c = weak.lock()) c->cancel_io(connection, id, number);
+        };
+    }
+
 public:
     using executor_type = boost::asio::any_io_executor;
 
@@ -82,12 +90,6 @@ protected:
     stream_halves halves_ = stream_halves::none;
 
 private:
-    static auto canceller(const std::shared_ptr<quic_core>& core, quic::connection_handle connection, quic::stream_id id,
-                          std::uint64_t number) {
-        return [weak = std::weak_ptr<quic_core>(core), connection, id, number] {
-            if (auto c = weak.lock()) c->cancel_io(connection, id, number);
-        };
-    }
     void release() {
         if (auto core = std::exchange(core_, nullptr)) core->release_stream(connection_, id_, halves_);
     }
