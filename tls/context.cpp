@@ -29,6 +29,13 @@ constexpr std::uint16_t verify_algorithms[] = {
 
 constexpr std::size_t max_tickets = 16;  // BoringSSL's own limit
 
+// With post-quantum key shares where the BoringSSL at hand has them (draft-ietf-tls-ecdhe-mlkem): one that has not refuses the whole list.
+bool set_groups(SSL_CTX* ctx) {
+    if (SSL_CTX_set1_curves_list(ctx, "X25519MLKEM768:X25519:P-256:P-384") == 1) return true;
+    ERR_clear_error();
+    return SSL_CTX_set1_curves_list(ctx, "X25519:P-256:P-384") == 1;
+}
+
 template <class Options>
 std::unique_ptr<context_state> new_state(const Options& options, error& why) {
     auto state = std::make_unique<context_state>();
@@ -41,7 +48,7 @@ std::unique_ptr<context_state> new_state(const Options& options, error& why) {
     if (ctx == nullptr || !detail::attach(*state) || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
         SSL_CTX_set_strict_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
-        SSL_CTX_set1_curves_list(ctx, "X25519:P-256:P-384") != 1) {
+        !set_groups(ctx)) {
         why = {error_code::internal, "cannot make a TLS context: " + detail::take_error_text()};
         return nullptr;
     }
