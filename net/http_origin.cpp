@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <tandem/http/alpn.hpp>
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/race.hpp>
 #include <tandem/net/clock.hpp>
 #include <tandem/net/http_race.hpp>
@@ -17,22 +18,7 @@ namespace tandem::net {
 
 namespace {
 
-constexpr duration silence_check = std::chrono::milliseconds(20);
-// No acknowledgment of a request for twice as long as the connection took, within these bounds: an acknowledgment comes within a round
-// trip and 25 ms, whatever the server has to think about.
-constexpr duration shortest_silence = std::chrono::milliseconds(200);
-constexpr duration longest_silence = std::chrono::seconds(2);
-// In the middle of a response: so long without a byte of any, then a PING, and as long without an answer to it. A server may take its time, so it is
-// not asked all the time; a path may be gone for a second (another radio cell) and come back.
-constexpr duration shortest_stall = std::chrono::seconds(1);
-constexpr duration probe_interval = std::chrono::seconds(5);
 constexpr duration sweep_interval = std::chrono::milliseconds(100);  // how exact the timeouts of a request are
-constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
-
-// RFC 9110 9.2.1: asking again changes nothing.
-bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
-
-bool is_plain_get(const http_request& r) { return r.method == "GET" && r.protocol.empty(); }
 
 http_error describe(const http::request_failure& failure) {
     using http::failure_kind;
@@ -207,7 +193,7 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         auto it = l.active.find(response->id);
         if (it == l.active.end()) return;
         // RFC 8470 5.2: the server does not want to answer what may be a copy. The handshake is complete by now.
-        if (response->message.status == 425 && it->second->info.attempts < max_attempts && is_safe(it->second->request.method)) {
+        if (response->message.status == 425 && it->second->info.attempts < max_attempts && http::is_safe_method(it->second->request.method)) {
             auto node = l.active.extract(it);
             --active_;
             l.connection->session()->cancel(response->id, at);
@@ -241,7 +227,7 @@ void http_origin::on_answer(link& l, http::request_id id, const http::response& 
     if (t.resuming && resumes(l, id, message, at)) return;
     t.info.first_byte = at;
     t.answered = true;
-    if (is_plain_get(t.request)) t.rest.on_response(message);
+    if (t.plain_get()) t.rest.on_response(message);
     learn(l, message);
     t.sink->on_response(message, t.info);
 }
@@ -324,105 +310,6 @@ void http_origin::on_over(links::iterator l, const http_error& why) {
         for (auto& transfer : std::exchange(queue_, {})) end(std::move(transfer), why);
     }
     schedule_dispatch();
-}
-
-// A path that took the handshake may still drop what follows. What a QUIC connection does not even acknowledge goes over TCP.
-
-void http_origin::watch() {
-    const bool can_leave = protocols_.size() > 1 && !quic_silent_;
-    const bool any = std::any_of(links_.begin(), links_.end(), [](const link& l) {
-        return l.ready && !l.active.empty() && l.connection->protocol() == http_protocol::http3;
-    });
-    if (!can_leave || !any || std::exchange(watching_, true)) return;
-    watch_.expires_after(silence_check);
-    watch_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-        auto self = weak.lock();
-        if (!self || self->stopped_ || error) return;
-        self->watching_ = false;
-        self->look_for_silence();
-    });
-}
-
-// Responses are under way, their sinks want them, and not a byte of any has come for so long.
-bool http_origin::stalled(link& l, time_point at, duration patience) const {
-    bool any = false;
-    for (const auto& [id, transfer] : l.active) {
-        if (at - transfer->moved < patience || !transfer->sink->wants_body()) return false;
-        any = any || transfer->answered;
-    }
-    return any && l.ready && l.connection->protocol() == http_protocol::http3;
-}
-
-bool http_origin::silent(link& l, time_point at) const {
-    const auto acknowledged = l.connection->acknowledged();
-    if (acknowledged != l.acknowledged || !l.connection->awaits_acknowledgment()) {
-        l.acknowledged = acknowledged;
-        l.acknowledged_at = at;
-        const bool ask = !l.probed_at || at - *l.probed_at >= probe_interval;
-        if (ask && stalled(l, at, shortest_stall)) {
-            l.probed_at = at;
-            l.connection->probe();
-        }
-        return false;
-    }
-    if (!l.ready || l.connection->protocol() != http_protocol::http3) return false;
-    const auto& times = l.connection->times();
-    const auto patience = std::clamp<duration>(2 * (times.secured.value_or(at) - times.started), shortest_silence, longest_silence);
-    const auto longer = std::max(patience, shortest_stall);
-    if (stalled(l, at, longer) && at - l.acknowledged_at >= longer) return true;
-    return std::any_of(l.active.begin(), l.active.end(), [&](const auto& active) {
-        const auto& t = *active.second;
-        return !t.answered && at - std::max(*t.info.submitted, l.acknowledged_at) >= patience;
-    });
-}
-
-void http_origin::look_for_silence() {
-    const auto at = now();
-    for (auto& l : links_) {
-        if (silent(l, at)) leave(l, at);
-    }
-    watch();
-}
-
-void http_origin::leave(link& l, time_point at) {
-    quic_silent_ = true;
-    shape_ = http_protocol::http2;
-    if (options_.known) options_.known->broken(name_, l.network, http::alpn_h3, wall_seconds());
-    if (options_.connection.trace) options_.connection.trace("QUIC has fallen silent: what can be asked for again goes over TCP");
-    l.going_away = true;
-    std::vector<std::unique_ptr<pending_transfer>> whole;
-    for (auto it = l.active.begin(); it != l.active.end();) {
-        auto active = it++;
-        auto& transfer = active->second;
-        if (transfer->answered && transfer->rest.complete()) {
-            whole.push_back(std::move(transfer));
-            l.active.erase(active);
-            --active_;
-            continue;
-        }
-        if (transfer->answered ? !carry_over(*transfer) : !is_safe(transfer->request.method)) continue;
-        if (auto* session = l.connection->session()) session->cancel(active->first, at);
-        queue_.push_back(std::move(transfer));
-        l.active.erase(active);
-        --active_;
-    }
-    for (auto& transfer : whole) end(std::move(transfer), std::nullopt);
-    schedule_dispatch();
-}
-
-// Whether the rest of a response that has begun, or all of it again, may be asked for on another connection; then the transfer is ready for it.
-bool http_origin::carry_over(pending_transfer& t) const {
-    if (!is_plain_get(t.request) || t.info.attempts >= max_attempts) return false;
-    t.resuming = t.rest.possible();
-    if (!t.resuming) {
-        if (!t.sink->on_restart()) return false;
-        t.rest.reset();
-        t.info.body_bytes = 0;
-    }
-    t.answered = false;
-    t.skip = 0;
-    t.info.finished.reset();
-    return true;
 }
 
 void http_origin::retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why) {

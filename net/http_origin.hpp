@@ -23,8 +23,10 @@ struct pending_transfer {
     bool answered = false;  // on_response was called: a second answer could not be told from it
     http::resumption rest;  // of a GET
     bool resuming = false;  // the next answer is to be that of `rest`
-    std::uint64_t skip = 0; // bytes of it that the sink has
-    time_point moved;      // the last byte of the response came, or it was submitted
+    std::uint64_t skip = 0;  // bytes of it that the sink has
+    time_point moved;        // the last byte of the response came, or it was submitted
+
+    bool plain_get() const { return request.method == "GET" && request.protocol.empty(); }
 };
 
 class http_origin : public std::enable_shared_from_this<http_origin> {
@@ -38,6 +40,8 @@ public:
     void stop();
 
 private:
+    static constexpr unsigned max_attempts = 3;  // of one request, on connections that ended before they could answer
+
     struct link {
         std::shared_ptr<http_connection> connection;
         std::map<http::request_id, std::unique_ptr<pending_transfer>> active;
@@ -48,7 +52,6 @@ private:
         std::uint64_t acknowledged = 0;  // as seen last
         time_point acknowledged_at;      // when it last grew
         std::optional<time_point> probed_at;  // whether it is alive
-        std::optional<http_error> failure;  // of requests whose connection ended; told by the connection's last call
     };
     using links = std::list<link>;
 
@@ -63,8 +66,6 @@ private:
     void request_failed(link& l, http::request_id id, const http::request_failure& failure, time_point at);
     void on_answer(link& l, http::request_id id, const http::response& message, time_point at);
     bool resumes(link& l, http::request_id id, const http::response& message, time_point at);
-    bool carry_over(pending_transfer& transfer) const;
-    bool stalled(link& l, time_point at, duration patience) const;
     void retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why);
     void end(std::unique_ptr<pending_transfer> transfer, const std::optional<http_error>& why);
     void schedule_dispatch();
@@ -73,12 +74,16 @@ private:
     void on_race(const http::race& race);
     void learn(const link& l, const http::response& message);
     void remember(const link& l);
-    void watch();
-    void look_for_silence();
     void sweep();
     std::optional<http_error> overdue(const pending_transfer& transfer, time_point at) const;
-    bool silent(link& l, time_point at) const;
+
+    // http_origin_silence.cpp
+    void watch();
+    void look_for_silence();
+    bool fell_silent(link& l, time_point at);
+    bool stalled(const link& l, time_point at, duration patience) const;
     void leave(link& l, time_point at);
+    bool carry_over(pending_transfer& transfer) const;
 
     boost::asio::any_io_executor executor_;
     http_client_options options_;
