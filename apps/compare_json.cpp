@@ -31,7 +31,12 @@ void write_objects(json_writer& json, const run_result& run) {
         const auto& o = run.objects[i];
         json.begin_object();
         json.key("id").value(std::uint64_t{i + 1}).key("bytes").value(o.bytes);
-        json.key("start_ms").number(ms(o.start)).key("first_byte_ms").number(ms(o.first_byte)).key("finish_ms").number(ms(o.finish));
+        json.key("start_ms")
+            .number(ms(o.start))
+            .key("first_byte_ms")
+            .number(ms(o.first_byte))
+            .key("finish_ms")
+            .number(ms(o.finish));
         json.key("ledger");
         write_ledger(json, o.ledger, 1);
         json.key("stalls").begin_array();
@@ -92,7 +97,12 @@ void write_scenario(json_writer& json, const scenario& s) {
     json.key("jitter_ms").number(ms(s.jitter)).key("reorder").number(format_number(s.reorder, 9));
     json.key("drop").begin_array();
     for (const auto& drop : s.drops) {
-        json.begin_object().key("object").value(std::uint64_t{drop.object}).key("packet").value(std::uint64_t{drop.nth}).end_object();
+        json.begin_object()
+            .key("object")
+            .value(std::uint64_t{drop.object})
+            .key("packet")
+            .value(std::uint64_t{drop.nth})
+            .end_object();
     }
     json.end_array();
     json.key("congestion_control").value(name(s.controller));

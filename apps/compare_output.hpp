@@ -8,8 +8,8 @@
 namespace tandem::compare {
 
 // {"cells": [{"name", "runs", "page_ms": {"median", "low", "high"}, "objects": [{"id", "start_ms", "first_byte_ms", "finish_ms"}]
-// (of the run with the median page time), "ledger": {one key per cause, "total"} (byte-seconds, mean of the complete runs)}], "seed",
-// "scenario"} and more keys beside these. Ends with a line break.
+// (of the run with the median page time), "ledger": {one key per cause, "total"} (byte-seconds, mean of the complete runs)}],
+// "seed", "scenario"} and more keys beside these. Ends with a line break.
 std::string to_json(const comparison&);
 
 // The table, the verdict below it. Plain text in lines of at most 132 columns.

@@ -30,11 +30,11 @@ struct waiting {
 // Times count from the moment the client began to connect.
 struct object_result {
     std::uint64_t bytes = 0;
-    duration start{};                    // its request could be sent
-    duration first_byte{};               // of the body, at the application
+    duration start{};       // its request could be sent
+    duration first_byte{};  // of the body, at the application
     duration finish{};
     waiting ledger;
-    std::vector<wait_interval> stalls;   // when some of its bytes waited, and for what
+    std::vector<wait_interval> stalls;  // when some of its bytes waited, and for what
 };
 
 struct run_result {
@@ -44,17 +44,17 @@ struct run_result {
     std::vector<object_result> objects;  // in page order
     waiting ledger;
     std::vector<sim::congestion_point> congestion;  // of the server
-    duration first_response{};           // when the server began to answer the first request
-    std::uint64_t packets = 0;           // put on the link, both directions
-    std::uint64_t server_packets = 0;    // of these, by the server
-    std::uint64_t lost = 0;              // of all, for whatever reason
+    duration first_response{};                      // when the server began to answer the first request
+    std::uint64_t packets = 0;                      // put on the link, both directions
+    std::uint64_t server_packets = 0;               // of these, by the server
+    std::uint64_t lost = 0;                         // of all, for whatever reason
 
     bool complete() const { return failure.empty(); }
 };
 
 struct cell_result {
     cell which{};
-    std::vector<run_result> runs;        // run i has the same seed, and so the same weather, in every cell
+    std::vector<run_result> runs;  // run i has the same seed, and so the same weather, in every cell
 };
 
 }  // namespace tandem::compare

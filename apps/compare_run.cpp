@@ -74,15 +74,16 @@ hosts make_hosts(cell which, const scenario& s, const sim::credentials& identity
     if (which == cell::h3_quic) {
         auto local = client_address;
         local.port = quic_client_port;
-        made.client = std::make_unique<sim::quic_web_client>(identity, quic_config(s, logs), client_limits(), s.page, contents, local,
-                                                             server_address, client_seed);
-        made.server = std::make_unique<sim::quic_web_server>(identity, quic_config(s, logs), http::limits{}, contents, server_seed);
+        made.client = std::make_unique<sim::quic_web_client>(identity, quic_config(s, logs), client_limits(), s.page, contents,
+                                                             local, server_address, client_seed);
+        made.server =
+            std::make_unique<sim::quic_web_server>(identity, quic_config(s, logs), http::limits{}, contents, server_seed);
         return made;
     }
     const auto alpn = which == cell::h3_tcp ? http::alpn_h3_qmux : http::alpn_http1;
     const auto connections = which == cell::h1_6conn ? std::min(browser_connections, s.page.objects.size()) : std::size_t{1};
-    made.client = std::make_unique<sim::tcp_web_client>(identity, tcp_config(s, logs), client_limits(), alpn, connections, s.page, contents,
-                                                        client_address, server_address, client_seed);
+    made.client = std::make_unique<sim::tcp_web_client>(identity, tcp_config(s, logs), client_limits(), alpn, connections, s.page,
+                                                        contents, client_address, server_address, client_seed);
     made.server = std::make_unique<sim::tcp_web_server>(identity, tcp_config(s, logs), http::limits{}, contents, server_address,
                                                         s.tls_record, !s.drops.empty(), server_seed);
     return made;
@@ -131,7 +132,8 @@ run_result result_of(const hosts& h, sim::run_result how) {
     result.congestion = h.server->congestion().points();
     if (const auto at = h.server->first_response()) result.first_response = *at - sim::event_queue::start;
     if (how == sim::run_result::finished) return result;
-    if (how == sim::run_result::deadline) result.failure = "not finished after " + std::to_string(laboratory::time_limit / std::chrono::minutes(1)) + " minutes";
+    if (how == sim::run_result::deadline)
+        result.failure = "not finished after " + std::to_string(laboratory::time_limit / std::chrono::minutes(1)) + " minutes";
     if (how == sim::run_result::idle) result.failure = "both hosts fell silent before the page was complete";
     if (how == sim::run_result::stuck) result.failure = "a host kept working without time passing";
     return result;
@@ -160,7 +162,8 @@ run_result laboratory::run(cell which, std::uint64_t seed, sim::packet_recorder*
 
     drop_counter drops(scenario_.drops, scenario_.page.objects.size());
     if (!scenario_.drops.empty()) {
-        network.set_drop_filter(server, client, [&](const sim::packet_view& packet) { return drops(h.server->objects_in(packet)); });
+        network.set_drop_filter(server, client,
+                                [&](const sim::packet_view& packet) { return drops(h.server->objects_in(packet)); });
     }
     std::uint64_t server_packets = 0, lost = 0;
     network.add_tap([&](const sim::packet_view& packet, const sim::passage& fate) {

@@ -23,7 +23,8 @@ class laboratory {
 public:
     static std::optional<laboratory> make(const scenario& what, tls::error& why, tls::key_log key_log = {});
 
-    // One run. With a recorder, the packets go there; with a store, the logs of both ends' connections. A run that has not finished after `time_limit` of virtual time has failed.
+    // One run. With a recorder, the packets go there; with a store, the logs of both ends' connections. A run that has not
+    // finished after `time_limit` of virtual time has failed.
     run_result run(cell which, std::uint64_t run_seed, sim::packet_recorder* recorder = nullptr,
                    const std::shared_ptr<qlog::store>& logs = nullptr) const;
     // The seed of the i-th run, from 0.

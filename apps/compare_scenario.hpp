@@ -44,7 +44,7 @@ struct scenario {
     sim::loss_clock loss_by = sim::loss_clock::packet;
 
     recovery::controller_kind controller = recovery::controller_kind::cubic;
-    std::uint64_t window = 0;         // bytes, for controller_kind::fixed_window; 0: twice what the path holds
+    std::uint64_t window = 0;  // bytes, for controller_kind::fixed_window; 0: twice what the path holds
 
     std::size_t tls_record = 16 * 1024;  // plaintext bytes of the server's TLS records over TCP, at most
 
@@ -54,13 +54,13 @@ struct scenario {
 
     bool random() const { return loss > 0 || jitter > duration::zero() || reorder > 0; }
     std::uint64_t effective_window() const;
-    sim::link_config link() const;    // one direction
-    duration packet_time() const;     // a full packet on the link
+    sim::link_config link() const;  // one direction
+    duration packet_time() const;   // a full packet on the link
 };
 
-constexpr std::size_t mtu = 1500;                          // bytes of an IP packet; QUIC datagrams are 28 less
+constexpr std::size_t mtu = 1500;  // bytes of an IP packet; QUIC datagrams are 28 less
 constexpr std::size_t min_tls_record = 512, max_tls_record = 16 * 1024;
-constexpr std::size_t max_objects = 1000;                  // of a page
+constexpr std::size_t max_objects = 1000;  // of a page
 constexpr std::uint64_t max_object_bytes = 1'000'000'000;
 
 // The scenario of a bare `tandem compare`: 10 objects of 50 KB, 40 ms, 10 Mbit/s, 1 % loss, 30 runs.

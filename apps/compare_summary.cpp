@@ -37,8 +37,8 @@ cell_summary summarise(const cell_result& c) {
         }
     }
     s.page = median_interval(pages);
-    const auto of_median = std::find_if(c.runs.begin(), c.runs.end(),
-                                        [&](auto& run) { return run.complete() && run.page == s.page.median; });
+    const auto of_median =
+        std::find_if(c.runs.begin(), c.runs.end(), [&](auto& run) { return run.complete() && run.page == s.page.median; });
     s.median_run = of_median == c.runs.end() ? 0 : static_cast<std::size_t>(of_median - c.runs.begin());
     return s;
 }
@@ -72,7 +72,8 @@ std::optional<paired> compare_pair(const cell_result& a, const cell_result& b) {
 std::string ms(duration d) { return format_number(static_cast<double>(d.count()) / 1e6, 0) + " ms"; }
 
 std::string byte_seconds(wait_sum sum, std::size_t runs) {
-    return format_bytes(static_cast<std::uint64_t>(static_cast<double>(sum) / 1e9 / static_cast<double>(std::max<std::size_t>(runs, 1)))) +
+    return format_bytes(
+               static_cast<std::uint64_t>(static_cast<double>(sum) / 1e9 / static_cast<double>(std::max<std::size_t>(runs, 1)))) +
            "·s";
 }
 
@@ -89,28 +90,34 @@ std::string headline(const comparison& c, const paired& p) {
     const std::string medians = (p.runs == 1 ? "" : "median ") + ms(quic) + " against " + ms(tcp);
     const bool proven = !c.what.random() || p.p_value < significance;
     if (!proven && p.runs >= least_runs) {
-        return where(c) + std::to_string(p.runs) + " runs show no difference between HTTP/3 over QUIC and the same HTTP/3 over TCP that could "
-               "not be chance: " + medians + ".";
+        return where(c) + std::to_string(p.runs) +
+               " runs show no difference between HTTP/3 over QUIC and the same HTTP/3 over TCP that could "
+               "not be chance: " +
+               medians + ".";
     }
-    if (gain == duration::zero()) return where(c) + "HTTP/3 over QUIC and the same HTTP/3 over TCP finished the page at the same time, " + ms(quic) + ".";
+    if (gain == duration::zero())
+        return where(c) + "HTTP/3 over QUIC and the same HTTP/3 over TCP finished the page at the same time, " + ms(quic) + ".";
     const auto share = std::abs(static_cast<double>(gain.count()) / static_cast<double>(tcp.count()));
     return where(c) + "HTTP/3 over QUIC finished the page " + format_number(share * 100, share < 0.1 ? 1 : 0) + " % " +
            (gain > duration::zero() ? "sooner" : "later") + " than the same HTTP/3 over TCP: " + medians +
-           (proven ? "." : ", but " + std::to_string(p.runs) + (p.runs == 1 ? " run is" : " runs are") + " too few to tell that from chance.");
+           (proven ? "."
+                   : ", but " + std::to_string(p.runs) + (p.runs == 1 ? " run is" : " runs are") +
+                         " too few to tell that from chance.");
 }
 
 std::string evidence_sentence(const paired& p) {
     const bool quic = p.a_sooner >= p.b_sooner;
     return std::string(quic ? "QUIC" : "TCP") + " was sooner in " + std::to_string(quic ? p.a_sooner : p.b_sooner) + " of " +
-           std::to_string(p.runs) + " paired runs (sign test p " + (p.p_value < 0.0001 ? "< 0.0001" : "= " + format_fixed(p.p_value, 4)) +
-           "); half of them differed by more than " + ms(p.gain.median) + " in QUIC's favour, with a 95 % interval from " + ms(p.gain.low) + " to " +
-           ms(p.gain.high) + ".";
+           std::to_string(p.runs) + " paired runs (sign test p " +
+           (p.p_value < 0.0001 ? "< 0.0001" : "= " + format_fixed(p.p_value, 4)) + "); half of them differed by more than " +
+           ms(p.gain.median) + " in QUIC's favour, with a 95 % interval from " + ms(p.gain.low) + " to " + ms(p.gain.high) + ".";
 }
 
 std::string handshake_sentence(const paired& p) {
     const auto rest = p.gain.median - p.start_gain.median;
     std::string text = "QUIC's first request left " + ms(p.start_gain.median) +
-                       " earlier: its handshake is TLS's as well, while over TCP one follows the other, and QMux then waits for the server's parameters. ";
+                       " earlier: its handshake is TLS's as well, while over TCP one follows the other, and QMux then waits for "
+                       "the server's parameters. ";
     if (std::chrono::abs(rest) < std::chrono::milliseconds(1)) return text + "That is the whole difference.";
     if (rest > duration::zero()) return text + "The other " + ms(rest) + " it gained afterwards.";
     return text + "Afterwards it lost " + ms(-rest) + " against TCP.";
@@ -121,12 +128,16 @@ std::string blocking_sentence(const comparison& c) {
     const auto& quic = *c.find(cell::h3_quic);
     const auto blocked = tcp.ledger.of(wait_cause::other_stream_hole);
     if (blocked == 0 && quic.ledger.of(wait_cause::other_stream_hole) == 0) {
-        return "No byte of one object waited for a missing byte of another on either transport: there was no head-of-line blocking "
+        return "No byte of one object waited for a missing byte of another on either transport: there was no head-of-line "
+               "blocking "
                "between streams.";
     }
     return "Over TCP, " + byte_seconds(blocked, tcp.complete()) + " of the " + byte_seconds(tcp.ledger.total, tcp.complete()) +
-           " that received bytes waited" + (tcp.complete() > 1 ? " on average" : "") + " were bytes held back by a hole in another object's data; over QUIC " +
-           (quic.ledger.of(wait_cause::other_stream_hole) == 0 ? "none" : byte_seconds(quic.ledger.of(wait_cause::other_stream_hole), quic.complete())) +
+           " that received bytes waited" + (tcp.complete() > 1 ? " on average" : "") +
+           " were bytes held back by a hole in another object's data; over QUIC " +
+           (quic.ledger.of(wait_cause::other_stream_hole) == 0
+                ? "none"
+                : byte_seconds(quic.ledger.of(wait_cause::other_stream_hole), quic.complete())) +
            " were.";
 }
 
@@ -137,7 +148,9 @@ std::string best_sentence(const comparison& c) {
     });
     if (best->which == cell::h3_quic || best->which == cell::h3_tcp) return {};
     return "Of all cells " + std::string(name(best->which)) + " had the shortest median, " + ms(best->page.median) +
-           (best->which == cell::h1_6conn ? ": six connections begin with six congestion windows, and a loss slows only one of them." : ".");
+           (best->which == cell::h1_6conn
+                ? ": six connections begin with six congestion windows, and a loss slows only one of them."
+                : ".");
 }
 
 std::vector<std::string> verdict(const comparison& c) {

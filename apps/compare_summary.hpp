@@ -28,28 +28,28 @@ struct cell_summary {
     std::size_t runs = 0;
     std::size_t failed = 0;
     std::string first_failure;
-    interval page;                              // over the runs that were complete
-    std::size_t median_run = 0;                 // index of the run that `page.median` is of
-    waiting ledger;                             // summed over the complete runs
+    interval page;               // over the runs that were complete
+    std::size_t median_run = 0;  // index of the run that `page.median` is of
+    waiting ledger;              // summed over the complete runs
     std::size_t complete() const { return runs - failed; }
 };
 
 // Two cells, run by run.
 struct paired {
     cell a{}, b{};
-    std::size_t runs = 0;                       // both complete
+    std::size_t runs = 0;  // both complete
     std::size_t a_sooner = 0, b_sooner = 0;
-    double p_value = 1;                         // sign test
-    interval gain;                              // how much sooner a finished the page: b - a; negative: later
-    interval start_gain;                        // how much sooner a could send its first request: the handshake's part
+    double p_value = 1;   // sign test
+    interval gain;        // how much sooner a finished the page: b - a; negative: later
+    interval start_gain;  // how much sooner a could send its first request: the handshake's part
 };
 
 struct comparison {
     scenario what;
     std::vector<cell_result> cells;
-    std::vector<cell_summary> summaries;        // in the order of cells
-    std::optional<paired> quic_against_tcp;     // h3-quic and h3-tcp, if both are there and have complete runs
-    std::vector<std::string> verdict;           // sentences, the headline first
+    std::vector<cell_summary> summaries;     // in the order of cells
+    std::optional<paired> quic_against_tcp;  // h3-quic and h3-tcp, if both are there and have complete runs
+    std::vector<std::string> verdict;        // sentences, the headline first
 
     const cell_summary* find(cell which) const;
     const run_result* median_run(cell which) const;  // nothing if no run was complete

@@ -91,10 +91,11 @@ std::string ledger_table(const comparison& c) {
 }  // namespace
 
 std::string to_table(const comparison& c) {
-    std::string out = describe_page(c.what) + "; " + describe_link(c.what) + "; " + std::string(name(c.what.controller)) + "; seed " +
-                      std::to_string(c.what.seed) + "\n";
+    std::string out = describe_page(c.what) + "; " + describe_link(c.what) + "; " + std::string(name(c.what.controller)) +
+                      "; seed " + std::to_string(c.what.seed) + "\n";
     for (const auto& drop : c.what.drops) {
-        out += "dropped: packet " + std::to_string(drop.nth) + " of those that carry object " + std::to_string(drop.object) + "\n";
+        out +=
+            "dropped: packet " + std::to_string(drop.nth) + " of those that carry object " + std::to_string(drop.object) + "\n";
     }
     out += "\n" + times_table(c) + "\nHow long received bytes waited, by cause (mean of the runs):\n" + ledger_table(c) + "\n";
     for (const auto& sentence : c.verdict) out += wrap(sentence);

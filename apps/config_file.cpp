@@ -38,7 +38,8 @@ void add_config_file(const CLI::App& sub, std::vector<std::string>& arguments) {
     for (const auto& item : CLI::ConfigTOML().from_config(in)) {
         if (item.name == "++" || item.name == "--") continue;  // where a section begins and ends
         const auto* option = item.parents.empty() ? sub.get_option_no_throw("--" + item.name) : nullptr;
-        if (option == nullptr || "--" + item.name == option_name) throw CLI::ConfigError(path + ": no option has the name " + item.fullname());
+        if (option == nullptr || "--" + item.name == option_name)
+            throw CLI::ConfigError(path + ": no option has the name " + item.fullname());
         if (given(*option, arguments)) continue;
         for (const auto& value : item.inputs) out.push_back("--" + item.name + "=" + value);
     }

@@ -20,7 +20,7 @@ constexpr int timed_out = 28;
 constexpr int tls = 35;
 constexpr int redirects = 47;
 constexpr int coding = 61;
-constexpr int protocol = 56;     // or the connection was lost
+constexpr int protocol = 56;  // or the connection was lost
 constexpr int own_certificate = 58;
 constexpr int certificate = 60;
 constexpr int roots = 77;
@@ -48,15 +48,24 @@ constexpr const char* serve_exit_codes =
 
 constexpr int exit_code_of(net::failure_class kind) {
     switch (kind) {
-        case net::failure_class::resolve: return exit_code::resolve;
-        case net::failure_class::refused: return exit_code::refused;
-        case net::failure_class::unreachable: return exit_code::unreachable;
-        case net::failure_class::timed_out: return exit_code::timed_out;
-        case net::failure_class::tls: return exit_code::tls;
-        case net::failure_class::certificate: return exit_code::certificate;
-        case net::failure_class::redirects: return exit_code::redirects;
-        case net::failure_class::coding: return exit_code::coding;
-        default: return exit_code::protocol;
+        case net::failure_class::resolve:
+            return exit_code::resolve;
+        case net::failure_class::refused:
+            return exit_code::refused;
+        case net::failure_class::unreachable:
+            return exit_code::unreachable;
+        case net::failure_class::timed_out:
+            return exit_code::timed_out;
+        case net::failure_class::tls:
+            return exit_code::tls;
+        case net::failure_class::certificate:
+            return exit_code::certificate;
+        case net::failure_class::redirects:
+            return exit_code::redirects;
+        case net::failure_class::coding:
+            return exit_code::coding;
+        default:
+            return exit_code::protocol;
     }
 }
 

@@ -34,7 +34,7 @@ namespace tandem::apps {
 namespace {
 
 constexpr auto progress_interval = std::chrono::milliseconds(200);
-constexpr auto last_words = std::chrono::seconds(1);  // our own TCP goes with the program: for its FINs
+constexpr auto last_words = std::chrono::seconds(1);         // our own TCP goes with the program: for its FINs
 constexpr auto first_retry_delay = std::chrono::seconds(1);  // doubles
 
 int fail(int code, const std::string& text) {
@@ -56,7 +56,8 @@ std::optional<net::address_override> parse_override(const std::string& text) {
     for (std::size_t begin = second + 1; begin <= text.size();) {
         auto end = std::min(text.find(',', begin), text.size());
         auto address = text.substr(begin, end - begin);
-        if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+        if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+            address = address.substr(1, address.size() - 2);
         auto parsed = ip_address::parse(address);
         if (!parsed) return std::nullopt;
         out.addresses.push_back(*parsed);
@@ -213,8 +214,9 @@ bool getter::retry(std::size_t index, const get_result& result) {
     auto delay = first_retry_delay * (1 << std::min(retries, 9U));
     clear_progress();
     std::fprintf(stderr, "tandem: %s; trying again in %lld s\n",
-                 result.error.empty() ? (result.job->url.to_string() + " answered " + std::to_string(result.response->status)).c_str()
-                                      : result.error.c_str(),
+                 result.error.empty()
+                     ? (result.job->url.to_string() + " answered " + std::to_string(result.response->status)).c_str()
+                     : result.error.c_str(),
                  static_cast<long long>(delay.count()));
     auto keep = running_.extract(index);
     auto& timer = waiting_[index];

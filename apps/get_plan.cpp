@@ -149,7 +149,9 @@ bool make_plan(const get_options& o, get_plan& plan, get_failure& why) {
     bool to_stdout = false;
     for (const auto& job : plan.jobs) to_stdout = to_stdout || (job.output.empty() && !job.drop);
     if (to_stdout && o.parallel && plan.jobs.size() > 1) {
-        return why = {exit_code::usage, "several URLs to standard output at a time would be mixed up: give -o or -O with --parallel"}, false;
+        return why = {exit_code::usage,
+                      "several URLs to standard output at a time would be mixed up: give -o or -O with --parallel"},
+               false;
     }
     return true;
 }

@@ -16,7 +16,9 @@ using net::transfer_info;
 double seconds_between(time_point from, time_point to) { return std::max(0.0, std::chrono::duration<double>(to - from).count()); }
 
 // Since the transfer was begun; 0 for what did not happen, or had happened before (a connection that was there already).
-double since_start(const transfer_info& info, const std::optional<time_point>& t) { return t ? seconds_between(info.queued, *t) : 0; }
+double since_start(const transfer_info& info, const std::optional<time_point>& t) {
+    return t ? seconds_between(info.queued, *t) : 0;
+}
 
 double connection_time(const transfer_info& info, const std::optional<time_point>& t) {
     return info.reused_connection ? 0 : since_start(info, t);

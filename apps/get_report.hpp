@@ -19,8 +19,8 @@ std::string json_report(const std::vector<get_result>&, int exit_code);
 struct progress_state {
     std::size_t done = 0;
     std::size_t total = 0;
-    std::uint64_t bytes = 0;                 // received so far, of all
-    std::optional<std::uint64_t> expected;   // of all, if known
+    std::uint64_t bytes = 0;                // received so far, of all
+    std::optional<std::uint64_t> expected;  // of all, if known
     double seconds = 0;
 };
 std::string progress_line(const progress_state&, std::size_t columns);

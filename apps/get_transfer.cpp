@@ -8,9 +8,12 @@ namespace tandem::apps {
 
 std::string_view version_text(net::http_protocol protocol) {
     switch (protocol) {
-        case net::http_protocol::http1: return "1.1";
-        case net::http_protocol::http2: return "2";
-        default: return "3";
+        case net::http_protocol::http1:
+            return "1.1";
+        case net::http_protocol::http2:
+            return "2";
+        default:
+            return "3";
     }
 }
 
@@ -99,10 +102,11 @@ void get_transfer::on_response(const http::response& response, const net::transf
     const auto head = header_text(response, info.protocol);
     if (options_.trace) options_.trace(head);
     if (response.status >= 400) {
-        result_.transient = response.status == 408 || response.status == 429 || response.status == 500 || response.status == 502 ||
-                            response.status == 503 || response.status == 504;
+        result_.transient = response.status == 408 || response.status == 429 || response.status == 500 ||
+                            response.status == 502 || response.status == 503 || response.status == 504;
         if (options_.fail) {
-            return fail(exit_code::http, result_.job->url.to_string() + ": the server answered " + std::to_string(response.status) + " " +
+            return fail(exit_code::http, result_.job->url.to_string() + ": the server answered " +
+                                             std::to_string(response.status) + " " +
                                              std::string(http::reason_phrase(response.status)));
         }
     }
@@ -131,8 +135,8 @@ bool get_transfer::on_restart() {
 void get_transfer::on_resumed(std::uint64_t at, const net::transfer_info& info) {
     result_.info = info;
     if (!options_.note) return;
-    options_.note(result_.job->url.to_string() + ": the connection died in the middle; going on at byte " + std::to_string(at) + " over " +
-                  std::string(net::to_string(info.protocol)));
+    options_.note(result_.job->url.to_string() + ": the connection died in the middle; going on at byte " + std::to_string(at) +
+                  " over " + std::string(net::to_string(info.protocol)));
 }
 
 void get_transfer::on_end(const std::optional<net::http_error>& error, const net::transfer_info& info) {

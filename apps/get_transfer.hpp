@@ -20,22 +20,23 @@ struct get_result {
     std::optional<http::response> response;
     net::transfer_info info;
     int exit_code = 0;
-    std::string error;         // one line; empty: none
-    bool transient = false;    // may go better another time
+    std::string error;       // one line; empty: none
+    bool transient = false;  // may go better another time
 };
 
 struct transfer_options {
     bool include_headers = false;
     bool fail = false;
     bool create_dirs = false;
-    bool resume = false;  // keep what arrived of a file, and go on with it another time
-    std::function<void(std::string_view)> trace;  // header sections, for -v
-    std::function<void(const std::string&)> note; // a line for a person; empty: none wanted
+    bool resume = false;                           // keep what arrived of a file, and go on with it another time
+    std::function<void(std::string_view)> trace;   // header sections, for -v
+    std::function<void(const std::string&)> note;  // a line for a person; empty: none wanted
 };
 
 class get_transfer final : public net::transfer_sink {
 public:
-    get_transfer(const get_job& job, std::string method, const transfer_options& options, std::function<void(const get_result&)> done)
+    get_transfer(const get_job& job, std::string method, const transfer_options& options,
+                 std::function<void(const get_result&)> done)
         : options_(options), done_(std::move(done)) {
         result_.job = &job;
         result_.method = std::move(method);
@@ -67,8 +68,8 @@ private:
     std::function<void(const get_result&)> done_;
     get_result result_;
     output_file output_;
-    partial_file part_;         // what is asked for begins behind it
-    std::string interim_;       // header sections of interim responses, for -i
+    partial_file part_;    // what is asked for begins behind it
+    std::string interim_;  // header sections of interim responses, for -i
     std::uint64_t received_ = 0;
     std::optional<std::uint64_t> expected_;
 };

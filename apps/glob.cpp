@@ -103,7 +103,8 @@ std::string fill_in_parts(std::string_view file_name, const std::vector<std::str
         std::size_t end = i + 1;
         while (end < file_name.size() && file_name[end] >= '0' && file_name[end] <= '9') ++end;
         std::size_t number = 0;
-        if (file_name[i] == '#' && parse_number(file_name.substr(i + 1, end - i - 1), number) && number >= 1 && number <= parts.size()) {
+        if (file_name[i] == '#' && parse_number(file_name.substr(i + 1, end - i - 1), number) && number >= 1 &&
+            number <= parts.size()) {
             out += parts[number - 1];
             i = end - 1;
         } else {

@@ -17,8 +17,8 @@ struct globbed_url {
     std::vector<std::string> parts;  // what each pattern stands for here, in order
 };
 
-// All that a pattern stands for, the last pattern running fastest. Brackets that hold no range ("[::1]") stay as they are. On error
-// returns nothing and says what is wrong.
+// All that a pattern stands for, the last pattern running fastest. Brackets that hold no range ("[::1]") stay as they are. On
+// error returns nothing and says what is wrong.
 std::optional<std::vector<globbed_url>> expand_globs(std::string_view pattern, std::string& why);
 
 // Puts parts[0] for "#1", parts[1] for "#2" ... in a file name; a '#' without such a part stays.

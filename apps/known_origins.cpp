@@ -35,7 +35,8 @@ bool known_origins::save(std::string& why) const {
     if (path_.empty()) return true;
     const auto text = cache_->save();
     output_file file;
-    return file.open(path_, false, why) && file.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, why) && file.finish(why);
+    return file.open(path_, false, why) && file.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, why) &&
+           file.finish(why);
 }
 
 }  // namespace tandem::apps

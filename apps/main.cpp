@@ -27,7 +27,8 @@ constexpr const char* footer =
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is an error of writing
-    CLI::App app("QUIC and TCP in tandem: serve files over HTTP/3, HTTP/2 and HTTP/1.1, fetch them, compare transports.", "tandem");
+    CLI::App app("QUIC and TCP in tandem: serve files over HTTP/3, HTTP/2 and HTTP/1.1, fetch them, compare transports.",
+                 "tandem");
     app.set_version_flag("-V,--version", std::string("tandem ") + tandem::apps::version);
     app.require_subcommand(1);
     app.footer(footer);

@@ -44,7 +44,8 @@ void metrics::add(const metrics& other) {
 }
 
 std::string metrics::text(const net::http_server::counters& server) const {
-    auto out = head("tandem_build_info", "gauge", "The version that runs.") + "tandem_build_info{version=\"" + version + "\"} 1\n";
+    auto out =
+        head("tandem_build_info", "gauge", "The version that runs.") + "tandem_build_info{version=\"" + version + "\"} 1\n";
     out += head("tandem_connections_total", "counter", "Connections accepted.");
     out += "tandem_connections_total{transport=\"quic\"} " + std::to_string(server.quic_connections) + "\n";
     out += "tandem_connections_total{transport=\"tcp\"} " + std::to_string(server.tcp_connections) + "\n";
@@ -57,7 +58,8 @@ std::string metrics::text(const net::http_server::counters& server) const {
         for (unsigned i = 0; i < 6; ++i) {
             if (p.complete[i] == 0) continue;
             const auto status = i == 0 ? std::string("none") : std::to_string(i) + "xx";
-            out += "tandem_responses_total{protocol=\"" + name + "\",status=\"" + status + "\"} " + std::to_string(p.complete[i]) + "\n";
+            out += "tandem_responses_total{protocol=\"" + name + "\",status=\"" + status + "\"} " +
+                   std::to_string(p.complete[i]) + "\n";
         }
     }
     const auto each = [&](auto value, const char* metric) {

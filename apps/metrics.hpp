@@ -20,8 +20,8 @@ private:
     struct by_protocol {
         std::uint64_t complete[6] = {};  // by the first digit of the status; 0: none
         std::uint64_t incomplete = 0;
-        std::uint64_t bytes = 0;   // of bodies whose length was known
-        double seconds = 0;        // of all exchanges
+        std::uint64_t bytes = 0;  // of bodies whose length was known
+        double seconds = 0;       // of all exchanges
         std::uint64_t count = 0;
     };
     std::map<std::string, by_protocol, std::less<>> protocols_;

@@ -116,7 +116,8 @@ partial_file find_partial(const std::string& path) {
     partial_file out;
     struct stat status {};
     std::ifstream in(path + ".part.of");
-    if (!in || !std::getline(in, out.validator) || ::lstat((path + ".part").c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+    if (!in || !std::getline(in, out.validator) || ::lstat((path + ".part").c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+        return {};
     out.size = static_cast<std::uint64_t>(status.st_size);
     return out;
 }

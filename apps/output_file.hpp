@@ -16,8 +16,8 @@ public:
 
     // "-" or empty: standard output. Devices and pipes are written to directly. On error returns false and says why.
     bool open(const std::string& path, bool create_directories, std::string& why);
-    // Instead of open(): what arrives is kept in PATH.part, whose first `kept` bytes are there from an earlier time; discard() leaves it, so that
-    // another transfer can go on.
+    // Instead of open(): what arrives is kept in PATH.part, whose first `kept` bytes are there from an earlier time; discard()
+    // leaves it, so that another transfer can go on.
     bool open_partial(const std::string& path, std::uint64_t kept, bool create_directories, std::string& why);
     bool write(std::span<const std::uint8_t> bytes, std::string& why);
     // Gives the file its name.
@@ -36,7 +36,8 @@ private:
     bool partial_ = false;
 };
 
-// What an earlier transfer left of a file, beside it: PATH.part, and PATH.part.of with the validator that says of which version (RFC 9110 8.8).
+// What an earlier transfer left of a file, beside it: PATH.part, and PATH.part.of with the validator that says of which version
+// (RFC 9110 8.8).
 struct partial_file {
     std::uint64_t size = 0;
     std::string validator;  // for If-Range: a strong entity tag or a date; empty: cannot go on

@@ -37,9 +37,9 @@ std::optional<std::uint64_t> whole(std::optional<double> value) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-    static constexpr std::array units{unit{"", 1},      unit{"B", 1},      unit{"KB", 1e3},        unit{"kB", 1e3},
-                                      unit{"K", 1e3},   unit{"k", 1e3},    unit{"KiB", 1024},      unit{"MB", 1e6},
-                                      unit{"M", 1e6},   unit{"MiB", 1048576.0}, unit{"GB", 1e9}, unit{"GiB", 1073741824.0}};
+    static constexpr std::array units{unit{"", 1},    unit{"B", 1},           unit{"KB", 1e3},   unit{"kB", 1e3},
+                                      unit{"K", 1e3}, unit{"k", 1e3},         unit{"KiB", 1024}, unit{"MB", 1e6},
+                                      unit{"M", 1e6}, unit{"MiB", 1048576.0}, unit{"GB", 1e9},   unit{"GiB", 1073741824.0}};
     return whole(scaled(text, units));
 }
 
@@ -48,8 +48,9 @@ std::optional<std::uint64_t> parse_rate(std::string_view text) {
     for (const std::string_view per_second : {"/s", "ps"}) {
         if (text.ends_with(per_second)) text.remove_suffix(per_second.size());
     }
-    static constexpr std::array units{unit{"bit", 1},    unit{"kbit", 1e3}, unit{"Kbit", 1e3}, unit{"Mbit", 1e6}, unit{"mbit", 1e6},
-                                      unit{"Gbit", 1e9}, unit{"gbit", 1e9}, unit{"kb", 1e3},   unit{"Mb", 1e6},   unit{"Gb", 1e9}};
+    static constexpr std::array units{unit{"bit", 1},    unit{"kbit", 1e3}, unit{"Kbit", 1e3}, unit{"Mbit", 1e6},
+                                      unit{"mbit", 1e6}, unit{"Gbit", 1e9}, unit{"gbit", 1e9}, unit{"kb", 1e3},
+                                      unit{"Mb", 1e6},   unit{"Gb", 1e9}};
     return whole(scaled(text, units));
 }
 

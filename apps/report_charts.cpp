@@ -37,16 +37,22 @@ double kilobyte_seconds(wait_sum sum, std::size_t runs) {
 const cause_text& text_of(wait_cause cause) {
     static constexpr std::array<cause_text, wait_cause_count> texts{{
         {"Hole in its own stream",
-         "An earlier byte of the same object was missing. Every reliable transport has this wait; only the lost packet's object pays."},
+         "An earlier byte of the same object was missing. Every reliable transport has this wait; only the lost packet's object "
+         "pays."},
         {"Hole in another stream",
-         "Everything of this object had arrived, but TCP may not hand it over before a missing byte of a different object. This is "
+         "Everything of this object had arrived, but TCP may not hand it over before a missing byte of a different object. This "
+         "is "
          "head-of-line blocking between streams, and the reason for QUIC's independent streams."},
         {"Incomplete TLS record",
-         "A TLS record can only be decrypted when its last byte has come. Over TCP a record may span many packets; a QUIC packet is "
+         "A TLS record can only be decrypted when its last byte has come. Over TCP a record may span many packets; a QUIC packet "
+         "is "
          "decrypted alone."},
-        {"QPACK", "A header section waited for updates of the header compression table. The table is off by default, so this is usually zero."},
+        {"QPACK",
+         "A header section waited for updates of the header compression table. The table is off by default, so this is usually "
+         "zero."},
         {"HTTP/1.1 queue",
-         "The request could not be sent because every connection was busy with another object. Counted for each byte of the object, from "
+         "The request could not be sent because every connection was busy with another object. Counted for each byte of the "
+         "object, from "
          "when the first connection was ready."},
         {"Flow control", "The sender had bytes and room in its congestion window, but no credit from the receiver."},
         {"Application", "The bytes could be read, but the application had not read them yet."},
@@ -72,12 +78,14 @@ std::string page_time_chart(const comparison& c) {
             if (run.complete()) picture.circle(x(ms(run.page)), y, 3, "dot " + css_of(s.which), format_ms(run.page));
         }
         if (s.complete() > 1) {
-            picture.rect(x(ms(s.page.low)), y - 9, std::max(x(ms(s.page.high)) - x(ms(s.page.low)), 2.0), 18, "whisker " + css_of(s.which),
+            picture.rect(x(ms(s.page.low)), y - 9, std::max(x(ms(s.page.high)) - x(ms(s.page.low)), 2.0), 18,
+                         "whisker " + css_of(s.which),
                          "95 % interval of the median: " + format_ms(s.page.low) + " to " + format_ms(s.page.high), 4);
         }
         picture.rect(x(ms(s.page.median)) - 2, y - 14, 4, 28, css_of(s.which), "median " + format_ms(s.page.median), 2);
         picture.text(chart_width, y, anchor::end, "value", format_fixed(ms(s.page.median), 1) + " ms");
-        const auto spread = s.complete() > 1 ? format_fixed(ms(s.page.low), 1) + " to " + format_fixed(ms(s.page.high), 1) : std::string("one run");
+        const auto spread = s.complete() > 1 ? format_fixed(ms(s.page.low), 1) + " to " + format_fixed(ms(s.page.high), 1)
+                                             : std::string("one run");
         picture.text(chart_width, y + 16, anchor::end, "note", spread);
     }
     return picture.finish();
@@ -145,9 +153,10 @@ std::string cause_legend(const comparison& c) {
             if (s.complete() == 0 || amount <= 0) continue;
             numbers += (numbers.empty() ? "" : " · ") + std::string(name(s.which)) + " " + format_fixed(amount, 3);
         }
-        out += "<div" + std::string(numbers.empty() ? " class=\"unused\"" : "") + "><dt><i class=\"swatch " + css_of(cause) + "\"></i>" +
-               html_escape(text_of(cause).title) + "</dt><dd>" + html_escape(text_of(cause).meaning) + "<span class=\"numbers\">" +
-               (numbers.empty() ? "none in any cell" : html_escape(numbers) + " KB·s") + "</span></dd></div>\n";
+        out += "<div" + std::string(numbers.empty() ? " class=\"unused\"" : "") + "><dt><i class=\"swatch " + css_of(cause) +
+               "\"></i>" + html_escape(text_of(cause).title) + "</dt><dd>" + html_escape(text_of(cause).meaning) +
+               "<span class=\"numbers\">" + (numbers.empty() ? "none in any cell" : html_escape(numbers) + " KB·s") +
+               "</span></dd></div>\n";
     }
     return out + "</dl>\n";
 }
@@ -203,10 +212,12 @@ std::string pairs_chart(const comparison& c) {
     const double step = (right - left) / static_cast<double>(gains.size());
     for (std::size_t i = 0; i < gains.size(); ++i) {
         const double at = y(gains[i]), width = std::max(step * 0.7, 0.5);
-        picture.rect(left + step * (static_cast<double>(i) + 0.5) - width / 2, std::min(at, middle), width, std::max(std::abs(at - middle), 0.5),
-                     gains[i] >= 0 ? "c-h3-quic" : "c-h3-tcp", format_number(gains[i], 2) + " ms", 1);
+        picture.rect(left + step * (static_cast<double>(i) + 0.5) - width / 2, std::min(at, middle), width,
+                     std::max(std::abs(at - middle), 0.5), gains[i] >= 0 ? "c-h3-quic" : "c-h3-tcp",
+                     format_number(gains[i], 2) + " ms", 1);
     }
-    picture.text(right, bottom + 18, anchor::end, "tick", "ms that h3-quic finished the page before h3-tcp, each bar one run, sorted");
+    picture.text(right, bottom + 18, anchor::end, "tick",
+                 "ms that h3-quic finished the page before h3-tcp, each bar one run, sorted");
     return picture.finish();
 }
 

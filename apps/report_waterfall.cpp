@@ -39,9 +39,12 @@ void draw_stalls(svg& picture, const object_result& o, const scale& x, double y,
 
 void draw_object(svg& picture, std::size_t id, const object_result& o, const scale& x, double y, double height, bool labels) {
     const double start = x(ms(o.start)), first = x(ms(o.first_byte)), finish = x(ms(o.finish));
-    const auto what = "object " + std::to_string(id) + ", " + format_bytes(o.bytes) + ": requested at " + format_number(ms(o.start), 1) +
-                      " ms, first byte at " + format_number(ms(o.first_byte), 1) + " ms, finished at " + format_number(ms(o.finish), 1) + " ms";
-    if (labels) picture.text(label_width - 12, y + height - 3, anchor::end, "label small", std::to_string(id) + " · " + format_bytes(o.bytes));
+    const auto what = "object " + std::to_string(id) + ", " + format_bytes(o.bytes) + ": requested at " +
+                      format_number(ms(o.start), 1) + " ms, first byte at " + format_number(ms(o.first_byte), 1) +
+                      " ms, finished at " + format_number(ms(o.finish), 1) + " ms";
+    if (labels)
+        picture.text(label_width - 12, y + height - 3, anchor::end, "label small",
+                     std::to_string(id) + " · " + format_bytes(o.bytes));
     picture.rect(start, y + height * 0.35, std::max(first - start, 0.5), height * 0.3, "request", what);
     picture.rect(first, y, std::max(finish - first, 1.0), height, "transfer", what, 1.5);
     draw_stalls(picture, o, x, y, height, true);
@@ -60,8 +63,10 @@ std::string panel(const comparison& c, const cell_summary& s, const run_result& 
     picture.text(110, 14, anchor::start, "note",
                  std::string(description(s.which)) + (c.what.runs > 1 ? " — the run with the median page time" : ""));
     picture.text(chart_width, 14, anchor::end, "value", format_fixed(ms(run.page), 1) + " ms");
-    picture.time_axis(x, header - 8, bottom, rows < run.objects.size() ? "ms; the first " + std::to_string(rows) + " of " +
-                      std::to_string(run.objects.size()) + " objects" : "ms since the client began to connect");
+    picture.time_axis(x, header - 8, bottom,
+                      rows < run.objects.size()
+                          ? "ms; the first " + std::to_string(rows) + " of " + std::to_string(run.objects.size()) + " objects"
+                          : "ms since the client began to connect");
     picture.line(x(ms(run.page)), header - 8, x(ms(run.page)), bottom, "done c-" + std::string(name(s.which)));
     for (std::size_t i = 0; i < rows; ++i) {
         draw_object(picture, i + 1, run.objects[i], x, header + static_cast<double>(i) * (height + gap), height, height >= 9);

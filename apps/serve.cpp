@@ -59,8 +59,8 @@ void raise_descriptor_limit() {
 
 bool save(const std::string& path, const std::string& contents, std::string& why) {
     output_file file;
-    return file.open(path, false, why) && file.write({reinterpret_cast<const std::uint8_t*>(contents.data()), contents.size()}, why) &&
-           file.finish(why);
+    return file.open(path, false, why) &&
+           file.write({reinterpret_cast<const std::uint8_t*>(contents.data()), contents.size()}, why) && file.finish(why);
 }
 
 bool find_addresses(const serve_options& o, std::vector<ip_address>& out, std::string& why) {
@@ -90,7 +90,9 @@ std::optional<ip_endpoint> parse_endpoint(std::string_view text) {
     const auto address = ip_address::parse(host);
     ip_endpoint out;
     const auto number = std::from_chars(port.data(), port.data() + port.size(), out.port);
-    if (!address || address->is_v6 != bracketed || port.empty() || number.ec != std::errc{} || number.ptr != port.data() + port.size()) return std::nullopt;
+    if (!address || address->is_v6 != bracketed || port.empty() || number.ec != std::errc{} ||
+        number.ptr != port.data() + port.size())
+        return std::nullopt;
     out.address = *address;
     return out;
 }
@@ -117,8 +119,9 @@ void log_access(const net::access_record& r) {
     auto bytes = r.bytes ? std::to_string(*r.bytes) : "-";
     char took[32];
     std::snprintf(took, sizeof took, "%.1f ms", std::chrono::duration<double, std::milli>(r.took).count());
-    print_line(r.source.remote.to_string() + " \"" + r.request.method + ' ' + r.request.path + ' ' + std::string(r.source.protocol) + "\" " +
-               std::to_string(r.status) + ' ' + bytes + ' ' + took + (r.complete ? "" : " (incomplete)"));
+    print_line(r.source.remote.to_string() + " \"" + r.request.method + ' ' + r.request.path + ' ' +
+               std::string(r.source.protocol) + "\" " + std::to_string(r.status) + ' ' + bytes + ' ' + took +
+               (r.complete ? "" : " (incomplete)"));
 }
 
 std::string url_of(const ip_endpoint& e) {
@@ -132,7 +135,9 @@ void announce(const serve_options& o, const Server& server, const tls::certifica
               const std::vector<std::string>& names) {
     for (const auto& warning : server.warnings()) std::fprintf(stderr, "tandem: %s\n", warning.c_str());
     if (o.quiet) return;
-    const char* protocols = o.no_quic || o.tcp.own() ? "HTTP/2, HTTP/1.1, HTTP/3 over QMux" : o.no_tcp ? "HTTP/3" : "HTTP/3, HTTP/2, HTTP/1.1, HTTP/3 over QMux";
+    const char* protocols = o.no_quic || o.tcp.own() ? "HTTP/2, HTTP/1.1, HTTP/3 over QMux"
+                            : o.no_tcp               ? "HTTP/3"
+                                                     : "HTTP/3, HTTP/2, HTTP/1.1, HTTP/3 over QMux";
     const char* words = "listening on";
     for (const auto& e : server.endpoints()) {
         std::printf("%s %s (%s)\n", words, url_of(e).c_str(), protocols);
@@ -171,7 +176,8 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
 
 // A machine without IPv6, where nobody said on which addresses to listen: the other loopback address will do.
 bool without_ipv6(const serve_options& o, const net::listen_error& error, net::http_server_options& options) {
-    if (!error || !o.bind.empty() || options.addresses.size() < 2 || error.code == boost::system::errc::address_in_use) return false;
+    if (!error || !o.bind.empty() || options.addresses.size() < 2 || error.code == boost::system::errc::address_in_use)
+        return false;
     options.addresses.resize(1);
     return true;
 }
@@ -222,7 +228,8 @@ int serve(const serve_options& o, const site& here, const tls::certificate& cert
     std::unique_ptr<net::http_server> server;
     const auto start = [&] {
         auto own = options;
-        auto handlers = here.handlers(io.get_executor(), counted, [&](const auto& tell) { tell(counted, server->statistics()); }, own.access);
+        auto handlers = here.handlers(
+            io.get_executor(), counted, [&](const auto& tell) { tell(counted, server->statistics()); }, own.access);
         server = std::make_unique<net::http_server>(io.get_executor(), std::move(own), std::move(handlers));
         return server->start();
     };
@@ -244,7 +251,8 @@ int serve(const serve_options& o, const site& here, const tls::certificate& cert
         if (question == "sockets json") return socket_json(options.tcp_stack->snapshot());
         return question == "sockets text" ? socket_text(options.tcp_stack->snapshot()) : "unknown question\n";
     });
-    if (const auto path = o.control.empty() ? control_path(server->port()) : o.control; options.tcp_stack && !path.empty() && path != "none") {
+    if (const auto path = o.control.empty() ? control_path(server->port()) : o.control;
+        options.tcp_stack && !path.empty() && path != "none") {
         if (auto why = control.listen(path)) {
             const auto text = "cannot listen on the control socket " + path + ": " + why.message();
             if (!o.control.empty()) return fail(exit_code::address_unusable, text);
@@ -258,10 +266,14 @@ int serve(const serve_options& o, const site& here, const tls::certificate& cert
 
 void log_counters(const net::http_server_threads::counters& c) {
     for (std::size_t i = 0; i < c.each.size(); ++i) {
-        std::fprintf(stderr, "thread %zu: %llu requests, %llu QUIC and %llu TCP connections\n", i, static_cast<unsigned long long>(c.each[i].requests),
-                     static_cast<unsigned long long>(c.each[i].quic_connections), static_cast<unsigned long long>(c.each[i].tcp_connections));
+        std::fprintf(stderr, "thread %zu: %llu requests, %llu QUIC and %llu TCP connections\n", i,
+                     static_cast<unsigned long long>(c.each[i].requests),
+                     static_cast<unsigned long long>(c.each[i].quic_connections),
+                     static_cast<unsigned long long>(c.each[i].tcp_connections));
     }
-    std::fprintf(stderr, "in all: %llu requests, %llu QUIC and %llu TCP connections; %llu datagrams steered to their thread, %llu of them dropped\n",
+    std::fprintf(stderr,
+                 "in all: %llu requests, %llu QUIC and %llu TCP connections; %llu datagrams steered to their thread, %llu of "
+                 "them dropped\n",
                  static_cast<unsigned long long>(c.sum.requests), static_cast<unsigned long long>(c.sum.quic_connections),
                  static_cast<unsigned long long>(c.sum.tcp_connections), static_cast<unsigned long long>(c.steering.handed_over),
                  static_cast<unsigned long long>(c.steering.dropped));
@@ -293,7 +305,8 @@ int serve_threads(const serve_options& o, const site& here, std::size_t threads,
             tell(s->counted[0], s->servers[0]);
         });
     };
-    const net::http_server_threads::thread_setup setup = [&](std::size_t i, const boost::asio::any_io_executor& executor, net::http_server_options& own) {
+    const net::http_server_threads::thread_setup setup = [&](std::size_t i, const boost::asio::any_io_executor& executor,
+                                                             net::http_server_options& own) {
         return here.handlers(executor, counted[i], add_up, own.access);
     };
     const auto start = [&] {
@@ -321,12 +334,15 @@ int serve_threads(const serve_options& o, const site& here, std::size_t threads,
 int run_serve(const serve_options& o) {
     if (o.cert.empty() != o.key.empty()) return fail(exit_code::usage, "--cert and --key belong together");
     if (o.tcp.own() && o.no_tcp) return fail(exit_code::usage, "--tcp=" + o.tcp.tcp + " and --no-tcp contradict each other");
-    if (o.tcp.tcp == "tun" && !o.bind.empty()) return fail(exit_code::usage, "with --tcp=tun the address is that of --tun-address, not of --bind");
+    if (o.tcp.tcp == "tun" && !o.bind.empty())
+        return fail(exit_code::usage, "with --tcp=tun the address is that of --tun-address, not of --bind");
     if (o.threads != 1 && o.tcp.own()) {
-        return fail(exit_code::unsupported, "--tcp=" + o.tcp.tcp + " has one device and one stack, which one thread runs: not with --threads");
+        return fail(exit_code::unsupported,
+                    "--tcp=" + o.tcp.tcp + " has one device and one stack, which one thread runs: not with --threads");
     }
     if (o.no_quic && o.no_tcp) return fail(exit_code::usage, "--no-quic and --no-tcp leave nothing to serve over");
-    if (!o.preferred.empty() && (o.no_quic || o.tcp.own())) return fail(exit_code::usage, "--preferred-address is for QUIC, which is not served");
+    if (!o.preferred.empty() && (o.no_quic || o.tcp.own()))
+        return fail(exit_code::usage, "--preferred-address is for QUIC, which is not served");
     std::vector<ip_address> addresses;
     std::vector<ip_endpoint> preferred;
     std::string text;

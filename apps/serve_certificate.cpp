@@ -34,7 +34,8 @@ std::optional<tls::certificate> find_certificate(const serve_options& o, std::ve
     return tls::self_signed(self, why);
 }
 
-std::shared_ptr<const tls::server_context> make_context(const serve_options& o, const tls::certificate& certificate, std::string& text, int& code) {
+std::shared_ptr<const tls::server_context> make_context(const serve_options& o, const tls::certificate& certificate,
+                                                        std::string& text, int& code) {
     tls::server_options options;
     options.certificate = certificate;
     auto keylog = o.keylog;

@@ -12,7 +12,7 @@ namespace tandem::apps {
 struct serve_options {
     std::string directory = ".";
     std::uint16_t port = 4433;
-    std::vector<std::string> bind;  // empty: the loopback addresses
+    std::vector<std::string> bind;       // empty: the loopback addresses
     std::vector<std::string> preferred;  // ADDR[:PORT], for QUIC clients after the handshake
     std::string cert;
     std::string key;
@@ -30,9 +30,9 @@ struct serve_options {
     bool precompressed = false;
     std::vector<std::string> proxies;  // [PATH=]URL
     bool proxy_insecure = false;
-    std::string metrics;               // path; empty: none
+    std::string metrics;  // path; empty: none
     std::string client_ca;
-    std::string config;                // read before, see config_file.hpp
+    std::string config;        // read before, see config_file.hpp
     double idle_timeout = 30;  // seconds
     double drain = 5;          // seconds
     std::string keylog;

@@ -15,7 +15,8 @@ namespace tandem::apps {
 
 namespace {
 
-// To one --proxy server: connections over HTTP/1.1, and requests at a time; more wait. Divided among the threads, but so many are each's.
+// To one --proxy server: connections over HTTP/1.1, and requests at a time; more wait. Divided among the threads, but so many are
+// each's.
 constexpr std::size_t proxy_connections = 64, min_proxy_connections = 4;
 constexpr std::size_t proxy_requests = 1000, min_proxy_requests = 64;
 
@@ -39,14 +40,17 @@ void tell(const std::shared_ptr<net::http_exchange>& exchange, std::string text)
     exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", std::move(text));
 }
 
-// The threads are asked for what they have counted. Whoever is last makes the text; the answer is given where the request came in. The
-// exchange belongs to that thread: all others hold is a place from which it is moved away, so that none of them is the last to let go.
+// The threads are asked for what they have counted. Whoever is last makes the text; the answer is given where the request came
+// in. The exchange belongs to that thread: all others hold is a place from which it is moved away, so that none of them is the
+// last to let go.
 net::http_handler tell_totals(const site::totals& ask) {
     return [ask](std::shared_ptr<net::http_exchange> asked) {
         const auto executor = asked->get_executor();
         auto place = std::make_shared<std::shared_ptr<net::http_exchange>>(std::move(asked));
         ask([executor, place](const metrics& counted, const net::http_server::counters& server) {
-            boost::asio::post(executor, [exchange = std::move(*place), text = counted.text(server)]() mutable { tell(exchange, std::move(text)); });
+            boost::asio::post(executor, [exchange = std::move(*place), text = counted.text(server)]() mutable {
+                tell(exchange, std::move(text));
+            });
         });
     };
 }
@@ -68,12 +72,14 @@ std::optional<site> site::make(const serve_options& o, const net::static_files& 
         options.client.concurrent_requests = std::max(proxy_requests / threads, min_proxy_requests);
         out.proxies_.push_back(std::move(options));
     }
-    if (!o.metrics.empty() && !o.metrics.starts_with('/')) return why = "--metrics " + o.metrics + ": a path begins with '/'", std::nullopt;
+    if (!o.metrics.empty() && !o.metrics.starts_with('/'))
+        return why = "--metrics " + o.metrics + ": a path begins with '/'", std::nullopt;
     out.metrics_ = o.metrics;
     return out;
 }
 
-net::server_handlers site::handlers(const boost::asio::any_io_executor& executor, metrics& counted, const totals& ask, net::access_log& access) const {
+net::server_handlers site::handlers(const boost::asio::any_io_executor& executor, metrics& counted, const totals& ask,
+                                    net::access_log& access) const {
     const auto file = [files = files_](const http::request& request) { return files->respond(request, wall_clock()); };
     if (proxies_.empty() && metrics_.empty()) {  // at once, without a router
         return {[file](const http::request& request, const net::request_source&) { return file(request); }, {}};

@@ -23,10 +23,12 @@ public:
     using totals = std::function<void(std::function<void(const metrics&, const net::http_server::counters&)>)>;
 
     // `threads`: how many will serve it. Nothing if an option is wrong, then `why` says which.
-    static std::optional<site> make(const serve_options& o, const net::static_files& files, std::size_t threads, std::string& why);
+    static std::optional<site> make(const serve_options& o, const net::static_files& files, std::size_t threads,
+                                    std::string& why);
 
     // For one thread: what answers there, and counts into `counted` (if there is anywhere to read it) what `access` logs.
-    net::server_handlers handlers(const boost::asio::any_io_executor& executor, metrics& counted, const totals& ask, net::access_log& access) const;
+    net::server_handlers handlers(const boost::asio::any_io_executor& executor, metrics& counted, const totals& ask,
+                                  net::access_log& access) const;
 
 private:
     explicit site(const net::static_files& files) : files_(&files) {}

@@ -17,12 +17,23 @@ std::string html_escape(std::string_view text) {
     std::string out;
     for (const char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out += c;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
         }
     }
     return out;
@@ -62,8 +73,8 @@ void svg::rect(double x, double y, double width, double height, std::string_view
 }
 
 void svg::line(double x1, double y1, double x2, double y2, std::string_view css) {
-    out_ += "<line x1=\"" + px(x1) + "\" y1=\"" + px(y1) + "\" x2=\"" + px(x2) + "\" y2=\"" + px(y2) + "\" class=\"" + std::string(css) +
-            "\"/>\n";
+    out_ += "<line x1=\"" + px(x1) + "\" y1=\"" + px(y1) + "\" x2=\"" + px(x2) + "\" y2=\"" + px(y2) + "\" class=\"" +
+            std::string(css) + "\"/>\n";
 }
 
 void svg::circle(double x, double y, double radius, std::string_view css, std::string_view title) {
@@ -73,8 +84,8 @@ void svg::circle(double x, double y, double radius, std::string_view css, std::s
 
 void svg::text(double x, double y, anchor a, std::string_view css, std::string_view text) {
     static constexpr std::string_view anchors[] = {"start", "middle", "end"};
-    out_ += "<text x=\"" + px(x) + "\" y=\"" + px(y) + "\" text-anchor=\"" + std::string(anchors[static_cast<int>(a)]) + "\" class=\"" +
-            std::string(css) + "\">" + html_escape(text) + "</text>\n";
+    out_ += "<text x=\"" + px(x) + "\" y=\"" + px(y) + "\" text-anchor=\"" + std::string(anchors[static_cast<int>(a)]) +
+            "\" class=\"" + std::string(css) + "\">" + html_escape(text) + "</text>\n";
 }
 
 void svg::path(const std::vector<std::pair<double, double>>& points, bool steps, std::string_view css, const double* close_at) {

@@ -12,8 +12,8 @@ std::string html_escape(std::string_view text);
 
 // A linear scale from values to pixels.
 struct scale {
-    double from = 0, to = 1;        // values
-    double begin = 0, end = 1;      // pixels
+    double from = 0, to = 1;    // values
+    double begin = 0, end = 1;  // pixels
     double operator()(double v) const { return begin + (v - from) / (to - from) * (end - begin); }
 };
 
@@ -30,12 +30,14 @@ public:
     svg(double width, double height, std::string_view label);
 
     // Coordinates in pixels; `css` are class names; `title` is shown on hovering and may be empty.
-    void rect(double x, double y, double width, double height, std::string_view css, std::string_view title = {}, double radius = 0);
+    void rect(double x, double y, double width, double height, std::string_view css, std::string_view title = {},
+              double radius = 0);
     void line(double x1, double y1, double x2, double y2, std::string_view css);
     void circle(double x, double y, double radius, std::string_view css, std::string_view title = {});
     void text(double x, double y, anchor a, std::string_view css, std::string_view text);
     // A line through points, straight or in steps (horizontal first); `close_at` fills down to that height.
-    void path(const std::vector<std::pair<double, double>>& points, bool steps, std::string_view css, const double* close_at = nullptr);
+    void path(const std::vector<std::pair<double, double>>& points, bool steps, std::string_view css,
+              const double* close_at = nullptr);
     std::string finish();
 
     // Vertical grid lines with numbers below, and a caption at the right end.

@@ -33,7 +33,8 @@ void add_tcp_options(CLI::App& sub, tcp_options& o, const std::string& group) {
         ->check(CLI::Range(576, 65535))
         ->capture_default_str()
         ->group(group);
-    sub.add_option("--tcp-ecn", o.ecn, "Explicit Congestion Notification of our own TCP: never; when-asked; always: also asked for")
+    sub.add_option("--tcp-ecn", o.ecn,
+                   "Explicit Congestion Notification of our own TCP: never; when-asked; always: also asked for")
         ->check(CLI::IsMember({"never", "when-asked", "always"}))
         ->capture_default_str()
         ->group(group);

@@ -16,9 +16,7 @@ struct ip_address {
     std::array<std::uint8_t, 16> bytes{};
     bool is_v6 = false;
 
-    static ip_address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) {
-        return {{a, b, c, d}, false};
-    }
+    static ip_address v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) { return {{a, b, c, d}, false}; }
     // Parses dotted IPv4 or RFC 5952 IPv6 text (no scope, no brackets); nothing if it is neither.
     static std::optional<ip_address> parse(std::string_view text);
 

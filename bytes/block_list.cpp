@@ -39,17 +39,15 @@ void block_list::release_below(std::uint64_t offset) {
     }
 }
 
-void block_list::clear() {
-    *this = block_list();
-}
+void block_list::clear() { *this = block_list(); }
 
 std::size_t block_list::position(std::uint64_t index) const {
     if (blocks_.empty() || index <= blocks_.front().index) return 0;
     if (index > blocks_.back().index) return blocks_.size();
     const auto guess = static_cast<std::size_t>(index - blocks_.front().index);  // right where no block is missing
     if (guess < blocks_.size() && blocks_[guess].index == index) return guess;
-    const auto* at = std::lower_bound(blocks_.begin(), blocks_.end(), index,
-                                      [](const block& b, std::uint64_t i) { return b.index < i; });
+    const auto* at =
+        std::lower_bound(blocks_.begin(), blocks_.end(), index, [](const block& b, std::uint64_t i) { return b.index < i; });
     return static_cast<std::size_t>(at - blocks_.begin());
 }
 

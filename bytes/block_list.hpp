@@ -11,9 +11,9 @@
 
 namespace tandem {
 
-// Blocks are aligned to multiples of block_size in the stream, and sorted, so memory follows the bytes that came and not the span of
-// their offsets. A block whose bytes all lie near its beginning is small, so that a thousand short streams stay cheap. Released
-// blocks are kept for reuse, so that steady traffic allocates nothing.
+// Blocks are aligned to multiples of block_size in the stream, and sorted, so memory follows the bytes that came and not the span
+// of their offsets. A block whose bytes all lie near its beginning is small, so that a thousand short streams stay cheap.
+// Released blocks are kept for reuse, so that steady traffic allocates nothing.
 class block_list {
 public:
     static constexpr std::size_t block_size = 16384;
@@ -28,7 +28,7 @@ public:
     std::span<const std::uint8_t> piece(std::uint64_t offset, std::uint64_t size) const;
     // Forgets all blocks that end at or below `offset`.
     void release_below(std::uint64_t offset);
-    void clear();                                       // gives back all memory, spares too
+    void clear();  // gives back all memory, spares too
 
     std::size_t allocated() const { return allocated_; }  // bytes of heap, spares included
 

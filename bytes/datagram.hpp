@@ -43,11 +43,11 @@ struct train {
 // `transmit`: a driver hands in a whole batch, then takes trains until `transmit` returns false.
 template <class T>
 concept network_node = requires(T node, received_datagram& in, train& out, time_point now) {
-    { node.receive(in, now) };
+    {node.receive(in, now)};
     { node.transmit(now, out) } -> std::same_as<bool>;
     { node.next_timeout() } -> std::same_as<std::optional<time_point>>;
-    { node.on_timeout(now) };
-    { node.poll_event() };
+    {node.on_timeout(now)};
+    {node.poll_event()};
 };
 
 }  // namespace tandem

@@ -26,8 +26,8 @@ public:
     explicit random_source(std::uint64_t seed);
 
     std::uint64_t operator()();
-    std::uint64_t below(std::uint64_t n);       // uniform in [0, n); n > 0
-    double uniform();                           // uniform in [0, 1), 53 bits
+    std::uint64_t below(std::uint64_t n);  // uniform in [0, n); n > 0
+    double uniform();                      // uniform in [0, 1), 53 bits
     void fill(std::span<std::uint8_t> out);
 
     static constexpr std::uint64_t min() { return 0; }

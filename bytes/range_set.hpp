@@ -17,8 +17,8 @@ struct range {
     friend bool operator==(const range&, const range&) = default;
 };
 
-// Adding at the back, extending the last range and removing from the front are O(1) and, once warm, without allocation: an in-order
-// stream's set is one range. Elsewhere O(ranges), of 16 bytes each; owners cap how many there are.
+// Adding at the back, extending the last range and removing from the front are O(1) and, once warm, without allocation: an
+// in-order stream's set is one range. Elsewhere O(ranges), of 16 bytes each; owners cap how many there are.
 class range_set {
 public:
     // Adds a range; returns how many numbers of it were not in the set before.
@@ -28,7 +28,7 @@ public:
 
     bool contains(std::uint64_t n) const;
     bool contains(range r) const;
-    bool touches(range r) const;  // overlaps or adjoins a range of the set
+    bool touches(range r) const;                    // overlaps or adjoins a range of the set
     std::uint64_t count() const { return count_; }  // numbers in the set
     bool empty() const { return ranges_.empty(); }
     std::size_t size() const { return ranges_.size(); }  // ranges in the set

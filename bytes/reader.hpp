@@ -27,7 +27,10 @@ public:
     std::span<const std::uint8_t> rest() { return bytes(remaining()); }
     void skip(std::uint64_t count) { bytes(count); }
     std::uint8_t peek() const { return empty() ? 0 : in_[at_]; }
-    void fail() { ok_ = false; at_ = in_.size(); }
+    void fail() {
+        ok_ = false;
+        at_ = in_.size();
+    }
 
 private:
     std::uint64_t big_endian(std::size_t count);

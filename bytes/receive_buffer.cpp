@@ -26,7 +26,8 @@ std::optional<std::uint64_t> receive_buffer::insert(std::uint64_t offset, std::s
     if (gaps >= max_gaps && !received_.touches(r)) return std::nullopt;
 
     received_.for_each_missing(r, [&](range part) {
-        blocks_.write(part.begin, data.subspan(static_cast<std::size_t>(part.begin - r.begin), static_cast<std::size_t>(part.size())));
+        blocks_.write(part.begin,
+                      data.subspan(static_cast<std::size_t>(part.begin - r.begin), static_cast<std::size_t>(part.size())));
         if (part.begin == readable_end_) {
             add_readable(part.size(), now, now);
             readable_end_ = part.end;

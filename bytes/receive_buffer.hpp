@@ -32,7 +32,8 @@ public:
     std::uint64_t readable_end() const { return readable_end_; }  // end of what is contiguous
     std::uint64_t highest_received() const { return highest_; }   // end of the highest byte seen
     std::size_t readable() const { return static_cast<std::size_t>(readable_end() - read_offset()); }
-    // All that was received; the first range is [0, readable_end()), unless that is empty, the others lie beyond holes (for SACK).
+    // All that was received; the first range is [0, readable_end()), unless that is empty, the others lie beyond holes (for
+    // SACK).
     const range_set& received() const { return received_; }
 
     // The first contiguous piece (may be less than readable(): blocks are not contiguous with each other).

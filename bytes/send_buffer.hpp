@@ -17,9 +17,9 @@ class send_buffer {
 public:
     void append(std::span<const std::uint8_t> data);  // copies
 
-    std::uint64_t begin_offset() const { return begin_; }      // everything below is acknowledged and gone
-    std::uint64_t end_offset() const { return end_; }          // one past the last byte appended
-    std::uint64_t next_unsent() const { return next_unsent_; } // lowest offset never sent
+    std::uint64_t begin_offset() const { return begin_; }       // everything below is acknowledged and gone
+    std::uint64_t end_offset() const { return end_; }           // one past the last byte appended
+    std::uint64_t next_unsent() const { return next_unsent_; }  // lowest offset never sent
     std::size_t size() const { return static_cast<std::size_t>(end_offset() - begin_offset()); }
     std::uint64_t unsent() const { return end_offset() - next_unsent(); }
     bool has_lost() const { return !lost_.empty(); }
@@ -27,15 +27,15 @@ public:
     bool all_acknowledged() const { return begin_ == end_; }
     std::size_t allocated() const { return blocks_.allocated(); }  // bytes of heap held for data
 
-    // What to send next: the lowest lost range, else unsent bytes below `limit` (flow control; lost bytes were within it already).
-    // At most max_bytes long; empty if there is nothing.
+    // What to send next: the lowest lost range, else unsent bytes below `limit` (flow control; lost bytes were within it
+    // already). At most max_bytes long; empty if there is nothing.
     range next(std::uint64_t max_bytes, std::uint64_t limit) const;
     // Copies bytes that are held to out (r.size() bytes).
     void copy(range r, std::uint8_t* out) const;
 
-    void sent(range r);                    // they are in flight now (again)
-    std::uint64_t acknowledged(range r);   // returns how many were newly acknowledged; offsets never sent are ignored
-    void lost(range r);                    // to be sent again, unless acknowledged meanwhile
+    void sent(range r);                   // they are in flight now (again)
+    std::uint64_t acknowledged(range r);  // returns how many were newly acknowledged; offsets never sent are ignored
+    void lost(range r);                   // to be sent again, unless acknowledged meanwhile
     // The peer took back what it had acknowledged above begin_offset() (TCP: RFC 2018 8): it is lost now.
     void reneged();
     const range_set& acknowledged() const { return acknowledged_; }  // above begin_offset()

@@ -39,8 +39,8 @@ struct wait_interval {
     friend bool operator==(const wait_interval&, const wait_interval&) = default;
 };
 
-// The total is accumulated on its own, end to end, by who knows when a byte came and when it was delivered: that the causes sum to
-// it is a check, not an identity.
+// The total is accumulated on its own, end to end, by who knows when a byte came and when it was delivered: that the causes sum
+// to it is a check, not an identity.
 class wait_ledger {
 public:
     static constexpr std::size_t max_intervals = 4096;  // of one recording ledger; a peer that makes more holes is not drawn on

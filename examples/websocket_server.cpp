@@ -1,4 +1,5 @@
-// A WebSocket that sends back what it hears, over HTTP/1.1, HTTP/2 and HTTP/3 on one port number; and a page for browsers that tries it.
+// A WebSocket that sends back what it hears, over HTTP/1.1, HTTP/2 and HTTP/3 on one port number; and a page for browsers that
+// tries it.
 #include <boost/asio.hpp>
 
 #include <tandem/net/http_coroutine.hpp>
@@ -38,7 +39,9 @@ int main(int argc, char** argv) {
     http_server_options options;
     options.tls = example::make_certificate(argv[1]);
     options.port = example::loopback(argv[2]).port;
-    options.access = [](const access_record& r) { std::cerr << r.source.protocol << " " << r.request.path << " " << r.status << std::endl; };
+    options.access = [](const access_record& r) {
+        std::cerr << r.source.protocol << " " << r.request.path << " " << r.status << std::endl;
+    };
     options.limits.tunnel_protocols = {"websocket"};
     http_server server(io.get_executor(), options, http_handler(router));
     if (auto error = server.start()) throw boost::system::system_error(error.code, error.what);

@@ -101,18 +101,22 @@ bool take_parameters(cursor& in, alternative& out) {
 // In keys and in the file: one word.
 std::string word(std::string_view text) {
     std::string out(text.empty() ? "-" : text);
-    std::replace_if(out.begin(), out.end(), [](char c) { return c <= ' ' || c == 0x7f; }, '_');
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c <= ' ' || c == 0x7f; }, '_');
     return out;
 }
 
 std::string key_of(std::string_view origin, std::string_view network) { return word(origin) + ' ' + word(network); }
-std::string key_of(std::string_view origin, std::string_view network, std::string_view alpn) { return key_of(origin, network) + ' ' + word(alpn); }
+std::string key_of(std::string_view origin, std::string_view network, std::string_view alpn) {
+    return key_of(origin, network) + ' ' + word(alpn);
+}
 
 // The one that ends first goes where there is no room for one more.
 template <class Map, class End>
 void make_room(Map& map, const std::string& key, End end) {
     if (map.size() < alt_svc_cache::max_origins || map.contains(key)) return;
-    map.erase(std::min_element(map.begin(), map.end(), [&](const auto& a, const auto& b) { return end(a.second) < end(b.second); }));
+    map.erase(
+        std::min_element(map.begin(), map.end(), [&](const auto& a, const auto& b) { return end(a.second) < end(b.second); }));
 }
 constexpr auto ends = [](const auto& e) { return e.until; };
 constexpr auto first_ends = [](const auto& list) { return list.front().until; };
@@ -148,7 +152,8 @@ std::optional<std::vector<alternative>> parse_alt_svc(std::string_view value) {
     return out;
 }
 
-void alt_svc_cache::learn(std::string_view origin, std::string_view network, std::string_view value, std::uint64_t age, std::int64_t now) {
+void alt_svc_cache::learn(std::string_view origin, std::string_view network, std::string_view value, std::uint64_t age,
+                          std::int64_t now) {
     const auto said = parse_alt_svc(value);
     if (!said) return;
     std::vector<entry> entries;
@@ -166,7 +171,8 @@ void alt_svc_cache::forget(std::string_view origin) {
     if (auto it = origins_.find(origin); it != origins_.end()) origins_.erase(it);
 }
 
-std::optional<alternative> alt_svc_cache::find(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now) const {
+std::optional<alternative> alt_svc_cache::find(std::string_view origin, std::string_view network, std::string_view alpn,
+                                               std::int64_t now) const {
     const auto it = origins_.find(origin);
     if (it == origins_.end() || is_broken(origin, network, alpn, now)) return std::nullopt;
     for (const auto& e : it->second) {
@@ -186,34 +192,40 @@ void alt_svc_cache::broken(std::string_view origin, std::string_view network, st
     ++f.count;
 }
 
-void alt_svc_cache::worked(std::string_view origin, std::string_view network, std::string_view alpn) { broken_.erase(key_of(origin, network, alpn)); }
+void alt_svc_cache::worked(std::string_view origin, std::string_view network, std::string_view alpn) {
+    broken_.erase(key_of(origin, network, alpn));
+}
 
 bool alt_svc_cache::is_broken(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now) const {
     const auto it = broken_.find(key_of(origin, network, alpn));
     return it != broken_.end() && it->second.until > now;
 }
 
-void alt_svc_cache::visited(std::string_view origin, std::string_view network, std::string_view alpn, duration round_trip, std::int64_t now) {
+void alt_svc_cache::visited(std::string_view origin, std::string_view network, std::string_view alpn, duration round_trip,
+                            std::int64_t now) {
     if (round_trip <= duration::zero() || round_trip > longest_round_trip) return;
     const auto key = key_of(origin, network);
     make_room(visits_, key, ends);
     visits_[key] = {round_trip, word(alpn), now + visit_age};
 }
 
-std::optional<alt_svc_cache::visit> alt_svc_cache::last_visit(std::string_view origin, std::string_view network, std::int64_t now) const {
+std::optional<alt_svc_cache::visit> alt_svc_cache::last_visit(std::string_view origin, std::string_view network,
+                                                              std::int64_t now) const {
     const auto it = visits_.find(key_of(origin, network));
     if (it == visits_.end() || it->second.until <= now) return std::nullopt;
     return it->second;
 }
 
-// alt ORIGIN ALPN HOST|- PORT UNTIL PERSIST NETWORK, broken ORIGIN NETWORK ALPN UNTIL COUNT, visit ORIGIN NETWORK ALPN UNTIL MICROSECONDS
+// alt ORIGIN ALPN HOST|- PORT UNTIL PERSIST NETWORK, broken ORIGIN NETWORK ALPN UNTIL COUNT, visit ORIGIN NETWORK ALPN UNTIL
+// MICROSECONDS
 std::string alt_svc_cache::save() const {
     std::ostringstream out;
-    out << "# Alternative services (RFC 7838), round trips, and where QUIC did not work. Written by tandem; lines may be deleted.\n";
+    out << "# Alternative services (RFC 7838), round trips, and where QUIC did not work. Written by tandem; lines may be "
+           "deleted.\n";
     for (const auto& [origin, entries] : origins_) {
         for (const auto& e : entries) {
-            out << "alt " << origin << ' ' << e.what.alpn << ' ' << (e.what.host.empty() ? "-" : e.what.host) << ' ' << e.what.port << ' ' << e.until
-                << ' ' << e.what.persist << ' ' << e.network << '\n';
+            out << "alt " << origin << ' ' << e.what.alpn << ' ' << (e.what.host.empty() ? "-" : e.what.host) << ' '
+                << e.what.port << ' ' << e.until << ' ' << e.what.persist << ' ' << e.network << '\n';
         }
     }
     for (const auto& [key, f] : broken_) out << "broken " << key << ' ' << f.until << ' ' << f.count << '\n';

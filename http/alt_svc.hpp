@@ -1,4 +1,5 @@
-// Alternative services (RFC 7838): what a server says of where else it can be reached, and a cache of it that can be kept in a file.
+// Alternative services (RFC 7838): what a server says of where else it can be reached, and a cache of it that can be kept in a
+// file.
 #pragma once
 
 #include <cstddef>
@@ -14,29 +15,29 @@
 namespace tandem::http {
 
 struct alternative {
-    std::string alpn;         // "h3"
-    std::string host;         // empty: the origin's
+    std::string alpn;  // "h3"
+    std::string host;  // empty: the origin's
     std::uint16_t port = 0;
     std::uint64_t max_age = 86400;  // seconds
-    bool persist = false;     // stays when the network changes
+    bool persist = false;           // stays when the network changes
     friend bool operator==(const alternative&, const alternative&) = default;
 };
 
-// The value of an Alt-Svc field: the alternatives in order of preference; empty for "clear". Nothing if it is malformed (then it is
-// ignored, RFC 7838 3). Parameters that are not known are skipped.
+// The value of an Alt-Svc field: the alternatives in order of preference; empty for "clear". Nothing if it is malformed (then it
+// is ignored, RFC 7838 3). Parameters that are not known are skipped.
 std::optional<std::vector<alternative>> parse_alt_svc(std::string_view value);
 
-// What is known of origins: their alternatives, how long a round trip to them takes, and where a protocol did not work. What was learnt on one network
-// need not hold on another (RFC 7838 2.2), so everything but an alternative with "persist" counts only on the network it was learnt on.
-// `network` is any name that tells networks apart; `origin` is "https://host:port". Times are seconds since 1970, so that the cache outlives the
-// process.
+// What is known of origins: their alternatives, how long a round trip to them takes, and where a protocol did not work. What was
+// learnt on one network need not hold on another (RFC 7838 2.2), so everything but an alternative with "persist" counts only on
+// the network it was learnt on. `network` is any name that tells networks apart; `origin` is "https://host:port". Times are
+// seconds since 1970, so that the cache outlives the process.
 class alt_svc_cache {
 public:
     static constexpr std::size_t max_origins = 1000;  // of each kind of knowledge; the one that ends first makes room
     static constexpr std::size_t max_alternatives = 8;
     static constexpr std::uint64_t longest_age = 90 * 86400;  // whatever the server says
-    // A broken alternative is not used for 5 minutes, doubled with each failure in a row, at most two days. For two days after that it is remembered
-    // how many they were: what fails again then is not new.
+    // A broken alternative is not used for 5 minutes, doubled with each failure in a row, at most two days. For two days after
+    // that it is remembered how many they were: what fails again then is not new.
     static constexpr std::int64_t first_break = 300;
     static constexpr std::int64_t longest_break = 2 * 86400;
     static constexpr std::int64_t visit_age = 30 * 86400;
@@ -47,7 +48,8 @@ public:
     // A 421 (RFC 7838 6), or the caller's wish.
     void forget(std::string_view origin);
     // The first usable alternative of that protocol: alive, and not known as broken. Only on the origin's own host.
-    std::optional<alternative> find(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now) const;
+    std::optional<alternative> find(std::string_view origin, std::string_view network, std::string_view alpn,
+                                    std::int64_t now) const;
 
     // The protocol could not be used with this origin, or it could.
     void broken(std::string_view origin, std::string_view network, std::string_view alpn, std::int64_t now);

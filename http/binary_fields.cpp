@@ -23,7 +23,8 @@ std::vector<field> response_lines(response&& r, const body_source* body, std::st
     lines.push_back({":status", std::to_string(r.status)});
     auto length = body ? body->content_length() : std::nullopt;
     for (auto& f : r.fields.take()) {
-        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status))) lines.push_back(std::move(f));
+        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status)))
+            lines.push_back(std::move(f));
     }
     if (length && r.status != 204) lines.push_back({"content-length", std::to_string(*length)});
     return lines;

@@ -1,5 +1,5 @@
-// Messages as field lines with pseudo-header fields: what HTTP/2 (RFC 9113 8.3) and HTTP/3 (RFC 9114 4.3) have in common. A private
-// part of their sessions.
+// Messages as field lines with pseudo-header fields: what HTTP/2 (RFC 9113 8.3) and HTTP/3 (RFC 9114 4.3) have in common. A
+// private part of their sessions.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ std::vector<field> request_lines(const request&, const body_source* body);
 // `request_method` tells whether a Content-Length without a body is one of the answer to HEAD.
 std::vector<field> response_lines(response&&, const body_source* body, std::string_view request_method);
 
-// What the sessions make of a response to be sent: 500 of one that may not be; of 101 to a request for another protocol what accepts it,
-// true then; 501 where a 2xx would accept it unawares (RFC 8441 5). Without its body where it was changed.
+// What the sessions make of a response to be sent: 500 of one that may not be; of 101 to a request for another protocol what
+// accepts it, true then; 501 where a 2xx would accept it unawares (RFC 8441 5). Without its body where it was changed.
 bool prepare(response&, std::unique_ptr<body_source>& body, bool asks_tunnel);
 // A response that came, to a request for another protocol: 2xx accepts it, told as 101.
 bool take_switch(response&);

@@ -12,7 +12,9 @@ namespace tandem::http {
 struct byte_stream_client::state {
     state(std::unique_ptr<tls::record_session> tls, const tls::error& why, byte_stream_client_config c, time_point now)
         : config(std::move(c)),
-          core(std::move(tls), why, config.max_record_size, [this](std::string_view alpn, time_point at) { return make(alpn, at); }, now) {}
+          core(
+              std::move(tls), why, config.max_record_size,
+              [this](std::string_view alpn, time_point at) { return make(alpn, at); }, now) {}
 
     std::unique_ptr<plaintext_peer> make(std::string_view alpn, time_point now) {
         if (alpn == alpn_h3_qmux) {
@@ -38,7 +40,8 @@ struct byte_stream_client::state {
 byte_stream_client::byte_stream_client(std::shared_ptr<const tls::client_context> context, std::string server_name,
                                        byte_stream_client_config config, time_point now) {
     tls::error why;
-    auto tls = tls::record_session::client(std::move(context), {.server_name = std::move(server_name), .alpn = config.alpn, .ticket = config.ticket},
+    auto tls = tls::record_session::client(std::move(context),
+                                           {.server_name = std::move(server_name), .alpn = config.alpn, .ticket = config.ticket},
                                            {.max_record_size = config.max_record_size}, why);
     state_ = std::make_unique<state>(std::move(tls), why, std::move(config), now);
 }

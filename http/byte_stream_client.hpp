@@ -29,7 +29,7 @@ namespace tandem::http {
 struct byte_stream_client_config {
     std::vector<std::string> alpn{std::string(alpn_http1)};  // in order of preference
     http::limits limits;
-    qmux::config qmux;  // windows and idle timeout of HTTP/3 over QMux
+    qmux::config qmux;                        // windows and idle timeout of HTTP/3 over QMux
     std::size_t max_record_size = 16 * 1024;  // plaintext bytes of a TLS record that this side makes
     tls::session_ticket ticket;               // of an earlier connection, to resume with
 };
@@ -37,8 +37,8 @@ struct byte_stream_client_config {
 class byte_stream_client {
 public:
     // `server_name` is what the certificate must be for (a host name or an IP address).
-    byte_stream_client(std::shared_ptr<const tls::client_context> context, std::string server_name, byte_stream_client_config config,
-                       time_point now);
+    byte_stream_client(std::shared_ptr<const tls::client_context> context, std::string server_name,
+                       byte_stream_client_config config, time_point now);
     ~byte_stream_client();
     byte_stream_client(byte_stream_client&&) noexcept;
     byte_stream_client& operator=(byte_stream_client&&) noexcept;
@@ -61,7 +61,7 @@ public:
     // Null until the TLS handshake is complete; then valid as long as this object.
     client_session* session();
     bool handshake_complete() const;
-    bool resumed() const;  // with the ticket
+    bool resumed() const;                              // with the ticket
     std::optional<tls::session_ticket> poll_ticket();  // for a later connection; nothing when there are no more
     std::string_view alpn() const;  // empty before the handshake, or if the peer chose none (then HTTP/1.1 is spoken)
     // The connection is over: TLS or HTTP failed, or the peer closed. Requests have failed by then.

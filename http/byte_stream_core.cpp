@@ -20,8 +20,8 @@ void drop_front(std::vector<Run>& runs, std::uint64_t n) {
 
 }  // namespace
 
-byte_stream_core::byte_stream_core(std::unique_ptr<tls::record_session> session, const tls::error& why, std::size_t max_record_size,
-                                   make_peer make, time_point now)
+byte_stream_core::byte_stream_core(std::unique_ptr<tls::record_session> session, const tls::error& why,
+                                   std::size_t max_record_size, make_peer make, time_point now)
     : tls_(std::move(session)), make_(std::move(make)), handshake_deadline_(now + handshake_time), record_(max_record_size) {
     if (!tls_) error_ = session_error{0, false, why.text, why.code};
 }

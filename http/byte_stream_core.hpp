@@ -33,7 +33,8 @@ class plaintext_peer {
 public:
     virtual ~plaintext_peer() = default;
     // Returns how many bytes it took.
-    virtual std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) = 0;
+    virtual std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times,
+                                time_point now) = 0;
     virtual void receive_end(bool clean, time_point now) = 0;
     virtual std::size_t transmit(std::span<std::uint8_t> out, time_point now) = 0;
     virtual bool wants_to_receive() const = 0;
@@ -53,7 +54,8 @@ class http1_peer : public plaintext_peer {
 public:
     explicit http1_peer(std::unique_ptr<Session> session) : session_(std::move(session)) {}
 
-    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) override {
+    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times,
+                        time_point now) override {
         return session_->receive(plaintext, times, now);
     }
     void receive_end(bool clean, time_point now) override { session_->receive_end(clean, now); }
@@ -74,7 +76,8 @@ class http2_peer final : public plaintext_peer {
 public:
     explicit http2_peer(std::unique_ptr<Session> session) : session_(std::move(session)) {}
 
-    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) override {
+    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times,
+                        time_point now) override {
         session_->receive(plaintext, times, now);
         return plaintext.size();
     }
@@ -99,7 +102,8 @@ public:
     }
 
     Session& session() { return session_; }
-    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) override {
+    std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times,
+                        time_point now) override {
         qmux_.receive(plaintext, times, now);
         pump(now);
         return plaintext.size();
@@ -146,8 +150,8 @@ public:
     // Makes the session when the handshake is complete, by the protocol that was chosen.
     using make_peer = std::function<std::unique_ptr<plaintext_peer>(std::string_view alpn, time_point now)>;
 
-    byte_stream_core(std::unique_ptr<tls::record_session> session, const tls::error& why, std::size_t max_record_size, make_peer make,
-                     time_point now);
+    byte_stream_core(std::unique_ptr<tls::record_session> session, const tls::error& why, std::size_t max_record_size,
+                     make_peer make, time_point now);
     byte_stream_core(const byte_stream_core&) = delete;
     byte_stream_core& operator=(const byte_stream_core&) = delete;
 

@@ -31,7 +31,9 @@ constexpr std::uint64_t record_header = 5;  // RFC 8446 5.1; the plaintext lies 
 struct byte_stream_server::state {
     state(std::unique_ptr<tls::record_session> tls, const tls::error& why, byte_stream_server_config c, time_point now)
         : config(std::move(c)),
-          core(std::move(tls), why, config.max_record_size, [this](std::string_view alpn, time_point at) { return make(alpn, at); }, now) {}
+          core(
+              std::move(tls), why, config.max_record_size,
+              [this](std::string_view alpn, time_point at) { return make(alpn, at); }, now) {}
 
     std::unique_ptr<plaintext_peer> make(std::string_view alpn, time_point now) {
         if (alpn == alpn_h3_qmux) {
@@ -65,7 +67,9 @@ void byte_stream_server::state::add_record(const tls::sealed_record& record, std
         auto begin = std::max(c.begin, record.plaintext_begin);
         auto end = std::min(c.end, record.plaintext_end);
         if (begin < end) {
-            auto at = [&](std::uint64_t offset) { return record.ciphertext_begin + record_header + (offset - record.plaintext_begin); };
+            auto at = [&](std::uint64_t offset) {
+                return record.ciphertext_begin + record_header + (offset - record.plaintext_begin);
+            };
             auto first = begin == record.plaintext_begin ? record.ciphertext_begin : at(begin);
             auto last = end == record.plaintext_end ? record.ciphertext_end : at(end);
             out.push_back({first, last, c.request});

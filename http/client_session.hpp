@@ -17,16 +17,17 @@
 
 namespace tandem::http {
 
-// A request with a protocol (request::protocol) that is answered with status 101 is a tunnel: its two bodies are streams of bytes that have
-// nothing to do with HTTP any more. Its own body source is asked when the answer is there. The end of each is told to the other side in HTTP/2
-// and HTTP/3 (half-close); in HTTP/1.1 the server's end closes the connection, and the client's end is told by nothing. A source that
-// fails, reset() and cancel() reset the stream, or cut the connection off.
+// A request with a protocol (request::protocol) that is answered with status 101 is a tunnel: its two bodies are streams of bytes
+// that have nothing to do with HTTP any more. Its own body source is asked when the answer is there. The end of each is told to
+// the other side in HTTP/2 and HTTP/3 (half-close); in HTTP/1.1 the server's end closes the connection, and the client's end is
+// told by nothing. A source that fails, reset() and cancel() reset the stream, or cut the connection off.
 
 // Numbers the requests of one session from 0, in the order they were submitted or arrived.
 using request_id = std::uint64_t;
 
 namespace client_events {
-// An interim response (RFC 9110 15.2), say 103 Early Hints: any number of them, limits::interim_responses at most, before the final one.
+// An interim response (RFC 9110 15.2), say 103 Early Hints: any number of them, limits::interim_responses at most, before the
+// final one.
 struct interim {
     request_id id = 0;
     http::response message;
@@ -46,7 +47,8 @@ struct trailers {
     request_id id = 0;
     http::fields fields;
 };
-// A tunnel's other side has ended its bytes, and all of them were read; this side may go on. `finished` comes when both have ended.
+// A tunnel's other side has ended its bytes, and all of them were read; this side may go on. `finished` comes when both have
+// ended.
 struct received {
     request_id id = 0;
 };
@@ -69,8 +71,9 @@ struct closed {
 };
 }  // namespace client_events
 
-using client_event = std::variant<client_events::interim, client_events::response, client_events::body, client_events::trailers, client_events::received,
-                                  client_events::finished, client_events::failed, client_events::going_away, client_events::closed>;
+using client_event = std::variant<client_events::interim, client_events::response, client_events::body, client_events::trailers,
+                                  client_events::received, client_events::finished, client_events::failed,
+                                  client_events::going_away, client_events::closed>;
 
 class client_session {
 public:

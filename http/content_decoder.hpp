@@ -19,8 +19,8 @@ public:
     enum class status : std::uint8_t { good, broken, stopped };
 
     virtual ~content_decoder() = default;
-    // Gives what can be decoded, in pieces of at most 64 KiB: whatever it unfolds to, no more is held. Windows of more than 8 MiB (RFC 9659) are
-    // refused as broken.
+    // Gives what can be decoded, in pieces of at most 64 KiB: whatever it unfolds to, no more is held. Windows of more than 8 MiB
+    // (RFC 9659) are refused as broken.
     virtual status feed(std::span<const std::uint8_t> in, const output& out) = 0;
     // Whether what was fed is complete.
     virtual bool complete() const = 0;

@@ -36,15 +36,15 @@ enum class h3_error : std::uint64_t {
 std::string h3_error_name(std::uint64_t code);
 
 enum class failure_kind : std::uint8_t {
-    rejected,           // the peer did not begin to process the request
-    reset,              // the peer ended it early
-    cancelled,          // this side ended it early
-    malformed,          // the message broke a rule of its HTTP version
-    too_large,          // the message went over a limit of this side
-    body_failed,        // this side's body source could not go on
-    connection_lost,    // the connection ended first
-    closed,             // submitted after the session was closing
-    unsupported,        // the server does not offer what the request needs: extended CONNECT (RFC 8441 3)
+    rejected,         // the peer did not begin to process the request
+    reset,            // the peer ended it early
+    cancelled,        // this side ended it early
+    malformed,        // the message broke a rule of its HTTP version
+    too_large,        // the message went over a limit of this side
+    body_failed,      // this side's body source could not go on
+    connection_lost,  // the connection ended first
+    closed,           // submitted after the session was closing
+    unsupported,      // the server does not offer what the request needs: extended CONNECT (RFC 8441 3)
 };
 
 // Why one request ended without a complete response (client) or without a complete request (server).

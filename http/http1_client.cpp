@@ -83,14 +83,16 @@ struct http1_client::state {
 void http1_client::state::on_head() {
     auto& front = queue.front();
     auto head = parser.head();
-    if (head.status == 101 && !front.message.protocol.empty() && list_contains(head.fields.joined("upgrade"), front.message.protocol)) {
+    if (head.status == 101 && !front.message.protocol.empty() &&
+        list_contains(head.fields.joined("upgrade"), front.message.protocol)) {
         return on_switch(std::move(head));
     }
     if (head.status < 200) {  // RFC 9110 15.2: any number of them may come first
         parser.next_message();
         if (front.is_head) parser.expect_no_body();
         if (head.status == 101 || ++front.interim > limit.interim_responses) {
-            end({message_error, false, head.status == 101 ? "the server switched protocols unasked" : "too many interim responses"});
+            end({message_error, false,
+                 head.status == 101 ? "the server switched protocols unasked" : "too many interim responses"});
             return;
         }
         drop_connection_fields(head.fields);
@@ -172,7 +174,8 @@ void http1_client::state::end(session_error why) {
         auto kind = over->code == message_error    ? failure_kind::malformed
                     : over->code == internal_error ? failure_kind::body_failed
                                                    : failure_kind::connection_lost;
-        bool retryable = kind == failure_kind::connection_lost && is_safe_method(front.message.method) && !front.answered && !parser.started();
+        bool retryable =
+            kind == failure_kind::connection_lost && is_safe_method(front.message.method) && !front.answered && !parser.started();
         fail_front({kind, over->code, retryable, over->text});
     }
     while (!queue.empty()) fail_front({failure_kind::rejected, over->code, true, over->text});
@@ -194,7 +197,8 @@ void http1_client::state::say_going_away() {
 http1_client::http1_client(const limits& l) : state_(std::make_unique<state>(l)) {}
 http1_client::~http1_client() = default;
 
-std::size_t http1_client::receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) {
+std::size_t http1_client::receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times,
+                                  time_point now) {
     auto& s = *state_;
     http1_times cursor(times);
     std::size_t taken = 0;
@@ -216,11 +220,20 @@ std::size_t http1_client::receive(std::span<const std::uint8_t> plaintext, std::
         cursor.charge(step.consumed, now, s.queue.front().ledger, s.own_ready);
         taken += step.consumed;
         switch (step.what) {
-            case http1_parser::progress::need_more: break;
-            case http1_parser::progress::head: s.on_head(); break;
-            case http1_parser::progress::body: s.on_body(input.subspan(step.consumed - step.body_bytes, step.body_bytes), now); break;
-            case http1_parser::progress::end: s.on_complete(); break;
-            case http1_parser::progress::failed: s.end({message_error, false, s.parser.error().text}); break;
+            case http1_parser::progress::need_more:
+                break;
+            case http1_parser::progress::head:
+                s.on_head();
+                break;
+            case http1_parser::progress::body:
+                s.on_body(input.subspan(step.consumed - step.body_bytes, step.body_bytes), now);
+                break;
+            case http1_parser::progress::end:
+                s.on_complete();
+                break;
+            case http1_parser::progress::failed:
+                s.end({message_error, false, s.parser.error().text});
+                break;
         }
         if (s.on_wire() && !s.queue.front().complete && !s.over && step.what == http1_parser::progress::body &&
             s.parser.feed({}).what == http1_parser::progress::end) {

@@ -18,10 +18,11 @@ public:
     explicit http1_client(const limits& = {});
     ~http1_client() override;
 
-    // Takes bytes of the stream; returns how many: fewer while the application has body bytes to read. `times` are of exactly these
-    // bytes, or empty (nothing is recorded then).
+    // Takes bytes of the stream; returns how many: fewer while the application has body bytes to read. `times` are of exactly
+    // these bytes, or empty (nothing is recorded then).
     std::size_t receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now);
-    // The stream ended. `clean`: the peer said so (close_notify, or FIN without TLS), so that a body without a length is complete.
+    // The stream ended. `clean`: the peer said so (close_notify, or FIN without TLS), so that a body without a length is
+    // complete.
     void receive_end(bool clean, time_point now);
     // Puts bytes to send into `out`; returns how many, 0 if there are none now.
     std::size_t transmit(std::span<std::uint8_t> out, time_point now);

@@ -203,7 +203,8 @@ bool http1_parser::state::accept_head() {
     }
     for (const auto& f : head.fields) {
         if (f.name != "content-length") continue;
-        // RFC 9110 8.6 permits to refuse a length that is given twice; of a client that is better, whoever is before us may read it otherwise.
+        // RFC 9110 8.6 permits to refuse a length that is given twice; of a client that is better, whoever is before us may read
+        // it otherwise.
         const bool twice = request && (f.value.find(',') != std::string::npos || head.fields.count(f.name) > 1);
         if (twice || !parse_content_length(f.value)) {
             fail(400, "malformed Content-Length", 0);
@@ -228,7 +229,8 @@ http1_parser::step http1_parser::state::feed_chunk_line(std::string_view input) 
         auto most = held.starts_with("0") || held.starts_with("\r\n0") ? limit.field_section_size : limit.chunk_header;
         if (held.size() > most) return fail(431, "a chunk's line or the trailer section is larger than allowed", taken);
         if (line_end == std::string_view::npos) break;
-        if (held.size() < 2 || held[held.size() - 2] != '\r') return fail(400, "a line of the chunked body does not end in CRLF", taken);
+        if (held.size() < 2 || held[held.size() - 2] != '\r')
+            return fail(400, "a line of the chunked body does not end in CRLF", taken);
         error_code ec;
         put(held, ec);
         if (ec == beast::http::error::need_more) continue;
@@ -258,12 +260,17 @@ http1_parser::step http1_parser::state::feed_body(std::string_view input) {
 http1_parser::step http1_parser::state::feed(std::span<const std::uint8_t> input) {
     std::string_view text(reinterpret_cast<const char*>(input.data()), input.size());
     switch (at) {
-        case stage::head: return feed_head(text);
+        case stage::head:
+            return feed_head(text);
         case stage::body:
-        case stage::chunk_body: return feed_body(text);
-        case stage::chunk_line: return feed_chunk_line(text);
-        case stage::ended: return {progress::end, 0, 0};
-        case stage::failed: return {progress::failed, 0, 0};
+        case stage::chunk_body:
+            return feed_body(text);
+        case stage::chunk_line:
+            return feed_chunk_line(text);
+        case stage::ended:
+            return {progress::end, 0, 0};
+        case stage::failed:
+            return {progress::failed, 0, 0};
     }
     return {};
 }

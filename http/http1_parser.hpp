@@ -64,7 +64,7 @@ public:
     // Forgets the message that ended.
     void next_message();
 
-    bool started() const;        // bytes of the message came
+    bool started() const;  // bytes of the message came
     const http1_head& head() const;
     fields take_trailers();
     const http1_error& error() const;

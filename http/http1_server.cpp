@@ -44,7 +44,9 @@ struct http1_server::state {
     };
 
     bool undecided() const { return current && !current->protocol.empty() && !current->answered; }
-    bool paused() const { return undecided() || (current && (current->received || body.size() >= limit.body_buffer) && !current->sent); }
+    bool paused() const {
+        return undecided() || (current && (current->received || body.size() >= limit.body_buffer) && !current->sent);
+    }
 
     void on_head(time_point now);
     void on_body(std::span<const std::uint8_t> data, time_point now);
@@ -74,7 +76,7 @@ struct http1_server::state {
     std::vector<carried> carried_ranges;
     std::uint64_t written = 0;
     request_id next_id = 0;
-    bool last = false;     // no request may follow the current one
+    bool last = false;      // no request may follow the current one
     bool refusing = false;  // the answer being sent is the session's own, to something that is no request
     std::optional<session_error> over;
 };
@@ -85,7 +87,11 @@ void http1_server::state::on_head(time_point) {
     http1_error problem;
     auto message = http1_request_of(head, scheme, problem);
     if (!message) return refuse(problem);
-    current = exchange{.id = next_id++, .method = head.method, .version = head.version, .keep_alive = head.keep_alive, .has_body = head.has_body};
+    current = exchange{.id = next_id++,
+                       .method = head.method,
+                       .version = head.version,
+                       .keep_alive = head.keep_alive,
+                       .has_body = head.has_body};
     if (head.method == "CONNECT") current->keep_alive = false;
     if (auto expectation = head.fields.find("expect"); expectation && head.version >= 11) {
         if (!equals_ignoring_case(*expectation, "100-continue")) return refuse({417, "an expectation this server does not know"});
@@ -200,7 +206,8 @@ http1_server::http1_server(const limits& l, std::string scheme, bool report_carr
     : state_(std::make_unique<state>(l, std::move(scheme), report_carried)) {}
 http1_server::~http1_server() = default;
 
-std::size_t http1_server::receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times, time_point now) {
+std::size_t http1_server::receive(std::span<const std::uint8_t> plaintext, std::span<const tls::record_times> times,
+                                  time_point now) {
     auto& s = *state_;
     s.last_progress = now;
     http1_times cursor(times);
@@ -219,13 +226,18 @@ std::size_t http1_server::receive(std::span<const std::uint8_t> plaintext, std::
         cursor.charge(step.consumed, now, s.waits, s.own_ready);
         taken += step.consumed;
         switch (step.what) {
-            case http1_parser::progress::need_more: break;
-            case http1_parser::progress::head: s.on_head(now); break;
+            case http1_parser::progress::need_more:
+                break;
+            case http1_parser::progress::head:
+                s.on_head(now);
+                break;
             case http1_parser::progress::body:
                 s.on_body(input.subspan(step.consumed - step.body_bytes, step.body_bytes), now);
                 if (s.current && s.parser.feed({}).what == http1_parser::progress::end) s.on_received();
                 break;
-            case http1_parser::progress::end: s.on_received(); break;
+            case http1_parser::progress::end:
+                s.on_received();
+                break;
             case http1_parser::progress::failed:
                 if (s.current && s.current->answered) {
                     s.end({message_error, false, s.parser.error().text});

@@ -34,7 +34,8 @@ public:
     std::size_t transmit(std::span<std::uint8_t> out, time_point now);
     bool wants_to_receive() const;
     void on_room(std::function<void(time_point)> refill);
-    // When a header section that has begun must be complete (limits::head_time), or the client must have moved (limits::idle_time).
+    // When a header section that has begun must be complete (limits::head_time), or the client must have moved
+    // (limits::idle_time).
     std::optional<time_point> next_timeout() const;
     void on_timeout(time_point now);
     bool finished_sending() const;

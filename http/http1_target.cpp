@@ -59,7 +59,8 @@ std::string http1_upgrade_of(const http1_head& head, std::span<const std::string
     if (offered.empty() || head.version < 11 || head.has_body || head.method == "CONNECT") return {};
     if (!list_contains(head.fields.joined("connection"), "upgrade")) return {};
     const auto asked = head.fields.joined("upgrade");
-    const auto found = std::find_if(offered.begin(), offered.end(), [&](const auto& protocol) { return list_contains(asked, protocol); });
+    const auto found =
+        std::find_if(offered.begin(), offered.end(), [&](const auto& protocol) { return list_contains(asked, protocol); });
     return found == offered.end() ? std::string() : *found;
 }
 

@@ -11,8 +11,8 @@
 
 namespace tandem::http {
 
-// The first of the `offered` protocols that the request asks to switch to (RFC 9110 7.8), or nothing: it may be overlooked, and is where the request
-// has a body, which would come first.
+// The first of the `offered` protocols that the request asks to switch to (RFC 9110 7.8), or nothing: it may be overlooked, and
+// is where the request has a body, which would come first.
 std::string http1_upgrade_of(const http1_head&, std::span<const std::string> offered);
 
 // Nothing if the target or the Host field are not as they must be; then `problem` says what a server answers.

@@ -17,8 +17,8 @@ class http1_times {
 public:
     explicit http1_times(std::span<const tls::record_times> runs) : runs_(runs) {}
 
-    // The next n bytes belong to a message and are in the session's hands `now`. `own_ready` is when all bytes of the message so far
-    // had arrived: what they wait beyond it is for bytes of another message on the connection.
+    // The next n bytes belong to a message and are in the session's hands `now`. `own_ready` is when all bytes of the message so
+    // far had arrived: what they wait beyond it is for bytes of another message on the connection.
     void charge(std::size_t n, time_point now, wait_ledger& ledger, time_point& own_ready) {
         while (n > 0 && at_ < runs_.size()) {
             const auto& run = runs_[at_];

@@ -140,7 +140,8 @@ http1_framed_head frame_request(const request& r, const body_source* body) {
     } else if (body) {
         out.framing = http1_framing::chunked;
         append_field(out.text, "transfer-encoding", "chunked");
-    } else if (r.method == "POST" || r.method == "PUT" || r.method == "PATCH") {  // RFC 9110 8.6: methods that usually have a body
+    } else if (r.method == "POST" || r.method == "PUT" ||
+               r.method == "PATCH") {  // RFC 9110 8.6: methods that usually have a body
         append_field(out.text, "content-length", "0");
     }
     out.text += "\r\n";
@@ -159,8 +160,8 @@ http1_framed_head frame_switch(const response& r, std::string_view protocol, con
     return out;
 }
 
-http1_framed_head frame_response(const response& r, const body_source* body, std::string_view request_method, int version, bool close,
-                                 bool announce_keep_alive) {
+http1_framed_head frame_response(const response& r, const body_source* body, std::string_view request_method, int version,
+                                 bool close, bool announce_keep_alive) {
     http1_framed_head out;
     out.text = "HTTP/1.1 " + std::to_string(r.status) + ' ' + std::string(reason_phrase(r.status)) + "\r\n";
     append_fields(out.text, r.fields);

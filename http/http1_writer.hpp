@@ -59,7 +59,7 @@ http1_framed_head frame_request(const request&, const body_source* body);
 // RFC 9110 15.2.2: the answer after which the connection speaks another protocol, until it is closed.
 http1_framed_head frame_switch(const response&, std::string_view protocol, const body_source* body);
 // `version` is the request's; `close` adds Connection: close, and lets a body of unknown length end with the stream for HTTP/1.0.
-http1_framed_head frame_response(const response&, const body_source* body, std::string_view request_method, int version, bool close,
-                                 bool announce_keep_alive);
+http1_framed_head frame_response(const response&, const body_source* body, std::string_view request_method, int version,
+                                 bool close, bool announce_keep_alive);
 
 }  // namespace tandem::http

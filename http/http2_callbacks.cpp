@@ -24,7 +24,8 @@ void http2_callbacks::set(nghttp2_session_callbacks* c) {
     nghttp2_session_callbacks_set_error_callback2(c, error_text);
 }
 
-// What nghttp2 lets pass: PRIORITY for stream 0 (RFC 9113 6.3), and requests on streams that were skipped and so are closed (5.1.1).
+// What nghttp2 lets pass: PRIORITY for stream 0 (RFC 9113 6.3), and requests on streams that were skipped and so are closed
+// (5.1.1).
 int http2_callbacks::begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
     auto& c = core(user);
     if (c.over_) return 0;
@@ -53,13 +54,20 @@ int http2_callbacks::begin_section(nghttp2_session*, const nghttp2_frame* frame,
 }
 
 bool http2_callbacks::take_pseudo(http2_exchange& e, std::string_view name, std::string_view value) {
-    if (name == ":method") e.head.method = value;
-    else if (name == ":scheme") e.head.scheme = value;
-    else if (name == ":authority") e.head.authority = value;
-    else if (name == ":path") e.head.path = value;
-    else if (name == ":protocol") e.head.protocol = value;
-    else if (name == ":status") std::from_chars(value.data(), value.data() + value.size(), e.status);
-    else return false;
+    if (name == ":method")
+        e.head.method = value;
+    else if (name == ":scheme")
+        e.head.scheme = value;
+    else if (name == ":authority")
+        e.head.authority = value;
+    else if (name == ":path")
+        e.head.path = value;
+    else if (name == ":protocol")
+        e.head.protocol = value;
+    else if (name == ":status")
+        std::from_chars(value.data(), value.data() + value.size(), e.status);
+    else
+        return false;
     return true;
 }
 
@@ -75,7 +83,8 @@ int http2_callbacks::field_line(nghttp2_session*, const nghttp2_frame* frame, co
         e->section.clear();
         return 0;
     }
-    if (!take_pseudo(*e, view(name, name_size), view(value, value_size))) e->section.append(view(name, name_size), view(value, value_size));
+    if (!take_pseudo(*e, view(name, name_size), view(value, value_size)))
+        e->section.append(view(name, name_size), view(value, value_size));
     return 0;
 }
 
@@ -116,13 +125,14 @@ int http2_callbacks::frame_received(nghttp2_session*, const nghttp2_frame* frame
         case NGHTTP2_PING:
             if (frame->hd.flags & NGHTTP2_FLAG_ACK) c.on_ping_answered();
             break;
-        default: break;
+        default:
+            break;
     }
     return 0;
 }
 
-int http2_callbacks::data(nghttp2_session* session, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t count,
-                          void* user) {
+int http2_callbacks::data(nghttp2_session* session, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes,
+                          std::size_t count, void* user) {
     auto& c = core(user);
     auto* e = c.find_stream(stream);
     if (!e || e->refused) {  // nobody's: the connection's window must not shrink for it
@@ -178,13 +188,14 @@ bool http2_callbacks::add_trailers(nghttp2_session* session, http2_exchange& e) 
     std::vector<nghttp2_nv> lines;
     for (const auto& f : trailers) {
         lines.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.name.data())),
-                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.value.data())), f.name.size(), f.value.size(), NGHTTP2_NV_FLAG_NONE});
+                         reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.value.data())), f.name.size(), f.value.size(),
+                         NGHTTP2_NV_FLAG_NONE});
     }
     return nghttp2_submit_trailer(session, e.stream, lines.data(), lines.size()) == 0;
 }
 
-ssize_t http2_callbacks::read_data(nghttp2_session* session, std::int32_t stream, std::uint8_t* out, std::size_t room, std::uint32_t* flags,
-                                   nghttp2_data_source*, void* user) {
+ssize_t http2_callbacks::read_data(nghttp2_session* session, std::int32_t stream, std::uint8_t* out, std::size_t room,
+                                   std::uint32_t* flags, nghttp2_data_source*, void* user) {
     auto* e = core(user).find_stream(stream);
     if (!e || !e->source || e->source_failed) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (e->awaits_switch) {  // nobody speaks the protocol before it is accepted

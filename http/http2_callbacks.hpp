@@ -24,7 +24,8 @@ private:
     static int field_line(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
                           const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user);
     static int frame_received(nghttp2_session*, const nghttp2_frame*, void* user);
-    static int data(nghttp2_session*, std::uint8_t flags, std::int32_t stream, const std::uint8_t* bytes, std::size_t count, void* user);
+    static int data(nghttp2_session*, std::uint8_t flags, std::int32_t stream, const std::uint8_t* bytes, std::size_t count,
+                    void* user);
     static int frame_sent(nghttp2_session*, const nghttp2_frame*, void* user);
     static int frame_not_sent(nghttp2_session*, const nghttp2_frame*, int error, void* user);
     static int stream_closed(nghttp2_session*, std::int32_t stream, std::uint32_t code, void* user);

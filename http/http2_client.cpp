@@ -59,7 +59,8 @@ bool http2_client::state::room() const {
 void http2_client::state::begin(pending& p) {
     const bool tunnel = !p.message.protocol.empty();
     if (tunnel && nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) != 1) {  // RFC 8441 3
-        events.push_back(client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
+        events.push_back(
+            client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
         return;
     }
     const auto stream = submit_request(request_lines(p.message, p.body.get()), p.body != nullptr);
@@ -96,12 +97,15 @@ void http2_client::state::on_head(http2_exchange& e) {
     if (e.asks_tunnel) {
         e.tunnel = take_switch(message);
         e.awaits_switch = false;
-        if (e.tunnel) resume_body(e);
-        else e.source.reset();
+        if (e.tunnel)
+            resume_body(e);
+        else
+            e.source.reset();
         events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head});
         return;
     }
-    events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
+    events.push_back(
+        client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
 }
 
 void http2_client::state::on_interim(http2_exchange& e) {
@@ -110,7 +114,8 @@ void http2_client::state::on_interim(http2_exchange& e) {
 
 void http2_client::state::on_too_large(http2_exchange& e) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_CANCEL);
-    fail_exchange(e, {failure_kind::too_large, h3_code_of(NGHTTP2_CANCEL), false, "the answer's header section is larger than allowed"});
+    fail_exchange(
+        e, {failure_kind::too_large, h3_code_of(NGHTTP2_CANCEL), false, "the answer's header section is larger than allowed"});
 }
 
 void http2_client::state::on_received(http2_exchange& e) {
@@ -142,7 +147,8 @@ void http2_client::state::fail_exchange(http2_exchange& e, request_failure why) 
 void http2_client::state::on_closed(http2_exchange& e, std::uint32_t code) {
     if (e.received && !e.received_told) return;  // whole: it stays until the application has read it
     if (e.source_failed) {
-        return fail_exchange(e, {failure_kind::body_failed, h3_code_of(code), false, "the request's body could not be read to its end"});
+        return fail_exchange(
+            e, {failure_kind::body_failed, h3_code_of(code), false, "the request's body could not be read to its end"});
     }
     const bool rejected = code == NGHTTP2_REFUSED_STREAM;  // RFC 9113 8.7: not processed at all
     const auto kind = rejected                         ? failure_kind::rejected

@@ -5,8 +5,8 @@
 #include <optional>
 #include <span>
 
-#include <tandem/http/limits.hpp>
 #include <tandem/http/client_session.hpp>
+#include <tandem/http/limits.hpp>
 #include <tandem/tls/record_session.hpp>
 
 namespace tandem::http {

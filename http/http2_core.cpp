@@ -10,18 +10,28 @@
 namespace tandem::http {
 namespace {
 
-constexpr std::array<h3_error, 14> h3_counterparts{
-    h3_error::no_error,            h3_error::general_protocol_error, h3_error::internal_error,        h3_error::excessive_load,
-    h3_error::settings_error,      h3_error::stream_creation_error,  h3_error::frame_error,           h3_error::request_rejected,
-    h3_error::request_cancelled,   h3_error::general_protocol_error, h3_error::connect_error,         h3_error::excessive_load,
-    h3_error::general_protocol_error, h3_error::version_fallback};
+constexpr std::array<h3_error, 14> h3_counterparts{h3_error::no_error,
+                                                   h3_error::general_protocol_error,
+                                                   h3_error::internal_error,
+                                                   h3_error::excessive_load,
+                                                   h3_error::settings_error,
+                                                   h3_error::stream_creation_error,
+                                                   h3_error::frame_error,
+                                                   h3_error::request_rejected,
+                                                   h3_error::request_cancelled,
+                                                   h3_error::general_protocol_error,
+                                                   h3_error::connect_error,
+                                                   h3_error::excessive_load,
+                                                   h3_error::general_protocol_error,
+                                                   h3_error::version_fallback};
 
 std::vector<nghttp2_nv> nv_of(const std::vector<field>& lines) {
     std::vector<nghttp2_nv> nva;
     nva.reserve(lines.size());
     for (const auto& f : lines) {  // nghttp2 copies them and does not write to them
         nva.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.name.data())),
-                       reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.value.data())), f.name.size(), f.value.size(), NGHTTP2_NV_FLAG_NONE});
+                       reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.value.data())), f.name.size(), f.value.size(),
+                       NGHTTP2_NV_FLAG_NONE});
     }
     return nva;
 }
@@ -54,7 +64,8 @@ std::uint64_t h3_code_of(std::uint32_t code) {
 
 std::string http2_error_name(std::uint32_t code) { return nghttp2_http2_strerror(code); }
 
-http2_core::http2_core(side which, const limits& limit) : session_(make_session(which, this)), limit_(limit), serves_(which == side::server) {
+http2_core::http2_core(side which, const limits& limit)
+    : session_(make_session(which, this)), limit_(limit), serves_(which == side::server) {
     std::vector<nghttp2_settings_entry> settings{
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, which == side::server ? limit.http2_streams : 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limit.http2_stream_window},
@@ -62,9 +73,11 @@ http2_core::http2_core(side which, const limits& limit) : session_(make_session(
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     if (which == side::client) settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
-    if (which == side::server && !limit.tunnel_protocols.empty()) settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
-    const bool ready = session_ && nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0 &&
-                       nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(limit.http2_window)) == 0;
+    if (which == side::server && !limit.tunnel_protocols.empty())
+        settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
+    const bool ready =
+        session_ && nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0 &&
+        nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(limit.http2_window)) == 0;
     if (!ready) over_ = session_error{static_cast<std::uint64_t>(h3_error::internal_error), false, "out of memory"};
 }
 
@@ -149,7 +162,8 @@ void http2_core::settle() {
 
 void http2_core::receive_end(bool clean) {
     if (goaway_code_ != NGHTTP2_NO_ERROR && !over_) {
-        return lost({h3_code_of(goaway_code_), goaway_by_peer_, http2_error_name(goaway_code_) + (text_.empty() ? "" : ": " + text_)});
+        return lost(
+            {h3_code_of(goaway_code_), goaway_by_peer_, http2_error_name(goaway_code_) + (text_.empty() ? "" : ": " + text_)});
     }
     const auto code = clean ? h3_error::no_error : h3_error::request_incomplete;
     lost({static_cast<std::uint64_t>(code), true, clean ? "the peer closed the connection" : "the connection was cut off"});

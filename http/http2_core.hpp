@@ -1,5 +1,5 @@
-// What the two ends of HTTP/2 (RFC 9113) have in common: nghttp2 between the plaintext of a byte stream and the exchanges. A private part
-// of the sessions.
+// What the two ends of HTTP/2 (RFC 9113) have in common: nghttp2 between the plaintext of a byte stream and the exchanges. A
+// private part of the sessions.
 #pragma once
 
 #include <cstddef>
@@ -38,18 +38,18 @@ struct http2_exchange {
     bool ends_with_head = false;   // the header section was the whole message
     bool head_told = false;
     bool too_large = false;
-    bool received = false;         // the end of the message came
+    bool received = false;  // the end of the message came
     bool received_told = false;
     bool body_announced = false;
-    bool refused = false;          // server: the rest of the body is not wanted
+    bool refused = false;  // server: the rest of the body is not wanted
     body_buffer body;
     qmux::stream_waits waits;
     wait_ledger ledger;
 
     // Going out.
-    bool asks_tunnel = false;  // the request has a :protocol
-    bool tunnel = false;       // and it was accepted
-    bool awaits_switch = false; // client: the source is not asked before it is
+    bool asks_tunnel = false;    // the request has a :protocol
+    bool tunnel = false;         // and it was accepted
+    bool awaits_switch = false;  // client: the source is not asked before it is
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
@@ -91,18 +91,18 @@ protected:
     // What the ends do differently. Called from within nghttp2: what they submit goes out with the next transmit().
     virtual void on_peer_stream(std::int32_t) {}
     virtual void on_head(http2_exchange&) = 0;
-    virtual void on_interim(http2_exchange&) {}  // clients: `section` is that of a 1xx response
+    virtual void on_interim(http2_exchange&) {}      // clients: `section` is that of a 1xx response
     virtual void on_too_large(http2_exchange&) = 0;  // a header or trailer section went over the limits
     virtual void on_body_readable(http2_exchange&) = 0;
-    virtual void on_received(http2_exchange&) = 0;   // the message is complete and its body was read
+    virtual void on_received(http2_exchange&) = 0;  // the message is complete and its body was read
     virtual void on_sent(http2_exchange&) {}
     // The stream ended and the exchange is not over: one of the messages is not whole, or (client) the answer was not read yet.
     virtual void on_closed(http2_exchange&, std::uint32_t code) = 0;
-    virtual void on_not_sent(http2_exchange&) {}     // a request that could not be put on the wire
+    virtual void on_not_sent(http2_exchange&) {}  // a request that could not be put on the wire
     virtual void on_goaway() {}
     virtual void on_ping_answered() {}
     virtual void on_settings() {}
-    virtual void on_over() = 0;                      // over() says why
+    virtual void on_over() = 0;  // over() says why
     virtual void before_write() {}
 
     http2_exchange& add(std::int32_t stream, request_id id);
@@ -133,14 +133,14 @@ private:
     static constexpr std::size_t max_skipped = 32;  // ranges remembered; who skips more often is not found out
     bool serves_;
     std::uint64_t last_peer_stream_ = 0;
-    range_set skipped_;                     // streams the client never opened, below one it did
-    std::string text_;                      // what nghttp2 said of the last error
+    range_set skipped_;  // streams the client never opened, below one it did
+    std::string text_;   // what nghttp2 said of the last error
     std::uint32_t goaway_code_ = 0;
     bool goaway_by_peer_ = false;
-    std::span<const std::uint8_t> input_;   // of the receive() under way
+    std::span<const std::uint8_t> input_;  // of the receive() under way
     qmux::input_times times_;
     std::vector<std::unique_ptr<http2_exchange>> graveyard_;  // callbacks may still hold a reference
-    wait_ledger waits_;                     // of exchanges that are over
+    wait_ledger waits_;                                       // of exchanges that are over
     wait_ledger sum_;
 };
 

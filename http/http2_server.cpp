@@ -14,12 +14,18 @@ namespace {
 
 std::uint32_t http2_code_of(h3_error code) {
     switch (code) {
-        case h3_error::no_error: return NGHTTP2_NO_ERROR;
-        case h3_error::request_rejected: return NGHTTP2_REFUSED_STREAM;
-        case h3_error::request_cancelled: return NGHTTP2_CANCEL;
-        case h3_error::excessive_load: return NGHTTP2_ENHANCE_YOUR_CALM;
-        case h3_error::internal_error: return NGHTTP2_INTERNAL_ERROR;
-        default: return NGHTTP2_PROTOCOL_ERROR;
+        case h3_error::no_error:
+            return NGHTTP2_NO_ERROR;
+        case h3_error::request_rejected:
+            return NGHTTP2_REFUSED_STREAM;
+        case h3_error::request_cancelled:
+            return NGHTTP2_CANCEL;
+        case h3_error::excessive_load:
+            return NGHTTP2_ENHANCE_YOUR_CALM;
+        case h3_error::internal_error:
+            return NGHTTP2_INTERNAL_ERROR;
+        default:
+            return NGHTTP2_PROTOCOL_ERROR;
     }
 }
 
@@ -66,7 +72,8 @@ void http2_server::state::on_head(http2_exchange& e) {
         return count_abnormal_end();
     }
     e.asks_tunnel = !message.protocol.empty();
-    if (e.asks_tunnel && std::find(limit_.tunnel_protocols.begin(), limit_.tunnel_protocols.end(), message.protocol) == limit_.tunnel_protocols.end()) {
+    if (e.asks_tunnel && std::find(limit_.tunnel_protocols.begin(), limit_.tunnel_protocols.end(), message.protocol) ==
+                             limit_.tunnel_protocols.end()) {
         refuse(e);
         return respond(e, {501, {}}, nullptr);  // RFC 9220 3
     }
@@ -133,9 +140,10 @@ void http2_server::state::on_closed(http2_exchange& e, std::uint32_t code) {
     // A tunnel that both sides ended; the last bytes were not read yet.
     if (e.tunnel && e.received && !e.source && !e.source_failed && code == NGHTTP2_NO_ERROR) return;
     if (e.head_told) {
-        auto failure = e.source_failed
-                           ? request_failure{failure_kind::body_failed, h3_code_of(code), false, "the response's body could not be read to its end"}
-                           : request_failure{failure_kind::reset, h3_code_of(code), false, "the request was reset: " + http2_error_name(code)};
+        auto failure = e.source_failed ? request_failure{failure_kind::body_failed, h3_code_of(code), false,
+                                                         "the response's body could not be read to its end"}
+                                       : request_failure{failure_kind::reset, h3_code_of(code), false,
+                                                         "the request was reset: " + http2_error_name(code)};
         events.push_back(server_events::failed{e.id, std::move(failure)});
     }
     const bool ours = e.source_failed;
@@ -157,8 +165,8 @@ void http2_server::state::before_write() {
     end_if_drained();
 }
 
-// RFC 9113 6.8: a first GOAWAY asks for no more requests; when the client has surely seen it and all is answered, the last one says
-// which were processed.
+// RFC 9113 6.8: a first GOAWAY asks for no more requests; when the client has surely seen it and all is answered, the last one
+// says which were processed.
 void http2_server::state::end_if_drained() {
     if (!draining) return;
     if (!std::exchange(goaway_sent, true)) {
@@ -173,7 +181,8 @@ void http2_server::state::on_over() {
     for (auto& [stream, e] : exchanges_) all.push_back(e.get());
     std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->id < b->id; });
     for (auto* e : all) {
-        if (e->head_told) events.push_back(server_events::failed{e->id, {failure_kind::connection_lost, over_->code, false, over_->text}});
+        if (e->head_told)
+            events.push_back(server_events::failed{e->id, {failure_kind::connection_lost, over_->code, false, over_->text}});
         drop(*e);
     }
     events.push_back(server_events::closed{*over_});

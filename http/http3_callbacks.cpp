@@ -52,13 +52,26 @@ int http3_callbacks::begin_section(nghttp3_conn*, std::int64_t stream, void* use
 
 bool http3_callbacks::take_pseudo(http3_exchange& e, std::int32_t token, std::string_view value) {
     switch (token) {
-        case NGHTTP3_QPACK_TOKEN__METHOD: e.head.method = value; return true;
-        case NGHTTP3_QPACK_TOKEN__SCHEME: e.head.scheme = value; return true;
-        case NGHTTP3_QPACK_TOKEN__AUTHORITY: e.head.authority = value; return true;
-        case NGHTTP3_QPACK_TOKEN__PATH: e.head.path = value; return true;
-        case NGHTTP3_QPACK_TOKEN__PROTOCOL: e.head.protocol = value; return true;
-        case NGHTTP3_QPACK_TOKEN__STATUS: std::from_chars(value.data(), value.data() + value.size(), e.status); return true;
-        default: return false;
+        case NGHTTP3_QPACK_TOKEN__METHOD:
+            e.head.method = value;
+            return true;
+        case NGHTTP3_QPACK_TOKEN__SCHEME:
+            e.head.scheme = value;
+            return true;
+        case NGHTTP3_QPACK_TOKEN__AUTHORITY:
+            e.head.authority = value;
+            return true;
+        case NGHTTP3_QPACK_TOKEN__PATH:
+            e.head.path = value;
+            return true;
+        case NGHTTP3_QPACK_TOKEN__PROTOCOL:
+            e.head.protocol = value;
+            return true;
+        case NGHTTP3_QPACK_TOKEN__STATUS:
+            std::from_chars(value.data(), value.data() + value.size(), e.status);
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -174,8 +187,8 @@ int http3_callbacks::goaway(nghttp3_conn*, std::int64_t id, void* user) {
     return 0;
 }
 
-nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream, nghttp3_vec* vec, std::size_t, std::uint32_t* flags,
-                                         void* user, void*) {
+nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream, nghttp3_vec* vec, std::size_t,
+                                         std::uint32_t* flags, void* user, void*) {
     auto& c = core(user);
     auto* e = c.find(id_of(stream));
     if (!e || !e->source || e->source_failed) return NGHTTP3_ERR_WOULDBLOCK;

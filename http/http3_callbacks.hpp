@@ -13,8 +13,8 @@ namespace tandem::http {
 
 struct http3_callbacks {
     static const nghttp3_callbacks& table();
-    static nghttp3_ssize read_data(nghttp3_conn* conn, std::int64_t stream, nghttp3_vec* vec, std::size_t count, std::uint32_t* flags,
-                                   void* user, void*);
+    static nghttp3_ssize read_data(nghttp3_conn* conn, std::int64_t stream, nghttp3_vec* vec, std::size_t count,
+                                   std::uint32_t* flags, void* user, void*);
 
 private:
     static http3_core& core(void* user) { return *static_cast<http3_core*>(user); }

@@ -61,7 +61,8 @@ struct http3_client::state final : http3_core {
 bool http3_client::state::begin(pending& p) {
     const bool tunnel = !p.message.protocol.empty();
     if (tunnel && !*settings.extended_connect()) {  // RFC 9220 3
-        events.push_back(client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
+        events.push_back(
+            client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
         return true;
     }
     auto stream = transport_.open(quic::direction::bidirectional);
@@ -83,12 +84,14 @@ bool http3_client::state::begin(pending& p) {
 }
 
 void http3_client::state::on_control_read(quic::stream_id stream, std::span<const std::uint8_t> bytes) {
-    if (!settings.feed(stream.value, bytes)) fail(code_of(h3_error::settings_error), "SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1");
+    if (!settings.feed(stream.value, bytes))
+        fail(code_of(h3_error::settings_error), "SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1");
 }
 
 // Whether extended CONNECT may be used is known when the server's settings are; others need not wait for that.
 std::deque<http3_client::state::pending>::iterator http3_client::state::next() {
-    return std::find_if(waiting.begin(), waiting.end(), [this](const pending& p) { return p.message.protocol.empty() || settings.extended_connect(); });
+    return std::find_if(waiting.begin(), waiting.end(),
+                        [this](const pending& p) { return p.message.protocol.empty() || settings.extended_connect(); });
 }
 
 void http3_client::state::before_write() {
@@ -98,7 +101,8 @@ void http3_client::state::before_write() {
     while (!open_blocked_) {
         const auto first = next();
         if (first == waiting.end()) return;
-        // RFC 8470 4: only what may be repeated goes as early data; the rest when the handshake is complete, and what is behind it.
+        // RFC 8470 4: only what may be repeated goes as early data; the rest when the handshake is complete, and what is behind
+        // it.
         if (transport_.sends_early() && (first->body || !is_safe_method(first->message.method))) return;
         if (!begin(*first)) return;
         waiting.erase(first);
@@ -111,12 +115,15 @@ void http3_client::state::on_head(http3_exchange& e) {
     if (e.asks_tunnel) {
         e.tunnel = take_switch(message);
         e.awaits_switch = false;
-        if (e.tunnel) accepted.push_back(e.id);
-        else e.source.reset();
+        if (e.tunnel)
+            accepted.push_back(e.id);
+        else
+            e.source.reset();
         events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head});
         return;
     }
-    events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
+    events.push_back(
+        client_events::response{e.id, std::move(message), !e.ends_with_head && response_has_body(e.method, e.status)});
 }
 
 void http3_client::state::on_interim(http3_exchange& e) {
@@ -125,7 +132,8 @@ void http3_client::state::on_interim(http3_exchange& e) {
 
 void http3_client::state::on_too_large(http3_exchange& e) {
     reset_both(e, h3_error::request_cancelled);
-    fail_exchange(e, {failure_kind::too_large, code_of(h3_error::request_cancelled), false, "the answer's header section is larger than allowed"});
+    fail_exchange(e, {failure_kind::too_large, code_of(h3_error::request_cancelled), false,
+                      "the answer's header section is larger than allowed"});
 }
 
 void http3_client::state::on_received(http3_exchange& e) {
@@ -164,7 +172,8 @@ void http3_client::state::fail_exchange(http3_exchange& e, request_failure why) 
 
 void http3_client::state::on_send_failed(http3_exchange& e) {
     reset_both(e, h3_error::request_cancelled);
-    fail_exchange(e, {failure_kind::body_failed, code_of(h3_error::request_cancelled), false, "the request's body could not be read to its end"});
+    fail_exchange(e, {failure_kind::body_failed, code_of(h3_error::request_cancelled), false,
+                      "the request's body could not be read to its end"});
 }
 
 void http3_client::state::on_reset(http3_exchange& e, std::uint64_t code) {
@@ -220,7 +229,8 @@ void http3_client::state::end_if_drained() {
     if ((draining || going_away) && exchanges_.empty() && waiting.empty()) fail(code_of(h3_error::no_error), "closed");
 }
 
-http3_client::http3_client(stream_transport& transport, const limits& limit) : state_(std::make_unique<state>(transport, limit)) {}
+http3_client::http3_client(stream_transport& transport, const limits& limit)
+    : state_(std::make_unique<state>(transport, limit)) {}
 http3_client::~http3_client() = default;
 
 void http3_client::pump(time_point now) { state_->pump(now); }
@@ -232,14 +242,17 @@ void http3_client::connection_lost(const session_error& why, time_point now) {
 
 const std::optional<session_error>& http3_client::error() const { return state_->over(); }
 
-bool http3_client::can_submit() const { return state_->can_open() && !state_->draining && !state_->going_away && state_->waiting.empty(); }
+bool http3_client::can_submit() const {
+    return state_->can_open() && !state_->draining && !state_->going_away && state_->waiting.empty();
+}
 
 request_id http3_client::submit(request message, std::unique_ptr<body_source> body, time_point now) {
     auto& s = *state_;
     s.set_now(now);
     auto id = s.next_id++;
     if (auto wrong = invalid_reason(message); !wrong.empty()) {
-        s.events.push_back(client_events::failed{id, {failure_kind::malformed, code_of(h3_error::message_error), false, std::string(wrong)}, {}});
+        s.events.push_back(client_events::failed{
+            id, {failure_kind::malformed, code_of(h3_error::message_error), false, std::string(wrong)}, {}});
     } else if (s.over() || s.draining || s.going_away) {
         s.events.push_back(client_events::failed{id, {failure_kind::closed, 0, true, "the session is closing"}, {}});
     } else {

@@ -10,9 +10,9 @@
 namespace tandem::http {
 namespace {
 
-constexpr std::size_t chunk_size = 16 * 1024;   // of a body, asked of its source at a time; one DATA frame
+constexpr std::size_t chunk_size = 16 * 1024;  // of a body, asked of its source at a time; one DATA frame
 constexpr std::size_t max_spare_chunks = 4;
-constexpr std::size_t read_size = 16 * 1024;    // bytes of a stream taken from the transport at a time
+constexpr std::size_t read_size = 16 * 1024;  // bytes of a stream taken from the transport at a time
 // PRIORITY_UPDATE may name requests that did not come yet (RFC 9218 7.2); nghttp3 keeps something for each of them.
 constexpr std::uint64_t priority_updates_ahead = 128;
 
@@ -31,7 +31,8 @@ http3_core::http3_core(stream_transport& transport, const limits& limit, quic::p
     settings.enable_connect_protocol = side == quic::perspective::server && !limit.tunnel_protocols.empty();  // RFC 9220 3
     auto make = side == quic::perspective::client ? &nghttp3_conn_client_new_versioned : &nghttp3_conn_server_new_versioned;
     // Fails only when memory is at its end.
-    if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nullptr, this) != 0) {
+    if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nullptr, this) !=
+        0) {
         over_ = session_error{static_cast<std::uint64_t>(h3_error::internal_error), false, "out of memory"};
     } else if (side == quic::perspective::server) {
         nghttp3_conn_set_max_client_streams_bidi(conn_, priority_updates_ahead);
@@ -154,8 +155,12 @@ void http3_core::handle(const stream_event& event) {
                 }
             }
             break;
-        case stream_event::kind::readable: readable_.push_back(event.id); break;
-        case stream_event::kind::writable: nghttp3_conn_unblock_stream(conn_, number(event.id)); break;
+        case stream_event::kind::readable:
+            readable_.push_back(event.id);
+            break;
+        case stream_event::kind::writable:
+            nghttp3_conn_unblock_stream(conn_, number(event.id));
+            break;
         case stream_event::kind::stop_sending:
             if (std::find(own_control_.begin(), own_control_.end(), event.id) != own_control_.end()) {
                 fail(NGHTTP3_H3_CLOSED_CRITICAL_STREAM, "the peer stopped a control stream");
@@ -165,7 +170,9 @@ void http3_core::handle(const stream_event& event) {
                 on_stop_sending(*e, event.code);
             }
             break;
-        case stream_event::kind::streams_available: open_blocked_ = false; break;
+        case stream_event::kind::streams_available:
+            open_blocked_ = false;
+            break;
         case stream_event::kind::finished:
             if (event.id.kind() == quic::direction::bidirectional) {
                 if (unfinished_ > 0) --unfinished_;
@@ -209,7 +216,8 @@ void http3_core::read_stream(quic::stream_id stream) {
         if (result.reset) return on_reset_event(stream, *result.reset);
         if (result.n == 0 && !result.end) return;
         // A request stream whose exchange is over: what still comes is nobody's.
-        if (e || stream.kind() == quic::direction::unidirectional) feed(stream, e, std::span(scratch).first(result.n), result.end);
+        if (e || stream.kind() == quic::direction::unidirectional)
+            feed(stream, e, std::span(scratch).first(result.n), result.end);
         if (result.end) return;
     }
 }
@@ -235,7 +243,8 @@ void http3_core::on_reset_event(quic::stream_id stream, std::uint64_t code) {
     if (auto* e = find(stream)) return on_reset(*e, code);
     if (stream.kind() == quic::direction::bidirectional) return;
     auto error = nghttp3_conn_close_stream(conn_, number(stream), code);
-    if (error == NGHTTP3_ERR_H3_CLOSED_CRITICAL_STREAM) fail(NGHTTP3_H3_CLOSED_CRITICAL_STREAM, "the peer reset a control stream");
+    if (error == NGHTTP3_ERR_H3_CLOSED_CRITICAL_STREAM)
+        fail(NGHTTP3_H3_CLOSED_CRITICAL_STREAM, "the peer reset a control stream");
 }
 
 void http3_core::write_streams() {
@@ -247,7 +256,8 @@ void http3_core::write_streams() {
         auto count = nghttp3_conn_writev_stream(conn_, &stream, &fin, vec, 8);
         inside_nghttp3_ = false;
         if (count < 0) {
-            return fail(nghttp3_err_infer_quic_app_error_code(static_cast<int>(count)), nghttp3_strerror(static_cast<int>(count)));
+            return fail(nghttp3_err_infer_quic_app_error_code(static_cast<int>(count)),
+                        nghttp3_strerror(static_cast<int>(count)));
         }
         if (stream < 0) break;
         quic::stream_id id{static_cast<std::uint64_t>(stream)};
@@ -283,8 +293,9 @@ int http3_core::submit(http3_exchange& e, const std::vector<field>& lines, bool 
     std::vector<nghttp3_nv> nva;
     nva.reserve(lines.size());
     for (const auto& f : lines) {
-        nva.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()), reinterpret_cast<const std::uint8_t*>(f.value.data()),
-                       f.name.size(), f.value.size(), NGHTTP3_NV_FLAG_NONE});
+        nva.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()),
+                       reinterpret_cast<const std::uint8_t*>(f.value.data()), f.name.size(), f.value.size(),
+                       NGHTTP3_NV_FLAG_NONE});
     }
     nghttp3_data_reader reader{http3_callbacks::read_data};
     auto* body = e.source ? &reader : nullptr;

@@ -28,40 +28,41 @@ struct http3_exchange {
     std::string method;  // of the request
 
     // Coming in.
-    http::fields section;            // the header section, then the trailer section
-    std::size_t section_size = 0;    // as RFC 9114 4.2.2 counts
-    http::request head;              // server: the pseudo-header fields
-    int status = 0;                  // client
-    std::size_t interim = 0;         // client: responses before the final one
-    bool ends_with_head = false;     // the header section was the whole message
+    http::fields section;          // the header section, then the trailer section
+    std::size_t section_size = 0;  // as RFC 9114 4.2.2 counts
+    http::request head;            // server: the pseudo-header fields
+    int status = 0;                // client
+    std::size_t interim = 0;       // client: responses before the final one
+    bool ends_with_head = false;   // the header section was the whole message
     bool head_told = false;
     bool too_large = false;
-    bool received = false;           // the end of the message came
+    bool received = false;  // the end of the message came
     bool received_told = false;
     bool body_announced = false;
-    bool paused = false;             // the transport has more, but the application must read first
-    bool refused = false;            // server: the rest of the body is not wanted
+    bool paused = false;   // the transport has more, but the application must read first
+    bool refused = false;  // server: the rest of the body is not wanted
     body_buffer body;
     wait_ledger ledger;
-    struct unread {                  // bytes that nghttp3 holds until QPACK's table is there
+    struct unread {  // bytes that nghttp3 holds until QPACK's table is there
         std::uint64_t bytes = 0;
         time_point since;
     };
     front_vector<unread> blocked;
 
     // Going out.
-    bool asks_tunnel = false;        // the request has a :protocol
-    bool tunnel = false;             // and it was accepted
-    bool awaits_switch = false;      // client: the source is not asked before it is
+    bool asks_tunnel = false;    // the request has a :protocol
+    bool tunnel = false;         // and it was accepted
+    bool awaits_switch = false;  // client: the source is not asked before it is
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
     front_vector<std::vector<std::uint8_t>> chunks;  // given to nghttp3, not taken by the transport yet
     std::size_t front_taken = 0;
     bool source_failed = false;
-    bool answered = false;           // server: respond() was called
-    priority importance{.urgency = 3, .incremental = true};  // server: as the transport has it; its default is no urgency of RFC 9218
-    bool sent = false;               // the transport took the end
+    bool answered = false;  // server: respond() was called
+    priority importance{.urgency = 3,
+                        .incremental = true};  // server: as the transport has it; its default is no urgency of RFC 9218
+    bool sent = false;                         // the transport took the end
 };
 
 class http3_core {
@@ -94,17 +95,18 @@ protected:
     // What the ends do differently. Called from within nghttp3: they must not call it back.
     virtual void on_peer_stream(quic::stream_id) {}
     virtual void on_head(http3_exchange&) = 0;
-    virtual void on_interim(http3_exchange&) {}  // clients: `section` is that of a 1xx response
-    virtual void on_too_large(http3_exchange&) = 0;    // a header or trailer section went over the limits
+    virtual void on_interim(http3_exchange&) {}      // clients: `section` is that of a 1xx response
+    virtual void on_too_large(http3_exchange&) = 0;  // a header or trailer section went over the limits
     virtual void on_body_readable(http3_exchange&) = 0;
-    virtual void on_received(http3_exchange&) = 0;    // the message is complete and its body was read
+    virtual void on_received(http3_exchange&) = 0;  // the message is complete and its body was read
     virtual void on_sent(http3_exchange&) {}
     virtual void on_send_failed(http3_exchange&) = 0;  // the body source broke
     virtual void on_reset(http3_exchange&, std::uint64_t code) = 0;
     virtual void on_stop_sending(http3_exchange&, std::uint64_t code) = 0;
     virtual void on_goaway(std::int64_t) {}
-    virtual void on_control_read(quic::stream_id, std::span<const std::uint8_t>) {}  // of one of the peer's unidirectional streams
-    virtual void on_over() = 0;                        // over() says why
+    virtual void on_control_read(quic::stream_id, std::span<const std::uint8_t>) {
+    }                            // of one of the peer's unidirectional streams
+    virtual void on_over() = 0;  // over() says why
     // May call nghttp3: work that waited for it to return.
     virtual void before_write() {}
     virtual void after_pump() {}
@@ -126,7 +128,7 @@ protected:
     wait_ledger waits_;  // of control streams and of exchanges that are over
     wait_ledger sum_;
     std::optional<session_error> over_;
-    bool open_blocked_ = false;  // the peer's stream limit was reached
+    bool open_blocked_ = false;   // the peer's stream limit was reached
     std::size_t unfinished_ = 0;  // bidirectional streams that the transport still works on
 
 private:

@@ -43,15 +43,16 @@ struct http3_server::state final : http3_core {
     bool may_tell(const server_event& event);
 
     std::deque<server_event> events;
-    std::vector<request_id> unproven;  // came in early data and are not safe: nobody hears of them before the handshake is complete
+    std::vector<request_id>
+        unproven;  // came in early data and are not safe: nobody hears of them before the handshake is complete
     struct refusal {
         request_id id = 0;
         int status = 431;
     };
-    std::vector<refusal> refused;  // to be answered so, by the session itself
+    std::vector<refusal> refused;               // to be answered so, by the session itself
     std::vector<request_id> awaiting_continue;  // begun in this pump
     std::vector<request_id> continue_now;       // begun in the one before
-    request_id next_id = 0;           // = the number of client streams so far
+    request_id next_id = 0;                     // = the number of client streams so far
     std::uint64_t normal_ends = 0;
     std::uint64_t abnormal_ends = 0;
     bool draining = false;
@@ -68,7 +69,8 @@ void http3_server::state::on_head(http3_exchange& e) {
         return count_abnormal_end();
     }
     e.asks_tunnel = !message.protocol.empty();
-    if (e.asks_tunnel && std::find(limit_.tunnel_protocols.begin(), limit_.tunnel_protocols.end(), message.protocol) == limit_.tunnel_protocols.end()) {
+    if (e.asks_tunnel && std::find(limit_.tunnel_protocols.begin(), limit_.tunnel_protocols.end(), message.protocol) ==
+                             limit_.tunnel_protocols.end()) {
         refused.push_back({e.id, 501});  // RFC 9220 3
         return;
     }
@@ -162,7 +164,8 @@ void http3_server::state::finish(http3_exchange& e) {
 
 void http3_server::state::on_send_failed(http3_exchange& e) {
     reset_both(e, h3_error::internal_error);
-    fail_exchange(e, failure_kind::body_failed, code_of(h3_error::internal_error), "the response's body could not be read to its end");
+    fail_exchange(e, failure_kind::body_failed, code_of(h3_error::internal_error),
+                  "the response's body could not be read to its end");
 }
 
 void http3_server::state::fail_exchange(http3_exchange& e, failure_kind kind, std::uint64_t code, std::string text) {
@@ -187,7 +190,8 @@ void http3_server::state::on_stop_sending(http3_exchange& e, std::uint64_t code)
 
 // Whoever makes this side begin and drop work again and again ends up here (CVE-2023-44487, CVE-2025-8671).
 void http3_server::state::count_abnormal_end() {
-    if (++abnormal_ends > limit_.reset_budget + normal_ends) fail(code_of(h3_error::excessive_load), "too many requests ended early");
+    if (++abnormal_ends > limit_.reset_budget + normal_ends)
+        fail(code_of(h3_error::excessive_load), "too many requests ended early");
 }
 
 void http3_server::state::before_write() {
@@ -217,7 +221,8 @@ void http3_server::state::on_over() {
     events.push_back(server_events::closed{*over_});
 }
 
-http3_server::http3_server(stream_transport& transport, const limits& limit) : state_(std::make_unique<state>(transport, limit)) {}
+http3_server::http3_server(stream_transport& transport, const limits& limit)
+    : state_(std::make_unique<state>(transport, limit)) {}
 http3_server::~http3_server() = default;
 
 void http3_server::pump(time_point now) { state_->pump(now); }

@@ -14,7 +14,8 @@ namespace {
 
 // RFC 1035 3.2, RFC 6891, RFC 9460 14.1
 constexpr std::uint16_t type_cname = 5, type_opt = 41, type_https = 65, class_in = 1;
-constexpr std::uint16_t flag_response = 0x8000, mask_opcode = 0x7800, flag_truncated = 0x0200, flag_recursion = 0x0100, mask_code = 0x000f;
+constexpr std::uint16_t flag_response = 0x8000, mask_opcode = 0x7800, flag_truncated = 0x0200, flag_recursion = 0x0100,
+                        mask_code = 0x000f;
 constexpr std::uint16_t no_error = 0, no_such_name = 3;
 constexpr std::uint8_t pointer_mark = 0xc0;
 
@@ -31,7 +32,8 @@ bool write_name(writer& out, std::string_view name) {
     return out.ok();
 }
 
-// A name at the reader's place, which may go on elsewhere (RFC 1035 4.1.4). Each jump goes back behind where the last part began, so there is an end.
+// A name at the reader's place, which may go on elsewhere (RFC 1035 4.1.4). Each jump goes back behind where the last part began,
+// so there is an end.
 std::optional<std::string> read_name(reader& in, std::span<const std::uint8_t> message) {
     std::string out;
     reader part = in;

@@ -1,4 +1,5 @@
-// The question for a host's HTTPS records and its answer, as DNS messages (RFC 1035, RFC 9460). Who carries them is not its concern.
+// The question for a host's HTTPS records and its answer, as DNS messages (RFC 1035, RFC 9460). Who carries them is not its
+// concern.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,8 @@ enum class answer_kind : std::uint8_t {
 
 struct https_answer {
     answer_kind kind = answer_kind::foreign;
-    std::string owner;                    // where the aliases of the answer (CNAME) led from the name that was asked for
-    std::vector<service_binding> records; // in their order; all of them, or none if one is malformed
+    std::string owner;                     // where the aliases of the answer (CNAME) led from the name that was asked for
+    std::vector<service_binding> records;  // in their order; all of them, or none if one is malformed
 };
 
 // Never reads beyond `message`, whatever it holds; time and memory are bounded by the caps above.

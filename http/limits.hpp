@@ -25,15 +25,16 @@ struct limits {
     std::size_t interim_responses = 32;
     // HTTP/1.1: the line before a chunk, with its extensions; nobody sends any.
     std::size_t chunk_header = 256;
-    // HTTP/1.1 server: bytes of a request body thrown away after the answer, so that the connection can be used again; beyond it the
-    // connection is closed.
+    // HTTP/1.1 server: bytes of a request body thrown away after the answer, so that the connection can be used again; beyond it
+    // the connection is closed.
     std::uint64_t discarded_body = 1024 * 1024;
     // HTTP/1.1 server: from the first byte of a header section to its end (against "slowloris").
     duration head_time = std::chrono::seconds(30);
     // HTTP/1.1 server: without a byte either way while it is the client's turn; then the connection is closed.
     duration idle_time = std::chrono::seconds(60);
-    // HTTP/2: credit a peer has on one stream and on the whole connection (RFC 9113 5.2): the most that is held for an application that
-    // does not read. What a 100 ms path at 80 Mbit/s needs, and four times that; at least 65535 for the connection.
+    // HTTP/2: credit a peer has on one stream and on the whole connection (RFC 9113 5.2): the most that is held for an
+    // application that does not read. What a 100 ms path at 80 Mbit/s needs, and four times that; at least 65535 for the
+    // connection.
     std::uint32_t http2_stream_window = 1024 * 1024;
     std::uint32_t http2_window = 4 * 1024 * 1024;
     // HTTP/2 server: requests a client may have under way at once (SETTINGS_MAX_CONCURRENT_STREAMS); RFC 9113 6.5.2 advises 100.
@@ -41,8 +42,9 @@ struct limits {
     // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
     std::size_t qpack_table = 0;
     std::size_t qpack_blocked_streams = 0;
-    // Server: what requests may turn their stream or connection into, in lower case ("websocket"). HTTP/2 and HTTP/3 offer extended CONNECT
-    // (RFC 8441, RFC 9220) if there is any, and answer 501 to others; HTTP/1.1 overlooks other upgrades, as RFC 9110 7.8 permits.
+    // Server: what requests may turn their stream or connection into, in lower case ("websocket"). HTTP/2 and HTTP/3 offer
+    // extended CONNECT (RFC 8441, RFC 9220) if there is any, and answer 501 to others; HTTP/1.1 overlooks other upgrades, as RFC
+    // 9110 7.8 permits.
     std::vector<std::string> tunnel_protocols;
     // Client: the ledger of each request also keeps when its bytes waited, not only how long (wait_ledger::record_intervals).
     bool record_waits = false;

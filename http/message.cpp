@@ -81,12 +81,13 @@ bool is_authority(std::string_view text) {
 
 bool is_path(std::string_view text) {
     if (text == "*") return true;
-    return !text.empty() && text.front() == '/' && std::all_of(text.begin(), text.end(), [](char c) { return is_visible(c) && c != '#'; });
+    return !text.empty() && text.front() == '/' &&
+           std::all_of(text.begin(), text.end(), [](char c) { return is_visible(c) && c != '#'; });
 }
 
 bool is_connection_specific(std::string_view name) {
-    static constexpr std::array<std::string_view, 6> names{"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade",
-                                                           "http2-settings"};
+    static constexpr std::array<std::string_view, 6> names{"connection",        "keep-alive", "proxy-connection",
+                                                           "transfer-encoding", "upgrade",    "http2-settings"};
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
@@ -103,7 +104,8 @@ std::string_view invalid_reason(const request& r) {
     if (!is_token(r.method)) return "the method is not a token";
     if (!is_authority(r.authority)) return "the authority is empty or holds characters it may not hold";
     if (r.method == "CONNECT" && r.protocol.empty()) return "CONNECT opens a tunnel, which is no exchange of messages";
-    if (!r.protocol.empty() && (r.method != "CONNECT" || !is_token(r.protocol))) return "another protocol is asked for by CONNECT and a token";
+    if (!r.protocol.empty() && (r.method != "CONNECT" || !is_token(r.protocol)))
+        return "another protocol is asked for by CONNECT and a token";
     if (!is_path(r.path)) return "the path does not begin with '/' or holds characters it may not hold";
     if (r.path == "*" && r.method != "OPTIONS") return "the path '*' is for OPTIONS";
     if (r.scheme != "https" && r.scheme != "http") return "the scheme is neither https nor http";
@@ -171,16 +173,51 @@ std::string_view reason_phrase(int status) {
         std::string_view text;
     };
     static constexpr std::array<phrase, 45> phrases{{
-        {100, "Continue"}, {101, "Switching Protocols"}, {103, "Early Hints"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"},
-        {203, "Non-Authoritative Information"}, {204, "No Content"}, {205, "Reset Content"}, {206, "Partial Content"},
-        {300, "Multiple Choices"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
-        {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
-        {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"}, {409, "Conflict"},
-        {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"}, {413, "Content Too Large"}, {414, "URI Too Long"},
-        {415, "Unsupported Media Type"}, {416, "Range Not Satisfiable"}, {417, "Expectation Failed"}, {421, "Misdirected Request"},
-        {422, "Unprocessable Content"}, {425, "Too Early"}, {426, "Upgrade Required"}, {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-        {503, "Service Unavailable"}, {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"},
+        {100, "Continue"},
+        {101, "Switching Protocols"},
+        {103, "Early Hints"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {203, "Non-Authoritative Information"},
+        {204, "No Content"},
+        {205, "Reset Content"},
+        {206, "Partial Content"},
+        {300, "Multiple Choices"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
+        {422, "Unprocessable Content"},
+        {425, "Too Early"},
+        {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
     }};
     for (const auto& p : phrases) {
         if (p.status == status) return p.text;

@@ -29,7 +29,7 @@ public:
 
     void append(std::string_view name, std::string_view value);
     void set(std::string_view name, std::string_view value);  // replaces all lines of that name
-    std::size_t erase(std::string_view name);                  // returns how many lines went
+    std::size_t erase(std::string_view name);                 // returns how many lines went
 
     // The first line of that name (given in lower case), or nothing.
     std::optional<std::string_view> find(std::string_view name) const;
@@ -50,9 +50,9 @@ private:
     std::vector<field> list_;
 };
 
-// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT without `protocol`
-// (only a server sees that: sessions are no proxies).
-// No field repeats what these say: no Host, no Content-Length for a body source that knows its length, no Transfer-Encoding.
+// `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT
+// without `protocol` (only a server sees that: sessions are no proxies). No field repeats what these say: no Host, no
+// Content-Length for a body source that knows its length, no Transfer-Encoding.
 struct request {
     std::string method = "GET";
     std::string scheme = "https";
@@ -60,9 +60,10 @@ struct request {
     std::string path = "/";
     http::fields fields;
     std::optional<http::priority> priority;  // RFC 9218; sent as the priority field
-    // What the stream or connection is asked to become, in lower case ("websocket"); empty in ordinary requests. The sessions put it as their
-    // version does: extended CONNECT (RFC 8441, RFC 9220), or GET with Upgrade (RFC 9110 7.8). A client sets the method CONNECT; a server sees
-    // the method that came. Answered with status 101, whatever the version, both bodies are the new protocol's bytes.
+    // What the stream or connection is asked to become, in lower case ("websocket"); empty in ordinary requests. The sessions put
+    // it as their version does: extended CONNECT (RFC 8441, RFC 9220), or GET with Upgrade (RFC 9110 7.8). A client sets the
+    // method CONNECT; a server sees the method that came. Answered with status 101, whatever the version, both bodies are the new
+    // protocol's bytes.
     std::string protocol;
 };
 

@@ -92,10 +92,12 @@ std::optional<item> parse_bare_item(cursor& in) {
         return in.take(':') ? std::optional<item>(item{}) : std::nullopt;
     }
     auto token = in.run([](char b) {
-        return std::isalnum(static_cast<unsigned char>(b)) || std::string_view("!#$%&'*+-.^_`|~:/").find(b) != std::string_view::npos;
+        return std::isalnum(static_cast<unsigned char>(b)) ||
+               std::string_view("!#$%&'*+-.^_`|~:/").find(b) != std::string_view::npos;
     });
-    return token.empty() || !(std::isalpha(static_cast<unsigned char>(token[0])) || token[0] == '*') ? std::nullopt
-                                                                                                     : std::optional<item>(item{});
+    return token.empty() || !(std::isalpha(static_cast<unsigned char>(token[0])) || token[0] == '*')
+               ? std::nullopt
+               : std::optional<item>(item{});
 }
 
 bool skip_parameters(cursor& in) {

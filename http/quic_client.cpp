@@ -12,7 +12,8 @@ struct quic_client::state {
     http3_client http;
 };
 
-quic_client::quic_client(quic::connection& connection, const limits& limit) : state_(std::make_unique<state>(connection, limit)) {}
+quic_client::quic_client(quic::connection& connection, const limits& limit)
+    : state_(std::make_unique<state>(connection, limit)) {}
 quic_client::~quic_client() = default;
 quic_client::quic_client(quic_client&&) noexcept = default;
 quic_client& quic_client::operator=(quic_client&&) noexcept = default;

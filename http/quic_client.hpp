@@ -24,7 +24,8 @@ public:
 
     // Pass every event of the connection, then pump() once.
     void on_event(const quic::connection_event&, time_point now);
-    // Moves bytes between HTTP and the streams. Call after events, and after the session was given work; then let the connection transmit.
+    // Moves bytes between HTTP and the streams. Call after events, and after the session was given work; then let the connection
+    // transmit.
     void pump(time_point now);
 
     client_session& session();

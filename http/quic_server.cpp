@@ -12,7 +12,8 @@ struct quic_server::state {
     http3_server http;
 };
 
-quic_server::quic_server(quic::connection& connection, const limits& limit) : state_(std::make_unique<state>(connection, limit)) {}
+quic_server::quic_server(quic::connection& connection, const limits& limit)
+    : state_(std::make_unique<state>(connection, limit)) {}
 quic_server::~quic_server() = default;
 quic_server::quic_server(quic_server&&) noexcept = default;
 quic_server& quic_server::operator=(quic_server&&) noexcept = default;

@@ -11,14 +11,21 @@ std::optional<stream_event> translate(const quic::stream_event& e) {
     using to = stream_event::kind;
     auto make = [&](to kind) { return stream_event{kind, e.id, e.which, e.code}; };
     switch (e.kind) {
-        case from::opened: return make(to::opened);
+        case from::opened:
+            return make(to::opened);
         case from::readable:
-        case from::reset: return make(to::readable);  // a read tells the code
-        case from::writable: return make(to::writable);
-        case from::stop_sending: return make(to::stop_sending);
-        case from::closed: return make(to::finished);
-        case from::streams_available: return make(to::streams_available);
-        case from::finished: return std::nullopt;  // delivered in one direction: nothing waits for that
+        case from::reset:
+            return make(to::readable);  // a read tells the code
+        case from::writable:
+            return make(to::writable);
+        case from::stop_sending:
+            return make(to::stop_sending);
+        case from::closed:
+            return make(to::finished);
+        case from::streams_available:
+            return make(to::streams_available);
+        case from::finished:
+            return std::nullopt;  // delivered in one direction: nothing waits for that
     }
     return std::nullopt;
 }
@@ -29,13 +36,18 @@ bool is_certificate_alert(std::uint64_t alert) { return (alert >= 42 && alert <=
 std::string describe(const quic::connection_closed& closed) {
     using enum quic::close_cause;
     switch (closed.cause) {
-        case idle_timeout: return "nothing came from the peer for too long";
-        case handshake_timeout: return "the peer did not complete the handshake in time";
-        case stateless_reset: return "the peer does not know the connection any more";
-        case version: return "the peer speaks no version of QUIC that this side speaks";
+        case idle_timeout:
+            return "nothing came from the peer for too long";
+        case handshake_timeout:
+            return "the peer did not complete the handshake in time";
+        case stateless_reset:
+            return "the peer does not know the connection any more";
+        case version:
+            return "the peer speaks no version of QUIC that this side speaks";
         case application:
         case peer:
-        case protocol_error: break;
+        case protocol_error:
+            break;
     }
     if (!closed.error.application) return quic::to_string(closed.error);
     auto text = h3_error_name(closed.error.code);
@@ -72,14 +84,17 @@ std::size_t quic_transport::write(quic::stream_id id, std::span<const std::uint8
     return connection_.write(id, data, end, now);
 }
 
-stream_transport::read_result quic_transport::read(quic::stream_id id, std::span<std::uint8_t> out, time_point now, wait_ledger* ledger) {
+stream_transport::read_result quic_transport::read(quic::stream_id id, std::span<std::uint8_t> out, time_point now,
+                                                   wait_ledger* ledger) {
     auto result = connection_.read(id, out, now, ledger);
     return {result.n, result.end, result.reset};
 }
 
 void quic_transport::reset(quic::stream_id id, std::uint64_t code) { connection_.reset(id, code, now_); }
 void quic_transport::stop_sending(quic::stream_id id, std::uint64_t code) { connection_.stop_sending(id, code, now_); }
-void quic_transport::set_priority(quic::stream_id id, const priority& p) { connection_.set_priority(id, p.urgency, p.incremental); }
+void quic_transport::set_priority(quic::stream_id id, const priority& p) {
+    connection_.set_priority(id, p.urgency, p.incremental);
+}
 
 void quic_transport::close(std::uint64_t code, std::string_view reason, time_point now) { connection_.close(code, reason, now); }
 

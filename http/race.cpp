@@ -30,10 +30,14 @@ std::string_view to_string(race_protocol p) { return p == race_protocol::quic ? 
 
 std::string_view to_string(quic_knowledge k) {
     switch (k) {
-        case quic_knowledge::earlier: return "prior knowledge";
-        case quic_knowledge::alt_svc: return "Alt-Svc";
-        case quic_knowledge::https_record: return "an HTTPS record";
-        default: return "nothing";
+        case quic_knowledge::earlier:
+            return "prior knowledge";
+        case quic_knowledge::alt_svc:
+            return "Alt-Svc";
+        case quic_knowledge::https_record:
+            return "an HTTPS record";
+        default:
+            return "nothing";
     }
 }
 
@@ -42,7 +46,8 @@ std::string to_string(const race_candidate& c) {
     return c.port == 0 ? text : text + " port " + std::to_string(c.port);
 }
 
-std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses, std::uint16_t port) {
+std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses,
+                                       std::uint16_t port) {
     std::vector<race_candidate> out;
     for (const auto& address : alternate_families(addresses)) {
         for (auto protocol : protocols) out.push_back({protocol, address, port});
@@ -62,10 +67,11 @@ bool race::any_running() const {
     return std::any_of(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.what == state::running; });
 }
 
-// Half as long while not one byte came back from anywhere: then it is likely that something drops what we send. Where the round trip is known
-// no answer can have come before it is over: not to wait for it would be to start two attempts each time.
+// Half as long while not one byte came back from anywhere: then it is likely that something drops what we send. Where the round
+// trip is known no answer can have come before it is over: not to wait for it would be to start two attempts each time.
 duration race::delay() const {
-    const bool heard = std::any_of(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.what == state::running && a.bytes; });
+    const bool heard =
+        std::any_of(attempts_.begin(), attempts_.end(), [](const attempt& a) { return a.what == state::running && a.bytes; });
     if (heard) return delay_;
     const auto soonest_answer = round_trip_ ? std::min<duration>(*round_trip_ * 5 / 4, delay_) : duration::zero();
     return std::max({duration(delay_ / 2), shortest_delay, soonest_answer});
@@ -139,7 +145,9 @@ std::string race::verdict() const {
     if (!winner_) return exhausted() ? "nothing could be reached: " + last_failure_ : "undecided";
     const auto& won = candidates_[*winner_];
     std::string text = to_string(won) + " won";
-    if (*winner_ == 0) return text + ": it was tried first and completed after " + milliseconds_text(*attempts_[0].ended - *attempts_[0].started);
+    if (*winner_ == 0)
+        return text + ": it was tried first and completed after " +
+               milliseconds_text(*attempts_[0].ended - *attempts_[0].started);
     const auto& first = attempts_[0];
     text += ": " + to_string(candidates_[0]);
     if (first.what == state::failed) return text + " failed (" + first.why + ")";

@@ -1,5 +1,6 @@
-// Which protocol, to which address, when: the race of connection attempts between QUIC and TCP and between address families (RFC 8305 and
-// its successor's draft, extended to protocols). A value with an injected clock: it says what to start, and is told how it went.
+// Which protocol, to which address, when: the race of connection attempts between QUIC and TCP and between address families (RFC
+// 8305 and its successor's draft, extended to protocols). A value with an injected clock: it says what to start, and is told how
+// it went.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,8 @@ std::string to_string(const race_candidate&);
 
 // The order to try them in: both protocols to the first address, then to the first of the other family, and so on; the preferred
 // protocol first each time. `protocols` and `addresses` are in order of preference.
-std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses, std::uint16_t port = 0);
+std::vector<race_candidate> interleave(const std::vector<race_protocol>& protocols, const std::vector<ip_address>& addresses,
+                                       std::uint16_t port = 0);
 
 // From where it is known whether QUIC is served.
 enum class quic_knowledge : std::uint8_t {
@@ -49,14 +51,15 @@ public:
     static constexpr duration longest_delay = std::chrono::seconds(2);
 
     // `round_trip`: the smoothed round-trip time to this server, if one is remembered. `knowledge` is only told.
-    race(std::vector<race_candidate> candidates, std::optional<duration> round_trip, time_point now, quic_knowledge knowledge = quic_knowledge::none);
+    race(std::vector<race_candidate> candidates, std::optional<duration> round_trip, time_point now,
+         quic_knowledge knowledge = quic_knowledge::none);
 
     // The next candidate to start an attempt with now, by its index; nothing if it is not time yet. Ask until there is none.
     std::optional<std::size_t> poll_start(time_point now);
     // When to ask again, if nothing happens before.
     std::optional<time_point> next_timeout() const;
 
-    void on_bytes(std::size_t candidate, time_point now);      // the first bytes came back from there
+    void on_bytes(std::size_t candidate, time_point now);  // the first bytes came back from there
     void on_failed(std::size_t candidate, std::string why, time_point now);
     void on_completed(std::size_t candidate, time_point now);  // the handshake, TLS's included, is complete: it has won
 

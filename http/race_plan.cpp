@@ -40,15 +40,18 @@ race_plan plan_race(const std::vector<race_protocol>& protocols, const origin_kn
         if (choice) std::erase(beside, race_protocol::quic);
         add(out.candidates, interleave(beside, known.addresses));
     } else {
-        if (known.alt_svc) out.knowledge = quic_knowledge::alt_svc;
-        else if (known.quic_worked) out.knowledge = quic_knowledge::earlier;
+        if (known.alt_svc)
+            out.knowledge = quic_knowledge::alt_svc;
+        else if (known.quic_worked)
+            out.knowledge = quic_knowledge::earlier;
         out.candidates = interleave(protocols, known.addresses);
         for (auto& c : out.candidates) {
             if (c.protocol == race_protocol::quic) c.port = known.alt_svc.value_or(0);
         }
     }
     if (known.quic_broken && choice && has(protocols, race_protocol::quic)) {
-        std::stable_partition(out.candidates.begin(), out.candidates.end(), [](const auto& c) { return c.protocol != race_protocol::quic; });
+        std::stable_partition(out.candidates.begin(), out.candidates.end(),
+                              [](const auto& c) { return c.protocol != race_protocol::quic; });
     }
     return out;
 }

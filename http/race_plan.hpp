@@ -26,10 +26,10 @@ constexpr std::size_t max_service_places = 4;
 constexpr std::size_t max_place_addresses = 8;
 
 struct origin_knowledge {
-    std::vector<ip_address> addresses;      // of the origin's own name, in order of preference
-    std::vector<service_place> places;      // of its HTTPS records, best first; empty: there are none
-    std::optional<std::uint16_t> alt_svc;   // the port of its Alt-Svc's "h3"; 0: the origin's
-    bool quic_worked = false;               // lately, on this network
+    std::vector<ip_address> addresses;     // of the origin's own name, in order of preference
+    std::vector<service_place> places;     // of its HTTPS records, best first; empty: there are none
+    std::optional<std::uint16_t> alt_svc;  // the port of its Alt-Svc's "h3"; 0: the origin's
+    bool quic_worked = false;              // lately, on this network
     bool quic_broken = false;
 };
 
@@ -38,9 +38,10 @@ struct race_plan {
     quic_knowledge knowledge = quic_knowledge::none;
 };
 
-// `protocols`: those that may be used, the preferred one first. What HTTPS records say comes first and stands above Alt-Svc (RFC 9460 9.3): where they
-// do not offer QUIC it is not tried. Behind them, as for every name without records, TCP at the origin's own addresses: records are help, not a
-// condition (RFC 9460 3). QUIC goes last where it is broken, and nothing that is the only thing permitted is left out.
+// `protocols`: those that may be used, the preferred one first. What HTTPS records say comes first and stands above Alt-Svc (RFC
+// 9460 9.3): where they do not offer QUIC it is not tried. Behind them, as for every name without records, TCP at the origin's
+// own addresses: records are help, not a condition (RFC 9460 3). QUIC goes last where it is broken, and nothing that is the only
+// thing permitted is left out.
 race_plan plan_race(const std::vector<race_protocol>& protocols, const origin_knowledge&);
 
 // The records that can be used, best first: of one answer, without aliases.

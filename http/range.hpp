@@ -13,8 +13,8 @@ namespace tandem::http {
 // What a Range field asks of a representation of a given size.
 struct range_request {
     enum class kind : std::uint8_t {
-        whole,          // no field, another unit, malformed, or several ranges: answer 200 with everything (RFC 9110 14.2 allows it)
-        part,           // answer 206 with `bytes`
+        whole,  // no field, another unit, malformed, or several ranges: answer 200 with everything (RFC 9110 14.2 allows it)
+        part,   // answer 206 with `bytes`
         unsatisfiable,  // answer 416 (RFC 9110 15.5.17)
     };
     kind what = kind::whole;

@@ -40,10 +40,14 @@ std::optional<url> resolve_reference(const url& base, std::string_view reference
     } else {
         auto path = std::string_view(base.path).substr(0, base.path.find('?'));
         absolute = base.scheme + "://" + base.authority();
-        if (reference.empty()) absolute += base.path;
-        else if (reference.starts_with('/')) absolute += reference;
-        else if (reference.starts_with('?')) absolute += std::string(path) + std::string(reference);
-        else absolute += std::string(path.substr(0, path.rfind('/') + 1)) + std::string(reference);
+        if (reference.empty())
+            absolute += base.path;
+        else if (reference.starts_with('/'))
+            absolute += reference;
+        else if (reference.starts_with('?'))
+            absolute += std::string(path) + std::string(reference);
+        else
+            absolute += std::string(path.substr(0, path.rfind('/') + 1)) + std::string(reference);
     }
     auto out = parse_url(absolute, why);
     if (!out) return out;
@@ -70,7 +74,8 @@ std::optional<redirection> redirection_of(const url& asked, std::string_view met
 
 void strip_fields(fields& list, const redirection& r) {
     if (r.drops_body) {
-        for (auto name : {"content-type", "content-length", "content-encoding", "content-language", "content-location", "expect"}) list.erase(name);
+        for (auto name : {"content-type", "content-length", "content-encoding", "content-language", "content-location", "expect"})
+            list.erase(name);
     }
     if (r.other_origin) {
         for (auto name : {"authorization", "cookie", "proxy-authorization"}) list.erase(name);

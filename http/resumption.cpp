@@ -11,7 +11,9 @@ std::string strong_tag(const response& r) {
     return tag && tag->size() >= 2 && tag->front() == '"' && tag->back() == '"' ? std::string(*tag) : std::string();
 }
 
-std::optional<content_range_value> part_of(const response& r) { return parse_content_range(r.fields.find("content-range").value_or("")); }
+std::optional<content_range_value> part_of(const response& r) {
+    return parse_content_range(r.fields.find("content-range").value_or(""));
+}
 
 }  // namespace
 

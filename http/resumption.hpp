@@ -19,7 +19,8 @@ public:
     // Nothing is known again: the response begins anew.
     void reset() { *this = {}; }
 
-    // Whether the rest can be asked for: the response has a strong validator, which says that bytes are the same bytes (RFC 9110 8.8.1).
+    // Whether the rest can be asked for: the response has a strong validator, which says that bytes are the same bytes (RFC
+    // 9110 8.8.1).
     bool possible() const { return !validator_.empty(); }
     // All of the body is there, though its end was not seen.
     bool complete() const { return end_ && first_ + received_ == *end_; }

@@ -55,16 +55,16 @@ public:
     virtual ~server_session() = default;
 
     // Answers a request; body may be null. Only the first answer counts. If body gives nothing for a response that must have a
-    // known end, the session frames it as its version does (Content-Length where the source knows, else chunked, or the stream's end).
-    // Status 101 takes a request with a protocol as a tunnel (client_session.hpp), and is for those alone; another status refuses it. In HTTP/2
-    // and HTTP/3, where 2xx would accept it unawares, 2xx to such a request is sent as 501.
+    // known end, the session frames it as its version does (Content-Length where the source knows, else chunked, or the stream's
+    // end). Status 101 takes a request with a protocol as a tunnel (client_session.hpp), and is for those alone; another status
+    // refuses it. In HTTP/2 and HTTP/3, where 2xx would accept it unawares, 2xx to such a request is sent as 501.
     virtual void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) = 0;
     // The body source of this response, which gave nothing, has more now.
     virtual void resume_body(request_id) = 0;
     // Copies request body bytes out, giving the peer credit for more; 0 when there are none now.
     virtual std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) = 0;
-    // The rest of the request's body is not wanted; the response goes on (RFC 9114 4.1, RFC 9112 9.3). HTTP/1.1 ends the connection
-    // after the response.
+    // The rest of the request's body is not wanted; the response goes on (RFC 9114 4.1, RFC 9112 9.3). HTTP/1.1 ends the
+    // connection after the response.
     virtual void refuse_body(request_id, time_point now) = 0;
     // Ends an exchange without a (complete) response. HTTP/1.1 closes the connection.
     virtual void reset(request_id, h3_error code, time_point now) = 0;

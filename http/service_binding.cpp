@@ -58,13 +58,26 @@ bool read_parameters(reader& in, service_binding& out) {
         reader inner(value);
         bool good = true;
         switch (k) {
-            case mandatory: good = read_mandatory(inner, needed); break;
-            case alpn: good = read_alpn(inner, out); break;
-            case no_default_alpn: good = value.empty(), out.no_default_alpn = true; break;
-            case port: good = value.size() == 2, out.port = inner.u16(); break;
-            case ipv4_hint: good = read_hints(inner, false, four); break;
-            case ipv6_hint: good = read_hints(inner, true, six); break;
-            default: break;
+            case mandatory:
+                good = read_mandatory(inner, needed);
+                break;
+            case alpn:
+                good = read_alpn(inner, out);
+                break;
+            case no_default_alpn:
+                good = value.empty(), out.no_default_alpn = true;
+                break;
+            case port:
+                good = value.size() == 2, out.port = inner.u16();
+                break;
+            case ipv4_hint:
+                good = read_hints(inner, false, four);
+                break;
+            case ipv6_hint:
+                good = read_hints(inner, true, six);
+                break;
+            default:
+                break;
         }
         if (!good) return false;
     }
@@ -81,7 +94,9 @@ bool read_parameters(reader& in, service_binding& out) {
 
 }  // namespace
 
-bool service_binding::offers(std::string_view protocol) const { return std::find(alpn.begin(), alpn.end(), protocol) != alpn.end(); }
+bool service_binding::offers(std::string_view protocol) const {
+    return std::find(alpn.begin(), alpn.end(), protocol) != alpn.end();
+}
 
 std::string read_domain_name(reader& in) {
     std::string out;

@@ -1,4 +1,5 @@
-// The data of HTTPS and SVCB records (RFC 9460): where a service can be had, and over which protocols, before the first packet to it.
+// The data of HTTPS and SVCB records (RFC 9460): where a service can be had, and over which protocols, before the first packet to
+// it.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +34,13 @@ struct service_binding {
 constexpr std::size_t max_service_hints = 8;
 constexpr std::size_t max_service_protocols = 16;
 
-// The RDATA of one record. Nothing if it is malformed by RFC 9460 2.2: then the whole answer is not to be believed. Unknown keys are skipped.
+// The RDATA of one record. Nothing if it is malformed by RFC 9460 2.2: then the whole answer is not to be believed. Unknown keys
+// are skipped.
 std::optional<service_binding> parse_service_binding(std::span<const std::uint8_t> rdata);
 
-// A domain name on the wire (RFC 1035 3.1), without compression: lower case, labels joined by dots, none at the end; empty for the root. Fails the
-// reader if it is longer than 255 bytes or holds anything but letters, digits, '-' and '_': nobody can connect to such a host.
+// A domain name on the wire (RFC 1035 3.1), without compression: lower case, labels joined by dots, none at the end; empty for
+// the root. Fails the reader if it is longer than 255 bytes or holds anything but letters, digits, '-' and '_': nobody can
+// connect to such a host.
 std::string read_domain_name(reader& in);
 
 }  // namespace tandem::http

@@ -43,7 +43,8 @@ public:
 
     // A new stream of this side, or nothing while the peer's limit does not allow one (streams_available tells when it does).
     virtual std::optional<quic::stream_id> open(quic::direction) = 0;
-    // Takes a prefix of data, copying it; `end` counts only if all of data was taken. If less was taken, a writable event follows.
+    // Takes a prefix of data, copying it; `end` counts only if all of data was taken. If less was taken, a writable event
+    // follows.
     virtual std::size_t write(quic::stream_id, std::span<const std::uint8_t> data, bool end, time_point now) = 0;
     // Reads bytes in order; credit goes back to the peer for what was read. Waiting times are added to `ledger` if given.
     virtual read_result read(quic::stream_id, std::span<std::uint8_t> out, time_point now, wait_ledger* ledger) = 0;

@@ -95,7 +95,8 @@ std::optional<url> parse_url(std::string_view text, std::string& why) {
     auto end = std::min(text.find_first_of("/?"), text.size());
     auto authority = text.substr(0, end);
     // RFC 9110 4.2.4: user information in a URL is a way to deceive people.
-    if (authority.find('@') != std::string_view::npos) return why = "it has user information, which is not supported", std::nullopt;
+    if (authority.find('@') != std::string_view::npos)
+        return why = "it has user information, which is not supported", std::nullopt;
     if (!parse_authority(authority, out, why)) return std::nullopt;
     out.path.clear();
     if (end == text.size() || text[end] == '?') out.path = "/";

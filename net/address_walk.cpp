@@ -62,7 +62,8 @@ void address_walk::next() {
     timer_.async_wait([self = shared_from_this(), share, attempt = ++attempt_](const boost::system::error_code& error) {
         if (error || self->over_ || attempt != self->attempt_) return;
         self->hooks_.abandon();
-        self->failed({failure_class::timed_out, "could not connect to " + self->where() + ": no answer within " + seconds_text(share), true});
+        self->failed({failure_class::timed_out,
+                      "could not connect to " + self->where() + ": no answer within " + seconds_text(share), true});
     });
     trace("connecting to " + current_.to_string());
     hooks_.attempt(current_);
@@ -77,7 +78,8 @@ void address_walk::failed(http_error why) {
     if (over_) return;
     timer_.cancel();
     // Another address of the same host shows the same certificate and speaks the same protocols.
-    bool same_everywhere = why.kind == failure_class::certificate || why.kind == failure_class::tls || why.kind == failure_class::protocol;
+    bool same_everywhere =
+        why.kind == failure_class::certificate || why.kind == failure_class::tls || why.kind == failure_class::protocol;
     if (!left_.empty() && !same_everywhere) trace(why.text);
     last_error_ = std::move(why);
     if (same_everywhere) left_.clear();

@@ -26,7 +26,8 @@ struct address_walk_hooks {
 // Each address gets an equal share of the time that is left, so that one that never answers does not use up that of the next.
 class address_walk : public std::enable_shared_from_this<address_walk> {
 public:
-    address_walk(boost::asio::any_io_executor executor, http_target target, const http_connection_options& options, address_walk_hooks hooks);
+    address_walk(boost::asio::any_io_executor executor, http_target target, const http_connection_options& options,
+                 address_walk_hooks hooks);
 
     void start();
     void succeeded();

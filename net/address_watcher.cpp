@@ -55,7 +55,9 @@ void address_watcher::close() {
 void address_watcher::drain(boost::asio::posix::stream_descriptor& descriptor) {
     std::array<char, 8192> message;
     while (descriptor.is_open()) {
-        if (::recv(descriptor.native_handle(), message.data(), message.size(), MSG_DONTWAIT) < 0 && errno != ENOBUFS && errno != EINTR) return;
+        if (::recv(descriptor.native_handle(), message.data(), message.size(), MSG_DONTWAIT) < 0 && errno != ENOBUFS &&
+            errno != EINTR)
+            return;
     }
 }
 

@@ -35,8 +35,8 @@ public:
     // What waits ends with operation_aborted.
     void close();
 
-    // void(error_code). Addresses or routes have changed since the last time, perhaps more than once. Honours terminal, partial and total
-    // cancellation.
+    // void(error_code). Addresses or routes have changed since the last time, perhaps more than once. Honours terminal, partial
+    // and total cancellation.
     template <class CompletionToken>
     auto async_wait(CompletionToken&& token) {
         return boost::asio::async_compose<CompletionToken, void(boost::system::error_code)>(

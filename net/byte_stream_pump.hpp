@@ -11,8 +11,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
-#include <tandem/net/clock.hpp>
 #include <tandem/net/byte_transport.hpp>
+#include <tandem/net/clock.hpp>
 #include <tandem/net/lazy_timer.hpp>
 #include <tandem/net/lingering_close.hpp>
 
@@ -30,7 +30,11 @@ template <class Engine, class Socket = boost::asio::ip::tcp::socket>
 class byte_stream_pump : public std::enable_shared_from_this<byte_stream_pump<Engine, Socket>> {
 public:
     byte_stream_pump(Socket socket, Engine engine, pump_hooks hooks, const lingering_limits& lingering = {})
-        : socket_(std::move(socket)), engine_(std::move(engine)), hooks_(std::move(hooks)), timer_(socket_.get_executor()), lingering_(lingering) {}
+        : socket_(std::move(socket)),
+          engine_(std::move(engine)),
+          hooks_(std::move(hooks)),
+          timer_(socket_.get_executor()),
+          lingering_(lingering) {}
 
     void start();
     void wake();  // the application gave the engine work outside of a hook

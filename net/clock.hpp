@@ -20,7 +20,8 @@ inline std::int64_t wall_seconds() {
 
 // The steady clock's time point of a time that sans-IO code asked for.
 inline std::chrono::steady_clock::time_point to_steady(time_point t) {
-    return std::chrono::steady_clock::time_point(std::chrono::duration_cast<std::chrono::steady_clock::duration>(t.time_since_epoch()));
+    return std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(t.time_since_epoch()));
 }
 
 }  // namespace tandem::net

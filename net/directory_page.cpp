@@ -45,12 +45,14 @@ std::vector<directory_entry> list_directory(int descriptor, bool& truncated) {
     while (dirent* entry = ::readdir(directory)) {
         if (entry->d_name[0] == '.') continue;
         struct stat status {};
-        if (::fstatat(descriptor, entry->d_name, &status, 0) != 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) continue;
+        if (::fstatat(descriptor, entry->d_name, &status, 0) != 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+            continue;
         if (out.size() == max_listed_entries) {
             truncated = true;
             break;
         }
-        out.push_back({entry->d_name, S_ISDIR(status.st_mode), static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec});
+        out.push_back(
+            {entry->d_name, S_ISDIR(status.st_mode), static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec});
     }
     ::closedir(directory);
     std::sort(out.begin(), out.end(), [](const directory_entry& a, const directory_entry& b) {
@@ -63,12 +65,23 @@ std::string escape_html(std::string_view text) {
     std::string out;
     for (char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out += c;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
         }
     }
     return out;

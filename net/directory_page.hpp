@@ -11,8 +11,8 @@ namespace tandem::net {
 struct directory_entry {
     std::string name;
     bool directory = false;
-    std::uint64_t size = 0;       // bytes
-    std::int64_t modified = 0;    // seconds since 1970
+    std::uint64_t size = 0;     // bytes
+    std::int64_t modified = 0;  // seconds since 1970
 };
 
 // The most entries a page shows: a directory with millions of files must not become an answer of hundreds of megabytes.

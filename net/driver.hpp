@@ -1,5 +1,5 @@
-// Runs one network_node on a UDP socket (more than one while connections migrate) and a timer: reads a batch, hands it in, lets the
-// application act, sends trains until there is nothing to send, and sleeps until the next datagram or deadline.
+// Runs one network_node on a UDP socket (more than one while connections migrate) and a timer: reads a batch, hands it in, lets
+// the application act, sends trains until there is nothing to send, and sleeps until the next datagram or deadline.
 #pragma once
 
 #include <algorithm>
@@ -46,13 +46,14 @@ public:
     void add_socket(udp_socket socket) { add(std::move(socket), false); }
     // One that never gives way to others, and so need not have room made.
     void keep_socket(udp_socket socket) { add(std::move(socket), true); }
-    // For one more of at most max_sockets: the oldest of which needed(its local endpoint) is false gives way, but never the first, nor one
-    // to be kept. False if there is none.
+    // For one more of at most max_sockets: the oldest of which needed(its local endpoint) is false gives way, but never the
+    // first, nor one to be kept. False if there is none.
     template <class Needed>
     bool make_room(Needed&& needed) {
         auto& channels = core_->channels;
         if (channels.size() < max_sockets) return true;
-        auto idle = std::find_if(channels.begin() + 1, channels.end(), [&](const auto& c) { return !c->kept && !needed(c->socket.local_endpoint()); });
+        auto idle = std::find_if(channels.begin() + 1, channels.end(),
+                                 [&](const auto& c) { return !c->kept && !needed(c->socket.local_endpoint()); });
         if (idle == channels.end()) return false;
         (*idle)->socket.close();
         channels.erase(idle);
@@ -110,7 +111,7 @@ private:
         driver_hooks hooks;
         lazy_timer timer;
         std::vector<std::uint8_t> buffer;
-        train pending;                 // being sent when progress < pending.size
+        train pending;  // being sent when progress < pending.size
         std::size_t progress = 0;
         bool woken = false;
         bool stopped = false;

@@ -34,18 +34,21 @@ void host_lookup::start(const http_target& target, const http_connection_options
         return;
     }
     timer_.expires_after(options.connect_timeout);
-    timer_.async_wait([self = shared_from_this(), host = target.host, timeout = options.connect_timeout](const boost::system::error_code& error) {
+    timer_.async_wait([self = shared_from_this(), host = target.host,
+                       timeout = options.connect_timeout](const boost::system::error_code& error) {
         if (error) return;
-        self->finish(http_error{failure_class::timed_out, "could not resolve " + host + " within " + seconds_text(timeout), true});
+        self->finish(
+            http_error{failure_class::timed_out, "could not resolve " + host + " within " + seconds_text(timeout), true});
     });
-    resolver_.async_resolve(target.host, std::to_string(target.port),
-                            [self = shared_from_this(), host = target.host](const boost::system::error_code& error, const auto& results) {
-                                std::vector<ip_address> addresses;
-                                for (const auto& r : results) addresses.push_back(from_asio(r.endpoint().address()));
-                                if (!error && !addresses.empty()) return self->finish(without_duplicates(addresses));
-                                auto why = error ? error.message() : std::string("it has no address");
-                                self->finish(http_error{failure_class::resolve, "could not resolve host " + host + ": " + why, true});
-                            });
+    resolver_.async_resolve(
+        target.host, std::to_string(target.port),
+        [self = shared_from_this(), host = target.host](const boost::system::error_code& error, const auto& results) {
+            std::vector<ip_address> addresses;
+            for (const auto& r : results) addresses.push_back(from_asio(r.endpoint().address()));
+            if (!error && !addresses.empty()) return self->finish(without_duplicates(addresses));
+            auto why = error ? error.message() : std::string("it has no address");
+            self->finish(http_error{failure_class::resolve, "could not resolve host " + host + ": " + why, true});
+        });
 }
 
 void host_lookup::finish(result r) {

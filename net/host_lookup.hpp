@@ -19,7 +19,8 @@ public:
     // Without duplicates, in the resolver's order of preference; at least one.
     using result = std::variant<std::vector<ip_address>, http_error>;
 
-    explicit host_lookup(const boost::asio::any_io_executor& executor) : executor_(executor), resolver_(executor), timer_(executor) {}
+    explicit host_lookup(const boost::asio::any_io_executor& executor)
+        : executor_(executor), resolver_(executor), timer_(executor) {}
 
     // Calls `done` once, not from within, after at most options.connect_timeout; not at all after stop().
     void start(const http_target& target, const http_connection_options& options, std::function<void(result)> done);

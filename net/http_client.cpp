@@ -38,9 +38,10 @@ http_client::request_handle http_client::impl::submit(http_request request, std:
     const bool tunnel = !request.protocol.empty();
     if (request.decode && !tunnel) sink = decode_body(request, std::move(sink));
     if (request.max_redirects > 0 && !tunnel) {
-        sink = follow_redirects(request, std::move(sink), [weak = weak_from_this(), handle](http_request next, std::shared_ptr<transfer_sink> s) {
-            if (auto self = weak.lock()) self->start(handle, std::move(next), std::move(s));
-        });
+        sink = follow_redirects(request, std::move(sink),
+                                [weak = weak_from_this(), handle](http_request next, std::shared_ptr<transfer_sink> s) {
+                                    if (auto self = weak.lock()) self->start(handle, std::move(next), std::move(s));
+                                });
     }
     start(handle, std::move(request), std::move(sink));
     return handle;
@@ -61,7 +62,8 @@ void http_client::impl::start(request_handle handle, http_request request, std::
         transfer->timer = std::make_unique<boost::asio::steady_timer>(executor_, request.timeout);
         transfer->timer->async_wait([weak = weak_from_this(), handle = transfer->handle](const boost::system::error_code& error) {
             auto self = weak.lock();
-            if (!error && self) self->cancel(handle, {failure_class::timed_out, "the transfer took longer than it was given", false});
+            if (!error && self)
+                self->cancel(handle, {failure_class::timed_out, "the transfer took longer than it was given", false});
         });
     }
     transfer->request = std::move(request);

@@ -22,15 +22,15 @@ namespace tandem::net {
 
 struct http_client_options {
     http_connection_options connection;
-    // Which may be used, in order of preference: HTTP/3 over QUIC at most once and at most one over TCP. With both they race (http/race.hpp),
-    // and requests that a QUIC connection leaves without a sign of life go over TCP, the rest of a response to GET too where the server gave a strong
-    // validator or the sink can begin anew. For http: URLs it is always HTTP/1.1.
+    // Which may be used, in order of preference: HTTP/3 over QUIC at most once and at most one over TCP. With both they race
+    // (http/race.hpp), and requests that a QUIC connection leaves without a sign of life go over TCP, the rest of a response to
+    // GET too where the server gave a strong validator or the sink can begin anew. For http: URLs it is always HTTP/1.1.
     std::vector<http_protocol> protocols{http_protocol::http1};
-    // What is known of origins from earlier, and learnt: where QUIC did not work TCP goes first for a while. May be null; may be shared by
-    // clients of one thread.
+    // What is known of origins from earlier, and learnt: where QUIC did not work TCP goes first for a while. May be null; may be
+    // shared by clients of one thread.
     std::shared_ptr<http::alt_svc_cache> known;
-    std::size_t http1_connections = 6;         // per origin; HTTP/2 and HTTP/3 use one
-    std::size_t concurrent_requests = 100;     // per origin, over all its connections; WebSockets count
+    std::size_t http1_connections = 6;      // per origin; HTTP/2 and HTTP/3 use one
+    std::size_t concurrent_requests = 100;  // per origin, over all its connections; WebSockets count
 };
 
 // What is known about one request; times are set as they come to pass.
@@ -43,10 +43,10 @@ struct transfer_info {
     std::optional<time_point> submitted;
     std::optional<time_point> first_byte;  // the response's header section
     std::optional<time_point> finished;
-    std::uint64_t body_bytes = 0;          // received
+    std::uint64_t body_bytes = 0;  // received
     unsigned attempts = 0;
-    http::url url;               // asked last
-    unsigned redirects = 0;      // followed before it
+    http::url url;           // asked last
+    unsigned redirects = 0;  // followed before it
 };
 
 // Where a response goes. Called on the client's executor. Nothing is called after on_end.
@@ -56,8 +56,8 @@ public:
     // An interim response (1xx), say 103 Early Hints; more may follow, and then on_response().
     virtual void on_interim(const http::response&, const transfer_info&) {}
     virtual void on_response(const http::response&, const transfer_info&) = 0;
-    // The connection died in the middle of the response, and it cannot be gone on with: may it begin anew? True: all that was given is void, and
-    // on_response() is called again. False: the transfer fails.
+    // The connection died in the middle of the response, and it cannot be gone on with: may it begin anew? True: all that was
+    // given is void, and on_response() is called again. False: the transfer fails.
     virtual bool on_restart() { return false; }
     // The connection died in the middle of the response, which goes on from this byte of its body over another one.
     virtual void on_resumed(std::uint64_t at, const transfer_info&) { static_cast<void>(at); }
@@ -78,9 +78,10 @@ struct http_request {
     http::fields fields;  // without Host
     std::string body;     // sent if not empty, or if `has_body`
     bool has_body = false;
-    // Asks the server to turn the stream, or connection, into another protocol, for which its options::limits.tunnel_protocols must be ready:
-    // the method is CONNECT then, whatever is said here, and HTTP/1.1 is asked by Upgrade. With status 101 it has done so in every version; what
-    // `source` gives and the sink gets are the protocol's bytes from then on. Redirections and content codings are left alone.
+    // Asks the server to turn the stream, or connection, into another protocol, for which its options::limits.tunnel_protocols
+    // must be ready: the method is CONNECT then, whatever is said here, and HTTP/1.1 is asked by Upgrade. With status 101 it has
+    // done so in every version; what `source` gives and the sink gets are the protocol's bytes from then on. Redirections and
+    // content codings are left alone.
     std::string protocol;
     // Called before each attempt, when the version that carries it is known; may change fields.
     std::function<void(http::request&, http_protocol)> prepare;
@@ -91,7 +92,8 @@ struct http_request {
     duration first_byte_timeout{};  // from sending the request to the response's header section
     duration stall_timeout{};       // with a response under way, but no byte of it coming
     unsigned max_redirects = 0;     // followed; 0: a redirection is a response like others
-    // Offer the content codings there are decoders for, and give the sink decoded bytes. A Content-Encoding that has no decoder is passed through.
+    // Offer the content codings there are decoders for, and give the sink decoded bytes. A Content-Encoding that has no decoder
+    // is passed through.
     bool decode = false;
 };
 

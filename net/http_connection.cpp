@@ -1,5 +1,5 @@
-#include <tandem/net/http_sessions.hpp>
 #include <tandem/net/http_connection.hpp>
+#include <tandem/net/http_sessions.hpp>
 
 #include <utility>
 
@@ -18,8 +18,10 @@ http_error describe_tls(const http::session_error& error, const std::string& hos
         case tls::error_code::verification:
             return {failure_class::certificate, "certificate of " + host + " is not accepted: " + error.text, true};
         case tls::error_code::none:
-            return {error.by_peer ? failure_class::lost : failure_class::protocol, "connection to " + host + " ended: " + error.text, false};
-        default: return {failure_class::tls, "TLS with " + host + " failed: " + error.text, true};
+            return {error.by_peer ? failure_class::lost : failure_class::protocol,
+                    "connection to " + host + " ended: " + error.text, false};
+        default:
+            return {failure_class::tls, "TLS with " + host + " failed: " + error.text, true};
     }
 }
 
@@ -48,7 +50,8 @@ tcp_engine_kind<http::byte_stream_client> tls_kind(http_protocol protocol, const
 
 tcp_engine_kind<plain_http1_client> plain_kind(const http_target& target, const http_connection_options& options) {
     auto where = target.host + " port " + std::to_string(target.port);
-    return {http_protocol::http1, {},
+    return {http_protocol::http1,
+            {},
             [limits = options.limits](time_point) { return plain_http1_client(limits); },
             [where](const plain_http1_client& engine) { return describe_tls(*engine.error(), where); }};
 }
@@ -57,10 +60,14 @@ tcp_engine_kind<plain_http1_client> plain_kind(const http_target& target, const 
 
 std::string_view to_string(http_protocol protocol) {
     switch (protocol) {
-        case http_protocol::http1: return "HTTP/1.1";
-        case http_protocol::http2: return "HTTP/2";
-        case http_protocol::http3: return "HTTP/3";
-        case http_protocol::http3_qmux: return "HTTP/3 over QMux";
+        case http_protocol::http1:
+            return "HTTP/1.1";
+        case http_protocol::http2:
+            return "HTTP/2";
+        case http_protocol::http3:
+            return "HTTP/3";
+        case http_protocol::http3_qmux:
+            return "HTTP/3 over QMux";
     }
     return "";
 }
@@ -77,13 +84,14 @@ std::shared_ptr<http_connection> http_connection::open(const boost::asio::any_io
     if (protocol == http_protocol::http3) return open_quic_connection(executor, target, options, std::move(hooks));
     const auto start = [&](auto kind, auto transport) -> std::shared_ptr<http_connection> {
         using engine = typename decltype(kind)::engine;
-        auto connection =
-            std::make_shared<http_tcp_connection<engine, decltype(transport)>>(executor, transport, std::move(kind), std::move(hooks));
+        auto connection = std::make_shared<http_tcp_connection<engine, decltype(transport)>>(executor, transport, std::move(kind),
+                                                                                             std::move(hooks));
         connection->start(target, options);
         return connection;
     };
     const auto over = [&](auto transport) {
-        return target.secure ? start(tls_kind(protocol, target, options), transport) : start(plain_kind(target, options), transport);
+        return target.secure ? start(tls_kind(protocol, target, options), transport)
+                             : start(plain_kind(target, options), transport);
     };
     return options.tcp ? over(own_tcp{options.tcp}) : over(kernel_tcp{executor});
 }

@@ -23,7 +23,7 @@ class race;
 namespace tandem::tls {
 class client_context;
 class session_cache;
-}
+}  // namespace tandem::tls
 
 namespace tandem::net {
 
@@ -46,20 +46,20 @@ struct address_override {
 
 struct http_connection_options {
     std::shared_ptr<const tls::client_context> tls;  // may be null for http: URLs only
-    std::shared_ptr<tcp_stack> tcp;  // null: the kernel's TCP
+    std::shared_ptr<tcp_stack> tcp;                  // null: the kernel's TCP
     quic::config quic;
     bool follow_addresses = true;  // QUIC: go on from another address when the machine's change
     http::limits limits;
     duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
     std::vector<address_override> overrides;
-    // Ask DNS for HTTPS records too (RFC 9460), where HTTP/3 is permitted: they tell of it, of ports and of other hosts before the first packet. Not
-    // for hosts with an override or without a public name.
+    // Ask DNS for HTTPS records too (RFC 9460), where HTTP/3 is permitted: they tell of it, of ports and of other hosts before
+    // the first packet. Not for hosts with an override or without a public name.
     bool https_records = true;
     std::vector<ip_endpoint> name_servers;  // asked for HTTPS records of every host; empty: the system's
     // What earlier connections left to resume with; null: nothing is kept. Its owner may save it. Of one thread.
     std::shared_ptr<tls::session_cache> sessions;
-    // HTTP/3, where `sessions` has a ticket and there is one address and protocol to try: requests with safe methods and no body go before
-    // the handshake is complete (0-RTT). Whoever sees them can send the server a copy (RFC 8470).
+    // HTTP/3, where `sessions` has a ticket and there is one address and protocol to try: requests with safe methods and no body
+    // go before the handshake is complete (0-RTT). Whoever sees them can send the server a copy (RFC 8470).
     bool early_data = false;
     std::function<void(std::string_view line)> trace;  // one line per step, for people
     std::function<void(const http::race&)> decided;    // a race between protocols and addresses has been won, or lost by all
@@ -81,10 +81,10 @@ struct connection_times {
 };
 
 struct http_connection_hooks {
-    std::function<void()> heard;                      // may be empty: the first bytes came back from the address being tried
-    std::function<void()> ready;                      // session() can be used from now on
-    std::function<void(time_point now)> activity;     // poll the session's events, read bodies, submit
-    std::function<void(const http_error&)> over;      // the last call: never connected, or the connection ended
+    std::function<void()> heard;                   // may be empty: the first bytes came back from the address being tried
+    std::function<void()> ready;                   // session() can be used from now on
+    std::function<void(time_point now)> activity;  // poll the session's events, read bodies, submit
+    std::function<void(const http_error&)> over;   // the last call: never connected, or the connection ended
 };
 
 std::string seconds_text(duration);  // "2.5 s", for messages
@@ -102,9 +102,10 @@ public:
     virtual http::client_session* session() = 0;  // null until ready
     virtual void wake() = 0;                      // the session was given work outside of `activity`
     virtual const connection_times& times() const = 0;
-    virtual ip_endpoint remote() const = 0;       // the address tried last
+    virtual ip_endpoint remote() const = 0;  // the address tried last
     virtual http_protocol protocol() const = 0;
-    // For finding out that a path has died. QUIC: packets the peer acknowledged so far, and whether any wait for it. TCP: 0 and false.
+    // For finding out that a path has died. QUIC: packets the peer acknowledged so far, and whether any wait for it. TCP: 0 and
+    // false.
     virtual std::uint64_t acknowledged() const { return 0; }
     virtual bool awaits_acknowledgment() const { return false; }
     // QUIC: asks the peer for an acknowledgment (PING). TCP: nothing.

@@ -8,7 +8,8 @@ namespace tandem::net {
 
 namespace {
 
-// TLS alerts a client sends when it does not accept a certificate (RFC 8446 6.2): bad_certificate to certificate_unknown, unknown_ca.
+// TLS alerts a client sends when it does not accept a certificate (RFC 8446 6.2): bad_certificate to certificate_unknown,
+// unknown_ca.
 bool is_certificate_alert(std::uint64_t alert) { return (alert >= 42 && alert <= 46) || alert == 48; }
 
 constexpr std::uint64_t no_application_protocol = 120;  // RFC 7301 3.2
@@ -24,18 +25,30 @@ http_error describe_tls(std::uint64_t alert, const quic::connection_closed& clos
 
 std::string_view to_string(failure_class kind) {
     switch (kind) {
-        case failure_class::resolve: return "resolve";
-        case failure_class::refused: return "refused";
-        case failure_class::unreachable: return "unreachable";
-        case failure_class::timed_out: return "timed out";
-        case failure_class::tls: return "tls";
-        case failure_class::certificate: return "certificate";
-        case failure_class::protocol: return "protocol";
-        case failure_class::lost: return "lost";
-        case failure_class::redirects: return "redirects";
-        case failure_class::coding: return "content coding";
-        case failure_class::unsupported: return "unsupported";
-        case failure_class::cancelled: return "cancelled";
+        case failure_class::resolve:
+            return "resolve";
+        case failure_class::refused:
+            return "refused";
+        case failure_class::unreachable:
+            return "unreachable";
+        case failure_class::timed_out:
+            return "timed out";
+        case failure_class::tls:
+            return "tls";
+        case failure_class::certificate:
+            return "certificate";
+        case failure_class::protocol:
+            return "protocol";
+        case failure_class::lost:
+            return "lost";
+        case failure_class::redirects:
+            return "redirects";
+        case failure_class::coding:
+            return "content coding";
+        case failure_class::unsupported:
+            return "unsupported";
+        case failure_class::cancelled:
+            return "cancelled";
     }
     return "";
 }
@@ -55,16 +68,22 @@ http_error describe(const quic::connection_closed& closed) {
     using quic::close_cause;
     constexpr auto crypto = static_cast<std::uint64_t>(quic::transport_error::crypto_error);
     switch (closed.cause) {
-        case close_cause::idle_timeout: return {failure_class::timed_out, "the connection went silent", false};
-        case close_cause::handshake_timeout: return {failure_class::timed_out, "no answer to the QUIC handshake", true};
-        case close_cause::stateless_reset: return {failure_class::lost, "the server lost its state of the connection (stateless reset)", false};
-        case close_cause::version: return {failure_class::protocol, "the server speaks no version of QUIC that tandem speaks", true};
-        default: break;
+        case close_cause::idle_timeout:
+            return {failure_class::timed_out, "the connection went silent", false};
+        case close_cause::handshake_timeout:
+            return {failure_class::timed_out, "no answer to the QUIC handshake", true};
+        case close_cause::stateless_reset:
+            return {failure_class::lost, "the server lost its state of the connection (stateless reset)", false};
+        case close_cause::version:
+            return {failure_class::protocol, "the server speaks no version of QUIC that tandem speaks", true};
+        default:
+            break;
     }
     const auto& error = closed.error;
     if (error.application) return {failure_class::lost, "the connection was closed: " + http::h3_error_name(error.code), false};
     if (error.code >= crypto && error.code <= crypto + 0xff) return describe_tls(error.code - crypto, closed);
-    if (error.is(quic::transport_error::connection_refused)) return {failure_class::refused, "the server refused the QUIC connection", true};
+    if (error.is(quic::transport_error::connection_refused))
+        return {failure_class::refused, "the server refused the QUIC connection", true};
     auto whose = closed.cause == close_cause::peer ? "the server closed the connection: " : "the server broke a rule of QUIC: ";
     return {closed.cause == close_cause::peer ? failure_class::lost : failure_class::protocol, whose + to_string(error), false};
 }

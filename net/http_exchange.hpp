@@ -21,9 +21,9 @@
 
 namespace tandem::net {
 
-// Everything happens on the server's executor, which must be a strand or be run by one thread. An AsyncReadStream of the request's body and
-// an AsyncWriteStream of the response's. May outlive the connection and the server: then everything fails with an error.
-// Who lets go of it without an answer has answered 500; who lets go of it in the middle of an answer has cut it off.
+// Everything happens on the server's executor, which must be a strand or be run by one thread. An AsyncReadStream of the
+// request's body and an AsyncWriteStream of the response's. May outlive the connection and the server: then everything fails with
+// an error. Who lets go of it without an answer has answered 500; who lets go of it in the middle of an answer has cut it off.
 class http_exchange {
 public:
     using executor_type = boost::asio::any_io_executor;
@@ -47,13 +47,16 @@ public:
     template <class MutableBuffers, class CompletionToken>
     auto async_read_some(const MutableBuffers& buffers, CompletionToken&& token) {
         boost::asio::mutable_buffer out;
-        for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers) && out.size() == 0; ++at) out = *at;
+        for (auto at = boost::asio::buffer_sequence_begin(buffers);
+             at != boost::asio::buffer_sequence_end(buffers) && out.size() == 0; ++at)
+            out = *at;
         return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::size_t)>(
             [state = state_](auto handler, boost::asio::mutable_buffer into) {
                 auto cancel = [weak = std::weak_ptr<detail::exchange>(state)] {
                     if (auto s = weak.lock()) s->cancel_read();
                 };
-                state->read({static_cast<std::uint8_t*>(into.data()), into.size()}, {state->executor(), std::move(handler), std::move(cancel)});
+                state->read({static_cast<std::uint8_t*>(into.data()), into.size()},
+                            {state->executor(), std::move(handler), std::move(cancel)});
             },
             token, out);
     }
@@ -61,24 +64,29 @@ public:
     const http::fields& trailers() const { return state_->trailers(); }
 
     // The whole answer. Only the first answer counts. What is left of the request's body is thrown away.
-    void respond(http::response head, std::unique_ptr<http::body_source> body = nullptr) { state_->respond(std::move(head), std::move(body)); }
+    void respond(http::response head, std::unique_ptr<http::body_source> body = nullptr) {
+        state_->respond(std::move(head), std::move(body));
+    }
     void respond(int status, std::string_view content_type, std::string text);
 
-    // Status 101 takes a request with a protocol (http::request::protocol) in every version of HTTP: the two bodies are the protocol's bytes from then
-    // on, however long it is quiet. In HTTP/1.1 finish() closes the connection.
-    // An answer in pieces: its head, then async_write_some() and finish(). `length`: of the whole body, in bytes, if it is known.
+    // Status 101 takes a request with a protocol (http::request::protocol) in every version of HTTP: the two bodies are the
+    // protocol's bytes from then on, however long it is quiet. In HTTP/1.1 finish() closes the connection. An answer in pieces:
+    // its head, then async_write_some() and finish(). `length`: of the whole body, in bytes, if it is known.
     void begin(http::response head, std::optional<std::uint64_t> length = {}) { state_->begin(std::move(head), length); }
     // void(error_code, std::size_t): completes when the connection has room (64 KiB are held). One write at a time.
     template <class ConstBuffers, class CompletionToken>
     auto async_write_some(const ConstBuffers& buffers, CompletionToken&& token) {
         boost::asio::const_buffer in;
-        for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers) && in.size() == 0; ++at) in = *at;
+        for (auto at = boost::asio::buffer_sequence_begin(buffers);
+             at != boost::asio::buffer_sequence_end(buffers) && in.size() == 0; ++at)
+            in = *at;
         return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, std::size_t)>(
             [state = state_](auto handler, boost::asio::const_buffer from) {
                 auto cancel = [weak = std::weak_ptr<detail::exchange>(state)] {
                     if (auto s = weak.lock()) s->cancel_write();
                 };
-                state->write({static_cast<const std::uint8_t*>(from.data()), from.size()}, {state->executor(), std::move(handler), std::move(cancel)});
+                state->write({static_cast<const std::uint8_t*>(from.data()), from.size()},
+                             {state->executor(), std::move(handler), std::move(cancel)});
             },
             token, in);
     }

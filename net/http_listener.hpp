@@ -36,7 +36,7 @@ public:
 // Nothing on error.
 std::unique_ptr<http_listener> listen_tcp(boost::asio::any_io_executor, const ip_endpoint&, http_listener_context&, port_sharing,
                                           boost::system::error_code&);
-std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor, const ip_endpoint&, http_listener_context&, const quic_worker&,
-                                           boost::system::error_code&, std::vector<std::string>& warnings);
+std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor, const ip_endpoint&, http_listener_context&,
+                                           const quic_worker&, boost::system::error_code&, std::vector<std::string>& warnings);
 
 }  // namespace tandem::net

@@ -24,10 +24,14 @@ http_error describe(const http::request_failure& failure) {
     using http::failure_kind;
     switch (failure.kind) {
         case failure_kind::malformed:
-        case failure_kind::too_large: return {failure_class::protocol, failure.text, failure.retryable};
-        case failure_kind::unsupported: return {failure_class::unsupported, failure.text, failure.retryable};
-        case failure_kind::cancelled: return {failure_class::cancelled, failure.text, failure.retryable};
-        default: return {failure_class::lost, failure.text, failure.retryable};
+        case failure_kind::too_large:
+            return {failure_class::protocol, failure.text, failure.retryable};
+        case failure_kind::unsupported:
+            return {failure_class::unsupported, failure.text, failure.retryable};
+        case failure_kind::cancelled:
+            return {failure_class::cancelled, failure.text, failure.retryable};
+        default:
+            return {failure_class::lost, failure.text, failure.retryable};
     }
 }
 
@@ -74,8 +78,10 @@ void http_origin::dispatch() {
         while (!queue_.empty() && active_ < options_.concurrent_requests && submit_to(l)) any = true;
         if (any) l.connection->wake();
     }
-    auto connecting = static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(), [](const link& l) { return !l.ready; }));
-    auto usable = static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(), [](const link& l) { return !l.going_away; }));
+    auto connecting =
+        static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(), [](const link& l) { return !l.ready; }));
+    auto usable =
+        static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(), [](const link& l) { return !l.going_away; }));
     // HTTP/1.1: one connection per request that waits; the others are under way already.
     auto wanted = std::min(queue_.size(), options_.concurrent_requests - std::min(active_, options_.concurrent_requests));
     while (connecting < wanted && usable < max_links()) {
@@ -113,7 +119,10 @@ bool http_origin::submit_to(link& l) {
     std::unique_ptr<http::body_source> body;
     if (wanted.source) {
         body = wanted.source();
-        if (!body) return end(std::move(transfer), http_error{failure_class::lost, "the request's body cannot be sent a second time", false}), true;
+        if (!body)
+            return end(std::move(transfer),
+                       http_error{failure_class::lost, "the request's body cannot be sent a second time", false}),
+                   true;
     } else if (wanted.has_body || !wanted.body.empty()) {
         body = std::make_unique<http::memory_body>(wanted.body);
     }
@@ -168,7 +177,8 @@ void http_origin::learn(const link& l, const http::response& message) {
     if (!options_.known || !target_.secure) return;
     if (message.status == 421) options_.known->forget(name_);  // RFC 7838 6
     auto age = http::parse_content_length(message.fields.find("age").value_or("0"));
-    if (message.fields.contains("alt-svc")) options_.known->learn(name_, l.network, message.fields.joined("alt-svc"), age.value_or(0), wall_seconds());
+    if (message.fields.contains("alt-svc"))
+        options_.known->learn(name_, l.network, message.fields.joined("alt-svc"), age.value_or(0), wall_seconds());
 }
 
 // How long the round trip is, for the next race.
@@ -193,7 +203,8 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         auto it = l.active.find(response->id);
         if (it == l.active.end()) return;
         // RFC 8470 5.2: the server does not want to answer what may be a copy. The handshake is complete by now.
-        if (response->message.status == 425 && it->second->info.attempts < max_attempts && http::is_safe_method(it->second->request.method)) {
+        if (response->message.status == 425 && it->second->info.attempts < max_attempts &&
+            http::is_safe_method(it->second->request.method)) {
             auto node = l.active.extract(it);
             --active_;
             l.connection->session()->cancel(response->id, at);
@@ -240,7 +251,8 @@ bool http_origin::resumes(link& l, http::request_id id, const http::response& me
     if (answer != http::resumption::answer::different) {
         t.answered = true;
         t.skip = answer == http::resumption::answer::same ? t.rest.received() : 0;
-        if (options_.connection.trace) options_.connection.trace("going on at byte " + std::to_string(t.rest.received()) + " of the response");
+        if (options_.connection.trace)
+            options_.connection.trace("going on at byte " + std::to_string(t.rest.received()) + " of the response");
         return t.sink->on_resumed(t.rest.received(), t.info), true;
     }
     t.info.body_bytes = 0;
@@ -248,7 +260,8 @@ bool http_origin::resumes(link& l, http::request_id id, const http::response& me
     auto node = l.active.extract(id);
     --active_;
     l.connection->session()->cancel(id, at);
-    end(std::move(node.mapped()), http_error{failure_class::lost, "the connection died, and the server has another version by now", false});
+    end(std::move(node.mapped()),
+        http_error{failure_class::lost, "the connection died, and the server has another version by now", false});
     return true;
 }
 
@@ -304,7 +317,8 @@ void http_origin::on_over(links::iterator l, const http_error& why) {
             retry_or_end(std::move(transfer), why);
         }
     }
-    const bool others = std::any_of(links_.begin(), links_.end(), [](const link& other) { return other.ready && !other.going_away; });
+    const bool others =
+        std::any_of(links_.begin(), links_.end(), [](const link& other) { return other.ready && !other.going_away; });
     if (!was_ready && !others) {
         // No way to the origin: everything that waits for it has failed.
         for (auto& transfer : std::exchange(queue_, {})) end(std::move(transfer), why);
@@ -313,7 +327,8 @@ void http_origin::on_over(links::iterator l, const http_error& why) {
 }
 
 void http_origin::retry_or_end(std::unique_ptr<pending_transfer> transfer, const http_error& why) {
-    bool again = why.retryable && !transfer->answered && transfer->info.attempts < max_attempts && why.kind != failure_class::cancelled;
+    bool again =
+        why.retryable && !transfer->answered && transfer->info.attempts < max_attempts && why.kind != failure_class::cancelled;
     if (!again) return end(std::move(transfer), why);
     queue_.push_front(std::move(transfer));
     schedule_dispatch();

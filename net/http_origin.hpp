@@ -20,9 +20,9 @@ struct pending_transfer {
     std::shared_ptr<transfer_sink> sink;
     transfer_info info;
     std::unique_ptr<boost::asio::steady_timer> timer;
-    bool answered = false;  // on_response was called: a second answer could not be told from it
-    http::resumption rest;  // of a GET
-    bool resuming = false;  // the next answer is to be that of `rest`
+    bool answered = false;   // on_response was called: a second answer could not be told from it
+    http::resumption rest;   // of a GET
+    bool resuming = false;   // the next answer is to be that of `rest`
     std::uint64_t skip = 0;  // bytes of it that the sink has
     time_point moved;        // the last byte of the response came, or it was submitted
 
@@ -34,7 +34,7 @@ public:
     http_origin(boost::asio::any_io_executor executor, const http_client_options& options, http_target target);
 
     void submit(std::unique_ptr<pending_transfer> transfer);
-    bool resume(std::uint64_t handle);  // false: not ours
+    bool resume(std::uint64_t handle);                         // false: not ours
     bool cancel(std::uint64_t handle, const http_error& why);  // false: not ours
     void close_idle();
     void stop();
@@ -45,12 +45,12 @@ private:
     struct link {
         std::shared_ptr<http_connection> connection;
         std::map<http::request_id, std::unique_ptr<pending_transfer>> active;
-        std::uint64_t served = 0;    // requests submitted so far
+        std::uint64_t served = 0;  // requests submitted so far
         bool ready = false;
-        std::string network;         // through which it goes, as `known` calls it
-        bool going_away = false;     // takes no more requests
-        std::uint64_t acknowledged = 0;  // as seen last
-        time_point acknowledged_at;      // when it last grew
+        std::string network;                  // through which it goes, as `known` calls it
+        bool going_away = false;              // takes no more requests
+        std::uint64_t acknowledged = 0;       // as seen last
+        time_point acknowledged_at;           // when it last grew
         std::optional<time_point> probed_at;  // whether it is alive
     };
     using links = std::list<link>;
@@ -90,8 +90,8 @@ private:
     http_target target_;
     std::string name_;
     std::vector<http_protocol> protocols_;
-    http_protocol shape_;           // what connections turned out to be: decides how many are of use
-    bool quic_silent_ = false;      // it stopped to carry anything
+    http_protocol shape_;       // what connections turned out to be: decides how many are of use
+    bool quic_silent_ = false;  // it stopped to carry anything
     boost::asio::steady_timer watch_;
     boost::asio::steady_timer sweep_timer_;
     bool sweeping_ = false;

@@ -13,12 +13,12 @@ namespace tandem::net {
 namespace {
 
 constexpr duration silence_check = std::chrono::milliseconds(20);
-// No acknowledgment of a request for twice as long as the connection took, within these bounds: an acknowledgment comes within a round
-// trip and 25 ms, whatever the server has to think about.
+// No acknowledgment of a request for twice as long as the connection took, within these bounds: an acknowledgment comes within a
+// round trip and 25 ms, whatever the server has to think about.
 constexpr duration shortest_silence = std::chrono::milliseconds(200);
 constexpr duration longest_silence = std::chrono::seconds(2);
-// In the middle of a response: so long without a byte of any, then a PING, and as long without an answer to it. A server may take its time, so it is
-// not asked all the time; a path may be gone for a second (another radio cell) and come back.
+// In the middle of a response: so long without a byte of any, then a PING, and as long without an answer to it. A server may take
+// its time, so it is not asked all the time; a path may be gone for a second (another radio cell) and come back.
 constexpr duration shortest_stall = std::chrono::seconds(1);
 constexpr duration probe_interval = std::chrono::seconds(5);
 
@@ -64,7 +64,8 @@ bool http_origin::fell_silent(link& l, time_point at) {
     }
     if (!l.ready || l.connection->protocol() != http_protocol::http3) return false;
     const auto& times = l.connection->times();
-    const auto patience = std::clamp<duration>(2 * (times.secured.value_or(at) - times.started), shortest_silence, longest_silence);
+    const auto patience =
+        std::clamp<duration>(2 * (times.secured.value_or(at) - times.started), shortest_silence, longest_silence);
     const auto longer = std::max(patience, shortest_stall);
     if (stalled(l, at, longer) && at - l.acknowledged_at >= longer) return true;
     return std::any_of(l.active.begin(), l.active.end(), [&](const auto& active) {
@@ -107,7 +108,8 @@ void http_origin::leave(link& l, time_point at) {
     schedule_dispatch();
 }
 
-// Whether the rest of a response that has begun, or all of it again, may be asked for on another connection; then the transfer is ready for it.
+// Whether the rest of a response that has begun, or all of it again, may be asked for on another connection; then the transfer is
+// ready for it.
 bool http_origin::carry_over(pending_transfer& t) const {
     if (!t.plain_get() || t.info.attempts >= max_attempts) return false;
     t.resuming = t.rest.possible();

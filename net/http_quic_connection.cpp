@@ -21,8 +21,8 @@ namespace {
 
 class quic_connection_client final : public http_connection, public std::enable_shared_from_this<quic_connection_client> {
 public:
-    quic_connection_client(const boost::asio::any_io_executor& executor, const http_target& target, const http_connection_options& options,
-                           http_connection_hooks hooks)
+    quic_connection_client(const boost::asio::any_io_executor& executor, const http_target& target,
+                           const http_connection_options& options, http_connection_hooks hooks)
         : executor_(executor),
           target_(target),
           options_(options),
@@ -131,7 +131,8 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     connect.tls = options_.tls;
     connect.config = options_.quic;
     connect.config.alpn = {std::string(http::alpn_h3)};
-    connect.config.handshake_timeout = std::max(connect.config.handshake_timeout, options_.connect_timeout);  // the walk keeps the time
+    connect.config.handshake_timeout =
+        std::max(connect.config.handshake_timeout, options_.connect_timeout);  // the walk keeps the time
     connect.ticket = sessions_.take_ticket();
     connect.token = sessions_.take_token();
     connect.config.early_data = options_.early_data && !connect.ticket.empty();
@@ -149,7 +150,8 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
                      [weak, remote](const udp_error& error, time_point) {
                          auto self = weak.lock();
                          if (!self || self->ready_ || error.remote != remote) return;
-                         self->fail({classify(error.code), "could not connect to " + self->walk_->where() + " (UDP): " + error.code.message(), true});
+                         self->fail({classify(error.code),
+                                     "could not connect to " + self->walk_->where() + " (UDP): " + error.code.message(), true});
                      }});
     attempt_->io->start();
 }
@@ -220,7 +222,9 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
             case failure_class::certificate:
                 why.text = "certificate of " + walk_->where() + " is not accepted: " + why.text;
                 break;
-            default: why.text = "could not connect to " + walk_->where() + ": " + why.text; break;
+            default:
+                why.text = "could not connect to " + walk_->where() + ": " + why.text;
+                break;
         }
         fail(std::move(why));
     }
@@ -228,7 +232,8 @@ void quic_connection_client::on_event(const quic::connection_event& event, time_
 
 void quic_connection_client::note_move(const ip_path& to) {
     const bool preferred = std::exchange(attempt_->remote, to.remote) != to.remote;
-    walk_->trace("moved to " + (preferred ? to.remote.to_string() + ", the server's preferred address" : to.local.to_string()) + " (QUIC)");
+    walk_->trace("moved to " + (preferred ? to.remote.to_string() + ", the server's preferred address" : to.local.to_string()) +
+                 " (QUIC)");
 }
 
 void quic_connection_client::follow_addresses() {
@@ -247,7 +252,8 @@ bool quic_connection_client::look_at_addresses() {
     udp_options udp;
     udp.report_errors = true;
     const auto needed = [&](const ip_endpoint& bound) { return transport->path().local.port == bound.port; };
-    if (socket.open({*source, 0}, udp) || !attempt_->io->make_room(needed) || !transport->migrate(socket.local_endpoint(), now())) return false;
+    if (socket.open({*source, 0}, udp) || !attempt_->io->make_room(needed) || !transport->migrate(socket.local_endpoint(), now()))
+        return false;
     attempt_->source = source;
     attempt_->io->add_socket(std::move(socket));
     attempt_->io->wake();

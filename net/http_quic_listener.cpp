@@ -18,8 +18,9 @@ quic::endpoint_config endpoint_config(const http_server_options& options, const 
     config.server = options.tls;
     // What clients may remember of HTTP/3's settings (RFC 9114 7.2.4.2).
     const auto& limits = options.limits;
-    config.accepted.early_data_application = "h3 " + std::to_string(limits.field_section_size) + ' ' + std::to_string(limits.qpack_table) +
-                                             ' ' + std::to_string(limits.qpack_blocked_streams) + (limits.tunnel_protocols.empty() ? "" : " connect");
+    config.accepted.early_data_application =
+        "h3 " + std::to_string(limits.field_section_size) + ' ' + std::to_string(limits.qpack_table) + ' ' +
+        std::to_string(limits.qpack_blocked_streams) + (limits.tunnel_protocols.empty() ? "" : " connect");
     worker.configure(config);
     return config;
 }
@@ -31,7 +32,8 @@ public:
 
     ~quic_listener() override { worker_.detach(); }
 
-    boost::system::error_code open(boost::asio::any_io_executor executor, const ip_endpoint& local, std::vector<std::string>& warnings);
+    boost::system::error_code open(boost::asio::any_io_executor executor, const ip_endpoint& local,
+                                   std::vector<std::string>& warnings);
     ip_endpoint local_endpoint() const override { return driver_->socket().local_endpoint(); }
     boost::system::error_code prefer(const ip_endpoint& where) override {
         return detail::listen_on_preferred(*driver_, endpoint_, where, udp_);
@@ -46,7 +48,8 @@ private:
     struct connection {
         connection(http_listener_context& c, quic::connection& transport, boost::asio::any_io_executor executor, time_point now)
             : http(transport, c.options.limits),
-              requests(c.handlers, c.options.access, c.options.requests, {transport.path().remote, "HTTP/3"}, std::move(executor), now),
+              requests(c.handlers, c.options.access, c.options.requests, {transport.path().remote, "HTTP/3"}, std::move(executor),
+                       now),
               remote(transport.path().remote) {}
         http::quic_server http;
         request_loop requests;
@@ -79,8 +82,8 @@ boost::system::error_code quic_listener::open(boost::asio::any_io_executor execu
     udp_.sharing = worker_.sharing();
     if (auto error = socket.open(local, udp_)) return error;
     for (const auto& shortfall : socket.shortfalls()) warnings.push_back(shortfall.to_string());
-    driver_ = std::make_unique<driver<quic::endpoint>>(std::move(socket), endpoint_,
-                                                       driver_hooks{[this](time_point now) { application(now); }, {}, divert_to(worker_)});
+    driver_ = std::make_unique<driver<quic::endpoint>>(
+        std::move(socket), endpoint_, driver_hooks{[this](time_point now) { application(now); }, {}, divert_to(worker_)});
     attach(worker_, executor_, *driver_);
     driver_->start();
     return {};
@@ -139,11 +142,21 @@ void quic_listener::closed(quic::connection_handle handle, const quic::connectio
     if (context_.options.log) {
         auto line = "QUIC " + it->second.remote.to_string() + ": ";
         switch (why.cause) {
-            case quic::close_cause::application: line += "closed"; break;
-            case quic::close_cause::peer: line += "closed by the client"; break;
-            case quic::close_cause::idle_timeout: line += "idle for too long"; break;
-            case quic::close_cause::handshake_timeout: line += "the handshake took too long"; break;
-            default: line += "failed"; break;
+            case quic::close_cause::application:
+                line += "closed";
+                break;
+            case quic::close_cause::peer:
+                line += "closed by the client";
+                break;
+            case quic::close_cause::idle_timeout:
+                line += "idle for too long";
+                break;
+            case quic::close_cause::handshake_timeout:
+                line += "the handshake took too long";
+                break;
+            default:
+                line += "failed";
+                break;
         }
         if (why.error.code != 0 || !why.error.reason.empty()) line += ": " + to_string(why.error);
         context_.options.log(line);
@@ -186,7 +199,8 @@ void quic_listener::stop(time_point now) {
 
 }  // namespace
 
-std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context, const quic_worker& worker,
+std::unique_ptr<http_listener> listen_quic(boost::asio::any_io_executor executor, const ip_endpoint& local,
+                                           http_listener_context& context, const quic_worker& worker,
                                            boost::system::error_code& error, std::vector<std::string>& warnings) {
     auto listener = std::make_unique<quic_listener>(context, worker);
     error = listener->open(std::move(executor), local, warnings);

@@ -19,10 +19,17 @@ namespace {
 
 class raced_connection final : public http_connection, public std::enable_shared_from_this<raced_connection> {
 public:
-    raced_connection(const boost::asio::any_io_executor& executor, std::vector<http_protocol> protocols, const http_target& target,
-                     const http_connection_options& options, race_memory memory, http_connection_hooks hooks)
-        : executor_(executor), protocols_(std::move(protocols)), target_(target), options_(options), memory_(std::move(memory)),
-          hooks_(std::move(hooks)), lookup_(std::make_shared<origin_lookup>(executor, target, options)), timer_(executor) {}
+    raced_connection(const boost::asio::any_io_executor& executor, std::vector<http_protocol> protocols,
+                     const http_target& target, const http_connection_options& options, race_memory memory,
+                     http_connection_hooks hooks)
+        : executor_(executor),
+          protocols_(std::move(protocols)),
+          target_(target),
+          options_(options),
+          memory_(std::move(memory)),
+          hooks_(std::move(hooks)),
+          lookup_(std::make_shared<origin_lookup>(executor, target, options)),
+          timer_(executor) {}
     ~raced_connection() override { raced_connection::stop(); }
 
     void start();
@@ -209,7 +216,8 @@ http_error raced_connection::worst() const {
 
 void raced_connection::out_of_time() {
     const auto where = target_.host + " port " + std::to_string(target_.port);
-    end({failure_class::timed_out, "could not connect to " + where + ": no answer within " + seconds_text(options_.connect_timeout), true});
+    end({failure_class::timed_out,
+         "could not connect to " + where + ": no answer within " + seconds_text(options_.connect_timeout), true});
 }
 
 void raced_connection::end(const http_error& why) {
@@ -233,9 +241,10 @@ void raced_connection::stop() {
 
 }  // namespace
 
-std::shared_ptr<http_connection> open_raced_connection(const boost::asio::any_io_executor& executor, const std::vector<http_protocol>& protocols,
-                                                       const http_target& target, const http_connection_options& options,
-                                                       const race_memory& memory, http_connection_hooks hooks) {
+std::shared_ptr<http_connection> open_raced_connection(const boost::asio::any_io_executor& executor,
+                                                       const std::vector<http_protocol>& protocols, const http_target& target,
+                                                       const http_connection_options& options, const race_memory& memory,
+                                                       http_connection_hooks hooks) {
     auto connection = std::make_shared<raced_connection>(executor, protocols, target, options, memory, std::move(hooks));
     connection->start();
     return connection;

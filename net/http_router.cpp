@@ -32,7 +32,8 @@ void http_router::operator()(std::shared_ptr<http_exchange> exchange) const {
         if (r->method == "GET") allowed += ", HEAD";
     }
     if (of_get != nullptr && request.method == "HEAD") return (*of_get)(std::move(exchange));
-    if (first != routes_.end() && request.method == "OPTIONS") return exchange->respond({204, {{"allow", allowed + ", OPTIONS"}}});
+    if (first != routes_.end() && request.method == "OPTIONS")
+        return exchange->respond({204, {{"allow", allowed + ", OPTIONS"}}});
     auto page = status_page(first == routes_.end() ? 404 : 405);
     if (first != routes_.end()) page.head.fields.append("allow", allowed + ", OPTIONS");
     exchange->respond(std::move(page.head), std::move(page.body));

@@ -11,8 +11,8 @@ namespace tandem::net {
 
 class http_router {
 public:
-    // `pattern`: a path ("/a/b"), or the beginning of paths ("/files/*"). The longest pattern that fits wins, a whole path before a beginning.
-    // `method`: "GET" (HEAD too, unless it has a handler of its own), ..., or "*" for all.
+    // `pattern`: a path ("/a/b"), or the beginning of paths ("/files/*"). The longest pattern that fits wins, a whole path before
+    // a beginning. `method`: "GET" (HEAD too, unless it has a handler of its own), ..., or "*" for all.
     void add(std::string_view method, std::string_view pattern, http_handler handler);
 
     // 404 where no pattern fits, 405 with Allow where no method does (RFC 9110 15.5.6), 204 with Allow to OPTIONS.

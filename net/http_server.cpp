@@ -124,7 +124,8 @@ void http_server::impl::refresh_fields() {
     context_.quic_fields = {{"date", http::format_date(seconds)}, {"server", "tandem"}};
     context_.tcp_fields = context_.quic_fields;
     if (options_.quic && !listeners_.empty()) {  // RFC 7838 3
-        context_.tcp_fields.append("alt-svc", "h3=\":" + std::to_string(listeners_.front()->local_endpoint().port) + "\"; ma=86400");
+        context_.tcp_fields.append("alt-svc",
+                                   "h3=\":" + std::to_string(listeners_.front()->local_endpoint().port) + "\"; ma=86400");
     }
 }
 
@@ -179,7 +180,9 @@ http_server::~http_server() { impl_->shut_down(); }
 
 listen_error http_server::start() { return impl_->start(); }
 
-std::uint16_t http_server::port() const { return impl_->listeners().empty() ? 0 : impl_->listeners().front()->local_endpoint().port; }
+std::uint16_t http_server::port() const {
+    return impl_->listeners().empty() ? 0 : impl_->listeners().front()->local_endpoint().port;
+}
 
 std::vector<ip_endpoint> http_server::endpoints() const {
     std::vector<ip_endpoint> out;

@@ -28,21 +28,22 @@ struct http_server_options {
     std::uint16_t port = 0;  // 0: a free one, the same for all addresses and both protocols
     bool quic = true;
     bool tcp = true;
-    bool http2 = true;       // offer HTTP/2 on TCP
-    bool qmux = true;        // offer HTTP/3 over QMux on TCP
+    bool http2 = true;                          // offer HTTP/2 on TCP
+    bool qmux = true;                           // offer HTTP/3 over QMux on TCP
     std::shared_ptr<net::tcp_stack> tcp_stack;  // null: the kernel's TCP
     std::shared_ptr<const tls::server_context> tls;
     quic::endpoint_config quic_config;  // its `server` is set to `tls`
     udp_options udp;
-    // Where QUIC clients are asked to go after the handshake (RFC 9000 9.6), at most one of each family: addresses that no other server
-    // has, bound beside `addresses`. Port 0: the server's own. The first of `addresses` of its family tells of it, else the first of all.
+    // Where QUIC clients are asked to go after the handshake (RFC 9000 9.6), at most one of each family: addresses that no other
+    // server has, bound beside `addresses`. Port 0: the server's own. The first of `addresses` of its family tells of it, else
+    // the first of all.
     std::vector<ip_endpoint> preferred;
     // Of several servers on the same addresses and port: this one's place, for each address. See http_server_threads.
     std::vector<quic_worker> workers;
     http::limits limits;
     request_limits requests;
-    lingering_limits lingering;  // TCP connections, after the last answer
-    std::size_t max_tcp_connections = 4096;  // more wait in the kernel's queue
+    lingering_limits lingering;                                // TCP connections, after the last answer
+    std::size_t max_tcp_connections = 4096;                    // more wait in the kernel's queue
     duration sweep_interval = std::chrono::milliseconds(500);  // how often the limits of time are looked at
     access_log access;
     std::function<void(std::string_view line)> log;  // what happens to connections, one line each

@@ -161,7 +161,8 @@ http_server_threads::counters http_server_threads::impl::statistics() const {
     out.each.resize(workers_.size());
     const auto answered = std::make_shared<std::promise<void>>();  // outlives both ends' use of it
     const auto waiting = answered->get_future();
-    visit([&out](std::size_t i, http_server& server) { out.each[i] = server.statistics(); }, [answered] { answered->set_value(); });
+    visit([&out](std::size_t i, http_server& server) { out.each[i] = server.statistics(); },
+          [answered] { answered->set_value(); });
     waiting.wait();
     for (std::size_t i = 0; i < out.each.size(); ++i) {
         out.sum += out.each[i];
@@ -177,7 +178,9 @@ http_server_threads::counters http_server_threads::impl::statistics() const {
 namespace {
 
 http_server_threads::thread_setup always(server_handlers handlers) {
-    return [handlers = std::move(handlers)](std::size_t, const boost::asio::any_io_executor&, http_server_options&) { return handlers; };
+    return [handlers = std::move(handlers)](std::size_t, const boost::asio::any_io_executor&, http_server_options&) {
+        return handlers;
+    };
 }
 
 }  // namespace

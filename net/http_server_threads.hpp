@@ -14,10 +14,11 @@ namespace tandem::net {
 
 class http_server_threads {
 public:
-    // What answers on one thread, so that it can have clients and counts of its own. `options` is that thread's copy, to be changed
-    // where it wants something else than the others. start() calls it for one thread after the other, before any of them runs; what
-    // it returns goes before `executor` does.
-    using thread_setup = std::function<server_handlers(std::size_t thread, const boost::asio::any_io_executor& executor, http_server_options& options)>;
+    // What answers on one thread, so that it can have clients and counts of its own. `options` is that thread's copy, to be
+    // changed where it wants something else than the others. start() calls it for one thread after the other, before any of them
+    // runs; what it returns goes before `executor` does.
+    using thread_setup = std::function<server_handlers(std::size_t thread, const boost::asio::any_io_executor& executor,
+                                                       http_server_options& options)>;
 
     // The handler, and what the options call (access, log), is called by several threads at a time. No TCP of our own.
     http_server_threads(std::size_t threads, const http_server_options& options, const request_handler& handler);
@@ -34,8 +35,8 @@ public:
     std::vector<ip_endpoint> endpoints() const;
     std::vector<std::string> warnings() const;
 
-    // Calls each(i, its server) on every thread, for one that has ended here and now, and then done() wherever the last of these calls
-    // was. From any thread, the server's own too. `each` must not call visit().
+    // Calls each(i, its server) on every thread, for one that has ended here and now, and then done() wherever the last of these
+    // calls was. From any thread, the server's own too. `each` must not call visit().
     void visit(std::function<void(std::size_t thread, http_server&)> each, std::function<void()> done = {});
 
     // New connections get this context, on every thread; those there are keep theirs. From any thread.

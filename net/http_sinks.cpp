@@ -18,14 +18,18 @@ public:
     redirect_follower(const http_request& request, std::shared_ptr<transfer_sink> sink, request_starter start)
         : request_(request), sink_(std::move(sink)), start_(std::move(start)), left_(request.max_redirects), begun_(now()) {}
 
-    void on_interim(const http::response& response, const transfer_info& info) override { sink_->on_interim(response, counted(info)); }
+    void on_interim(const http::response& response, const transfer_info& info) override {
+        sink_->on_interim(response, counted(info));
+    }
     void on_response(const http::response& response, const transfer_info& info) override {
         next_ = http::redirection_of(request_.url, request_.method, response);
         if (next_ && left_ > 0) return sink_->on_redirect(response, next_->to);
         if (next_) return;  // on_end() says so
         sink_->on_response(response, counted(info));
     }
-    bool on_body(std::span<const std::uint8_t> bytes) override { return next_ ? (skipped_ += bytes.size()) <= longest_redirection : sink_->on_body(bytes); }
+    bool on_body(std::span<const std::uint8_t> bytes) override {
+        return next_ ? (skipped_ += bytes.size()) <= longest_redirection : sink_->on_body(bytes);
+    }
     bool wants_body() override { return next_ || sink_->wants_body(); }
     bool on_restart() override { return !next_ && sink_->on_restart(); }
     void on_resumed(std::uint64_t at, const transfer_info& info) override { sink_->on_resumed(at, counted(info)); }
@@ -35,11 +39,13 @@ public:
         const bool cancelled = error && skipped_ <= longest_redirection;
         if (!next_ || !read_away || cancelled) return sink_->on_end(error, counted(info));
         if (left_ == 0) {
-            auto text = std::to_string(request_.max_redirects) + " redirections, and " + next_->to.to_string() + " would be the next";
+            auto text =
+                std::to_string(request_.max_redirects) + " redirections, and " + next_->to.to_string() + " would be the next";
             return sink_->on_end(http_error{failure_class::redirects, std::move(text), false}, counted(info));
         }
         if (request_.timeout > duration::zero() && now() - begun_ >= request_.timeout) {
-            return sink_->on_end(http_error{failure_class::timed_out, "the transfer took longer than it was given", false}, counted(info));
+            return sink_->on_end(http_error{failure_class::timed_out, "the transfer took longer than it was given", false},
+                                 counted(info));
         }
         follow();
     }
@@ -121,7 +127,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<transfer_sink> follow_redirects(const http_request& request, std::shared_ptr<transfer_sink> sink, request_starter start) {
+std::shared_ptr<transfer_sink> follow_redirects(const http_request& request, std::shared_ptr<transfer_sink> sink,
+                                                request_starter start) {
     return std::make_shared<redirect_follower>(request, std::move(sink), std::move(start));
 }
 

@@ -12,7 +12,8 @@ namespace tandem::net {
 using request_starter = std::function<void(http_request, std::shared_ptr<transfer_sink>)>;
 
 // Follows up to request.max_redirects redirections; one more is failure_class::redirects.
-std::shared_ptr<transfer_sink> follow_redirects(const http_request& request, std::shared_ptr<transfer_sink> sink, request_starter start);
+std::shared_ptr<transfer_sink> follow_redirects(const http_request& request, std::shared_ptr<transfer_sink> sink,
+                                                request_starter start);
 
 // Adds Accept-Encoding to the request unless it has one, and decodes what comes.
 std::shared_ptr<transfer_sink> decode_body(http_request& request, std::shared_ptr<transfer_sink> sink);

@@ -20,14 +20,15 @@ template <class Engine>
 struct tcp_engine_kind {
     using engine = Engine;
     http_protocol protocol;
-    std::string_view required_alpn;                     // empty: any will do
+    std::string_view required_alpn;  // empty: any will do
     std::function<Engine(time_point now)> make;
     std::function<http_error(const Engine&)> describe;  // called when engine.error() is set
     std::function<void(Engine&)> settle = {};           // called after each activity: takes what came besides HTTP
 };
 
 template <class Engine, class Transport>
-class http_tcp_connection final : public http_connection, public std::enable_shared_from_this<http_tcp_connection<Engine, Transport>> {
+class http_tcp_connection final : public http_connection,
+                                  public std::enable_shared_from_this<http_tcp_connection<Engine, Transport>> {
 public:
     http_tcp_connection(const boost::asio::any_io_executor& executor, Transport transport, tcp_engine_kind<Engine> kind,
                         http_connection_hooks hooks)
@@ -92,9 +93,10 @@ void http_tcp_connection<Engine, Transport>::start(const http_target& target, co
 template <class Engine, class Transport>
 void http_tcp_connection<Engine, Transport>::attempt(const ip_endpoint& remote) {
     socket_ = transport_.make();
-    transport_.connect(socket_, remote, [self = this->shared_from_this(), attempt = ++attempts_](const boost::system::error_code& error) {
-        if (!self->stopped_ && attempt == self->attempts_) self->connected(error);
-    });
+    transport_.connect(socket_, remote,
+                       [self = this->shared_from_this(), attempt = ++attempts_](const boost::system::error_code& error) {
+                           if (!self->stopped_ && attempt == self->attempts_) self->connected(error);
+                       });
 }
 
 template <class Engine, class Transport>
@@ -135,7 +137,8 @@ void http_tcp_connection<Engine, Transport>::application(time_point at) {
     if (kind_.settle) kind_.settle(engine);
     if (!ready_ && engine.session() != nullptr) {
         if (!kind_.required_alpn.empty() && engine.alpn() != kind_.required_alpn) {
-            return fail({failure_class::protocol, walk_->where() + " does not speak " + std::string(to_string(kind_.protocol)), true});
+            return fail(
+                {failure_class::protocol, walk_->where() + " does not speak " + std::string(to_string(kind_.protocol)), true});
         }
         if (kind_.protocol == http_protocol::http2 && engine.alpn() != http::alpn_h2) kind_.protocol = http_protocol::http1;
         ready_ = true;

@@ -40,7 +40,8 @@ private:
 
     struct connection {
         connection(http_listener_context& c, const ip_endpoint& from, boost::asio::any_io_executor executor, time_point now)
-            : requests(c.handlers, c.options.access, c.options.requests, {from, "HTTP/1.1"}, std::move(executor), now), remote(from) {}
+            : requests(c.handlers, c.options.access, c.options.requests, {from, "HTTP/1.1"}, std::move(executor), now),
+              remote(from) {}
         request_loop requests;
         ip_endpoint remote;
         std::shared_ptr<pump> stream;
@@ -107,10 +108,10 @@ void tcp_listener<Transport>::add(typename Transport::socket socket) {
     auto c = connections_.emplace(connections_.end(), context_, remote, socket.get_executor(), at);
     http::byte_stream_server engine(context_.options.tls, engine_config(context_.options), at);
     c->requests.set_common_fields(&context_.tcp_fields);
-    c->stream = std::make_shared<pump>(std::move(socket), std::move(engine),
-                                       pump_hooks{[this, c](time_point t) { run(*c, t); },
-                                                  [this, c](boost::system::error_code e) { ended(c, e); }},
-                                       context_.options.lingering);
+    c->stream = std::make_shared<pump>(
+        std::move(socket), std::move(engine),
+        pump_hooks{[this, c](time_point t) { run(*c, t); }, [this, c](boost::system::error_code e) { ended(c, e); }},
+        context_.options.lingering);
     c->requests.on_wake([stream = c->stream.get()] { stream->wake(); });
     c->stream->start();
 }
@@ -186,8 +187,9 @@ void tcp_listener<Transport>::stop(time_point) {
 
 }  // namespace
 
-std::unique_ptr<http_listener> listen_tcp(boost::asio::any_io_executor executor, const ip_endpoint& local, http_listener_context& context,
-                                          port_sharing sharing, boost::system::error_code& error) {
+std::unique_ptr<http_listener> listen_tcp(boost::asio::any_io_executor executor, const ip_endpoint& local,
+                                          http_listener_context& context, port_sharing sharing,
+                                          boost::system::error_code& error) {
     const auto over = [&](auto transport) -> std::unique_ptr<http_listener> {
         auto listener = std::make_unique<tcp_listener<decltype(transport)>>(transport, context);
         error = listener->open(local);

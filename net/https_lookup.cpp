@@ -32,8 +32,10 @@ std::vector<ip_endpoint> system_name_servers() {
     for (int i = 0; i < state.nscount && i < MAXNS; ++i) {
         sockaddr_storage address{};
         const auto* six = state._u._ext.nsaddrs[i];  // where the server has an IPv6 address
-        if (state.nsaddr_list[i].sin_family == AF_INET) *reinterpret_cast<sockaddr_in*>(&address) = state.nsaddr_list[i];
-        else if (six != nullptr) *reinterpret_cast<sockaddr_in6*>(&address) = *six;
+        if (state.nsaddr_list[i].sin_family == AF_INET)
+            *reinterpret_cast<sockaddr_in*>(&address) = state.nsaddr_list[i];
+        else if (six != nullptr)
+            *reinterpret_cast<sockaddr_in6*>(&address) = *six;
         const auto server = from_sockaddr(address);
         if (server.port != 0) out.push_back(server);
     }
@@ -50,7 +52,8 @@ bool is_public_name(std::string_view host) {
     return last != "localhost" && last != "local" && last != "onion";
 }
 
-void https_lookup::start(const std::string& host, std::uint16_t port, std::vector<ip_endpoint> servers, std::function<void(found)> done) {
+void https_lookup::start(const std::string& host, std::uint16_t port, std::vector<ip_endpoint> servers,
+                         std::function<void(found)> done) {
     done_ = std::move(done);
     servers_ = std::move(servers);
     asio::post(udp_.get_executor(), [self = shared_from_this(), name = http::https_record_name(host, port)] {
@@ -84,14 +87,15 @@ void https_lookup::send() {
 }
 
 void https_lookup::receive() {
-    udp_.async_receive(asio::buffer(answer_), [self = shared_from_this(), turn = turn_](const boost::system::error_code& error, std::size_t size) {
-        if (turn != self->turn_) return;
-        if (error) return self->next_server(error.message());
-        auto answer = http::parse_https_answer({self->answer_.data(), size}, self->id_, self->name_);
-        if (answer.kind != http::answer_kind::foreign) return self->on_answer(std::move(answer));
-        if (++self->foreign_ == max_foreign) return self->next_server("answers that nobody asked for");
-        self->receive();
-    });
+    udp_.async_receive(asio::buffer(answer_),
+                       [self = shared_from_this(), turn = turn_](const boost::system::error_code& error, std::size_t size) {
+                           if (turn != self->turn_) return;
+                           if (error) return self->next_server(error.message());
+                           auto answer = http::parse_https_answer({self->answer_.data(), size}, self->id_, self->name_);
+                           if (answer.kind != http::answer_kind::foreign) return self->on_answer(std::move(answer));
+                           if (++self->foreign_ == max_foreign) return self->next_server("answers that nobody asked for");
+                           self->receive();
+                       });
 }
 
 void https_lookup::ask_by_tcp() {
@@ -114,8 +118,12 @@ void https_lookup::ask_by_tcp() {
         self.answer_.resize(static_cast<std::size_t>(self.length_[0] << 8 | self.length_[1]));
         asio::async_read(self.tcp_, asio::buffer(self.answer_), step(parse));
     };
-    const auto read_length = [step, read](https_lookup& self) { asio::async_read(self.tcp_, asio::buffer(self.length_), step(read)); };
-    const auto write = [step, read_length](https_lookup& self) { asio::async_write(self.tcp_, asio::buffer(self.query_), step(read_length)); };
+    const auto read_length = [step, read](https_lookup& self) {
+        asio::async_read(self.tcp_, asio::buffer(self.length_), step(read));
+    };
+    const auto write = [step, read_length](https_lookup& self) {
+        asio::async_write(self.tcp_, asio::buffer(self.query_), step(read_length));
+    };
     const auto size = query_.size();
     query_.insert(query_.begin(), {static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size)});
     tcp_.async_connect(to_asio<tcp>(server()), step(write));

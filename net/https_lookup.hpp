@@ -1,5 +1,6 @@
-// Asks name servers for a host's HTTPS records (RFC 9460). Over Asio's sockets and not with the system's resolver, whose calls block a thread that
-// nobody could stop: a program that is done would wait for a server that does not answer. Which servers, that library says.
+// Asks name servers for a host's HTTPS records (RFC 9460). Over Asio's sockets and not with the system's resolver, whose calls
+// block a thread that nobody could stop: a program that is done would wait for a server that does not answer. Which servers, that
+// library says.
 #pragma once
 
 #include <array>
@@ -23,14 +24,15 @@ namespace tandem::net {
 // Those of the system (/etc/resolv.conf, as the C library reads it); at most three.
 std::vector<ip_endpoint> system_name_servers();
 
-// False for names that the system does not ask name servers for, or not those: addresses, names without a dot, "localhost", ".local", ".onion".
+// False for names that the system does not ask name servers for, or not those: addresses, names without a dot, "localhost",
+// ".local", ".onion".
 bool is_public_name(std::string_view host);
 
 class https_lookup : public std::enable_shared_from_this<https_lookup> {
 public:
     static constexpr duration patience = std::chrono::seconds(1);  // per question; then the next server is asked
     static constexpr unsigned rounds = 2;                          // over all servers
-    static constexpr std::size_t max_foreign = 32;                 // datagrams that answer nothing we asked; then the next server is asked
+    static constexpr std::size_t max_foreign = 32;  // datagrams that answer nothing we asked; then the next server is asked
 
     struct found {
         std::string name;                            // to which aliases of both kinds led
@@ -64,8 +66,8 @@ private:
     std::function<void(found)> done_;
     std::string name_;
     std::uint16_t id_ = 0;
-    std::uint64_t turn_ = 0;      // of questions; what belongs to an earlier one comes too late
-    std::size_t asked_ = 0;       // servers, for this name
+    std::uint64_t turn_ = 0;  // of questions; what belongs to an earlier one comes too late
+    std::size_t asked_ = 0;   // servers, for this name
     std::size_t foreign_ = 0;
     std::size_t aliases_ = 0;
     std::vector<std::uint8_t> query_;

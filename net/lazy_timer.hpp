@@ -16,8 +16,8 @@ class lazy_timer {
 public:
     explicit lazy_timer(const boost::asio::any_io_executor& executor) : timer_(executor) {}
 
-    // Calls handler() at the deadline, or earlier if an earlier one was armed before: the handler asks again what is due. The handler must
-    // keep this timer alive.
+    // Calls handler() at the deadline, or earlier if an earlier one was armed before: the handler asks again what is due. The
+    // handler must keep this timer alive.
     template <class Handler>
     void arm(std::optional<time_point> deadline, Handler handler) {
         // A call too early costs little; moving the timer at every acknowledgment would cost a system call each.

@@ -1,5 +1,5 @@
-// How long the end of a TCP connection waits for its peer: closing with unread data, or before data that still comes, makes TCP reset the
-// connection, and what the peer has not received yet is lost.
+// How long the end of a TCP connection waits for its peer: closing with unread data, or before data that still comes, makes TCP
+// reset the connection, and what the peer has not received yet is lost.
 #pragma once
 
 #include <algorithm>
@@ -28,8 +28,8 @@ public:
     bool begun() const { return begun_.has_value(); }
     // The peer sent something, which is thrown away.
     void received(time_point now) { moved_ = now; }
-    // To be asked when something happened, and at the deadline. A peer that goes on acknowledging is a slow reader, as slow as it may have
-    // been before our FIN too.
+    // To be asked when something happened, and at the deadline. A peer that goes on acknowledging is a slow reader, as slow as it
+    // may have been before our FIN too.
     bool over(time_point now, std::uint64_t unacknowledged) {
         if (unacknowledged < unacknowledged_) moved_ = now;
         unacknowledged_ = unacknowledged;

@@ -72,7 +72,8 @@ std::string_view mime_type(std::string_view file_name) {
     auto dot = file_name.rfind('.');
     if (dot != std::string_view::npos) {
         auto extension = http::to_lower(file_name.substr(dot + 1));
-        auto it = std::lower_bound(types.begin(), types.end(), extension, [](const entry& e, const std::string& x) { return e.first < x; });
+        auto it = std::lower_bound(types.begin(), types.end(), extension,
+                                   [](const entry& e, const std::string& x) { return e.first < x; });
         if (it != types.end() && it->first == extension) return it->second;
     }
     return "application/octet-stream";

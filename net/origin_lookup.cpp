@@ -29,14 +29,15 @@ void origin_lookup::start(bool with_records, std::function<void(result)> done) {
     if (!with_records || !asks_for_records(target_, options_)) return resolution_.on_records(now());
     records_ = std::make_shared<https_lookup>(executor_);
     auto servers = options_.name_servers.empty() ? system_name_servers() : options_.name_servers;
-    records_->start(target_.host, target_.port, std::move(servers), [self = shared_from_this()](https_lookup::found found) {
-        self->on_records(std::move(found));
-    });
+    records_->start(target_.host, target_.port, std::move(servers),
+                    [self = shared_from_this()](https_lookup::found found) { self->on_records(std::move(found)); });
 }
 
 void origin_lookup::on_own(host_lookup::result found) {
-    if (auto* why = std::get_if<http_error>(&found)) failure_ = std::move(*why);
-    else addresses_ = std::move(std::get<0>(found));
+    if (auto* why = std::get_if<http_error>(&found))
+        failure_ = std::move(*why);
+    else
+        addresses_ = std::move(std::get<0>(found));
     resolution_.on_addresses(!addresses_.empty(), now());
     check();
 }
@@ -81,7 +82,8 @@ void origin_lookup::tell(const https_lookup::found& found) const {
         for (const auto& p : r.alpn) protocols += (protocols.empty() ? "" : ", ") + p;
         auto where = r.target.empty() ? std::string() : " at " + r.target;
         if (r.port) where += " port " + std::to_string(*r.port);
-        options_.trace("HTTPS record of " + target_.host + ": " + (protocols.empty() ? "http/1.1" : protocols) + where + (r.usable ? "" : ", cannot be used"));
+        options_.trace("HTTPS record of " + target_.host + ": " + (protocols.empty() ? "http/1.1" : protocols) + where +
+                       (r.usable ? "" : ", cannot be used"));
     }
 }
 
@@ -100,14 +102,16 @@ void origin_lookup::check() {
 void origin_lookup::finish() {
     http::origin_knowledge out;
     out.addresses = addresses_;
-    if (alias_alone_) out.addresses.insert(out.addresses.begin(), services_.front().addresses.begin(), services_.front().addresses.end());
+    if (alias_alone_)
+        out.addresses.insert(out.addresses.begin(), services_.front().addresses.begin(), services_.front().addresses.end());
     for (auto& s : services_) {
         if (alias_alone_) break;
         auto addresses = s.name.empty() ? addresses_ : s.addresses;
         if (addresses.empty()) addresses = s.record.hints;
         if (addresses.size() > http::max_place_addresses) addresses.resize(http::max_place_addresses);
         const auto port = s.record.port.value_or(target_.port);
-        http::service_place place{std::move(addresses), port == target_.port ? std::uint16_t{0} : port, s.record.offers(http::alpn_h3), s.record.offers_tcp()};
+        http::service_place place{std::move(addresses), port == target_.port ? std::uint16_t{0} : port,
+                                  s.record.offers(http::alpn_h3), s.record.offers_tcp()};
         if (!place.addresses.empty()) out.places.push_back(std::move(place));
     }
     auto done = std::exchange(done_, nullptr);

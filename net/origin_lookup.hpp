@@ -24,8 +24,8 @@ public:
     origin_lookup(const boost::asio::any_io_executor& executor, const http_target& target, const http_connection_options& options)
         : executor_(executor), target_(target), options_(options), timer_(executor) {}
 
-    // Calls `done` once, not from within, after at most options.connect_timeout; not at all after stop(). Records are not waited for longer than
-    // http::resolution says.
+    // Calls `done` once, not from within, after at most options.connect_timeout; not at all after stop(). Records are not waited
+    // for longer than http::resolution says.
     void start(bool with_records, std::function<void(result)> done);
     void stop();
 
@@ -55,7 +55,7 @@ private:
     std::vector<ip_address> addresses_;
     std::vector<service> services_;
     std::size_t looking_ = 0;
-    bool alias_alone_ = false;  // the one service is a name, and nothing is known of it
+    bool alias_alone_ = false;           // the one service is a name, and nothing is known of it
     std::optional<http_error> failure_;  // of the origin's own name
     std::function<void(result)> done_;
 };

@@ -91,11 +91,12 @@ public:
         return c ? c->max_datagram_payload() : 0;
     }
 
-    // void(error_code). Client: goes on from another local address (RFC 9000 9.2), port 0 taking a free one, on a socket of its own and with
-    // a connection ID that nobody saw yet. Data flows there at once; completes when the path is known to work, or with host_unreachable
-    // when it does not and the connection is back on the one before. It waits until
-    // the handshake is confirmed and the peer gave a connection ID to spare. Other errors, and nothing has happened: operation_not_supported (a
-    // server, or not permitted by the peer), address_family_not_supported, no_buffer_space (too many sockets in use), what binding failed with. Cancelling ends the waiting only.
+    // void(error_code). Client: goes on from another local address (RFC 9000 9.2), port 0 taking a free one, on a socket of its
+    // own and with a connection ID that nobody saw yet. Data flows there at once; completes when the path is known to work, or
+    // with host_unreachable when it does not and the connection is back on the one before. It waits until the handshake is
+    // confirmed and the peer gave a connection ID to spare. Other errors, and nothing has happened: operation_not_supported (a
+    // server, or not permitted by the peer), address_family_not_supported, no_buffer_space (too many sockets in use), what
+    // binding failed with. Cancelling ends the waiting only.
     template <class CompletionToken>
     auto async_migrate(const ip_endpoint& local, CompletionToken&& token) {
         return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code)>(

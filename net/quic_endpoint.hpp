@@ -12,7 +12,8 @@
 
 namespace tandem::net {
 
-// The executor must be a strand or be run by one thread. Destroying the endpoint closes all its connections with application code 0.
+// The executor must be a strand or be run by one thread. Destroying the endpoint closes all its connections with application code
+// 0.
 class quic_endpoint {
 public:
     using executor_type = boost::asio::any_io_executor;
@@ -29,15 +30,18 @@ public:
     executor_type get_executor() const { return core_->executor(); }
 
     // Opens and binds the socket; port 0 takes a free one. The configuration's preferred_v4 and preferred_v6 are bound too.
-    boost::system::error_code open(const ip_endpoint& local, const udp_options& options = {}) { return core_->open(local, options); }
-    // Server, after open(): binds one more address, which no other server has, and asks the clients accepted from now on to go there after
-    // the handshake (RFC 9000 9.6). Port 0: that of local_endpoint(). One of each family: a further one takes the place of the one before.
-    // Clients go where config::use_preferred_address lets them, and stay if nobody answers there.
+    boost::system::error_code open(const ip_endpoint& local, const udp_options& options = {}) {
+        return core_->open(local, options);
+    }
+    // Server, after open(): binds one more address, which no other server has, and asks the clients accepted from now on to go
+    // there after the handshake (RFC 9000 9.6). Port 0: that of local_endpoint(). One of each family: a further one takes the
+    // place of the one before. Clients go where config::use_preferred_address lets them, and stay if nobody answers there.
     boost::system::error_code prefer(const ip_endpoint& where) { return core_->prefer(where); }
     ip_endpoint local_endpoint() const { return core_->socket() ? core_->socket()->local_endpoint() : ip_endpoint{}; }
     udp_statistics statistics() const { return core_->socket() ? core_->socket()->statistics() : udp_statistics{}; }
 
-    // void(error_code, quic_connection). The next connection whose handshake is complete; needs a certificate in the configuration.
+    // void(error_code, quic_connection). The next connection whose handshake is complete; needs a certificate in the
+    // configuration.
     template <class CompletionToken>
     auto async_accept(CompletionToken&& token) {
         return async_connection(token, &detail::quic_core::cancel_accept,
@@ -56,8 +60,9 @@ public:
                                 });
     }
 
-    // From now on, the connections made here (not those accepted) migrate when the machine's addresses or routes change so that the kernel
-    // would send from another address: from one network to the next. Fails where the kernel does not tell of such changes.
+    // From now on, the connections made here (not those accepted) migrate when the machine's addresses or routes change so that
+    // the kernel would send from another address: from one network to the next. Fails where the kernel does not tell of such
+    // changes.
     boost::system::error_code follow_addresses() { return core_->follow_addresses(); }
 
     // Closes every connection with a code of the application's protocol; nothing works any more.

@@ -123,7 +123,9 @@ private:
 struct quic_worker::group {
     explicit group(const std::array<std::uint8_t, 32>& secret)
         : router(std::make_shared<quic::connection_id_router>(
-              secret, [seen = std::make_shared<detail::tokens_seen>()](std::uint64_t identity, time_point now) { return seen->first(identity, now); })) {}
+              secret, [seen = std::make_shared<detail::tokens_seen>()](std::uint64_t identity, time_point now) {
+                  return seen->first(identity, now);
+              })) {}
     std::shared_ptr<const quic::connection_id_router> router;
     std::vector<std::shared_ptr<detail::worker_inbox>> inboxes;
 };

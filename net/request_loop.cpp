@@ -90,7 +90,8 @@ bool request_loop::overdue(const http::server_session* session, time_point now) 
     if (session == nullptr) return now - opened_ >= limits_.handshake_timeout;
     if (session->active_requests() > 0) {
         // How long tunnels may be quiet is their protocol's business.
-        const bool stalled = std::any_of(exchanges_.begin(), exchanges_.end(), [](const auto& e) { return !e.second->is_tunnel(); });
+        const bool stalled =
+            std::any_of(exchanges_.begin(), exchanges_.end(), [](const auto& e) { return !e.second->is_tunnel(); });
         return (stalled || exchanges_.empty()) && now - quiet_since_ >= limits_.stall_timeout;
     }
     return header_begun_ && now - *header_begun_ >= limits_.header_timeout;

@@ -50,7 +50,13 @@ public:
     // `executor`: where handlers and their operations complete.
     request_loop(const server_handlers& handlers, const access_log& log, const request_limits& limits, request_source source,
                  boost::asio::any_io_executor executor, time_point now)
-        : handlers_(handlers), log_(log), limits_(limits), source_(source), executor_(std::move(executor)), opened_(now), quiet_since_(now) {}
+        : handlers_(handlers),
+          log_(log),
+          limits_(limits),
+          source_(source),
+          executor_(std::move(executor)),
+          opened_(now),
+          quiet_since_(now) {}
     ~request_loop() override;
     request_loop(const request_loop&) = delete;
     request_loop& operator=(const request_loop&) = delete;
@@ -69,7 +75,8 @@ public:
     bool idle_for_long(const http::server_session& session, time_point now) const;
     // Bytes came or went.
     void progress(time_point now, bool received);
-    // The client goes on reading what it was sent before: it is not idle, and what it sends may be credit for that and no request's begin.
+    // The client goes on reading what it was sent before: it is not idle, and what it sends may be credit for that and no
+    // request's begin.
     void still_read(time_point now);
     std::uint64_t requests() const { return requests_; }
 
@@ -94,8 +101,8 @@ private:
     std::unordered_map<http::request_id, std::shared_ptr<detail::exchange>> exchanges_;
     std::uint64_t requests_ = 0;
     time_point opened_;
-    time_point quiet_since_;                     // the last byte, or the end of the last exchange
-    std::optional<time_point> header_begun_;     // first byte since the last exchange
+    time_point quiet_since_;                  // the last byte, or the end of the last exchange
+    std::optional<time_point> header_begun_;  // first byte since the last exchange
     bool running_ = false;
     bool closing_ = false;
 };

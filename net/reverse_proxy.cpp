@@ -22,7 +22,8 @@ std::string forwarded_node(const ip_endpoint& from) {
 }
 
 struct proxy {
-    proxy(const boost::asio::any_io_executor& executor, reverse_proxy_options o) : options(std::move(o)), client(executor, options.client) {}
+    proxy(const boost::asio::any_io_executor& executor, reverse_proxy_options o)
+        : options(std::move(o)), client(executor, options.client) {}
     reverse_proxy_options options;
     http_client client;
 };
@@ -31,7 +32,8 @@ struct proxy {
 // must not own the proxy: with the last server that has the handler, the client and what is on its way end.
 class passage final : public transfer_sink, public std::enable_shared_from_this<passage> {
 public:
-    passage(const std::shared_ptr<proxy>& p, std::shared_ptr<http_exchange> exchange) : proxy_(p), exchange_(std::move(exchange)) {}
+    passage(const std::shared_ptr<proxy>& p, std::shared_ptr<http_exchange> exchange)
+        : proxy_(p), exchange_(std::move(exchange)) {}
 
     void start();
 
@@ -53,7 +55,7 @@ private:
     std::weak_ptr<proxy> proxy_;
     std::shared_ptr<http_exchange> exchange_;
     http_client::request_handle handle_ = 0;
-    std::vector<std::uint8_t> incoming_;   // of the request's body
+    std::vector<std::uint8_t> incoming_;  // of the request's body
     std::size_t filled_ = 0;
     std::size_t taken_ = 0;
     bool reading_ = false;
@@ -62,7 +64,7 @@ private:
     std::vector<std::uint8_t> unwritten_;  // of the response's body
     std::optional<http_error> failure_;
     bool begun_ = false;
-    bool over_ = false;                    // the origin has said everything
+    bool over_ = false;  // the origin has said everything
 };
 
 // The request's body, as it comes from the client.
@@ -99,10 +101,12 @@ http_request passage::request(const reverse_proxy_options& options) const {
     if (!out.url.path.starts_with('/')) out.url.path.insert(0, "/");
     out.method = asked.method;
     out.fields = asked.fields;
-    for (auto name : {"content-length", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "te", "proxy-authorization", "expect"}) {
+    for (auto name : {"content-length", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "te",
+                      "proxy-authorization", "expect"}) {
         out.fields.erase(name);
     }
-    out.fields.append("forwarded", "for=" + forwarded_node(source.remote) + ";host=\"" + asked.authority + "\";proto=" + asked.scheme);
+    out.fields.append("forwarded",
+                      "for=" + forwarded_node(source.remote) + ";host=\"" + asked.authority + "\";proto=" + asked.scheme);
     out.fields.append("x-forwarded-for", source.remote.address.to_string());
     out.fields.append("x-forwarded-proto", asked.scheme);
     out.fields.append("x-forwarded-host", asked.authority);
@@ -147,13 +151,14 @@ void passage::read() {
     reading_ = true;
     filled_ = taken_ = 0;
     incoming_.resize(piece);
-    exchange_->async_read_some(boost::asio::buffer(incoming_), [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
-        self->reading_ = false;
-        self->filled_ = n;
-        self->read_to_end_ = error == boost::asio::error::eof;
-        self->read_failed_ = error && !self->read_to_end_;
-        if (!self->over_) self->resume();
-    });
+    exchange_->async_read_some(boost::asio::buffer(incoming_),
+                               [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
+                                   self->reading_ = false;
+                                   self->filled_ = n;
+                                   self->read_to_end_ = error == boost::asio::error::eof;
+                                   self->read_failed_ = error && !self->read_to_end_;
+                                   if (!self->over_) self->resume();
+                               });
 }
 
 void passage::on_response(const http::response& response, const transfer_info&) {

@@ -19,9 +19,9 @@ struct reverse_proxy_options {
     duration stall_timeout = std::chrono::seconds(60);
 };
 
-// Bodies stream both ways; whichever side is slow holds the other back. The origin learns of the client by Forwarded (RFC 7239), X-Forwarded-For,
-// X-Forwarded-Proto and X-Forwarded-Host, which clients cannot forge: theirs are replaced. Errors: 502 where the origin cannot be reached or breaks
-// off, 504 where it takes too long.
+// Bodies stream both ways; whichever side is slow holds the other back. The origin learns of the client by Forwarded (RFC 7239),
+// X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host, which clients cannot forge: theirs are replaced. Errors: 502 where the
+// origin cannot be reached or breaks off, 504 where it takes too long.
 http_handler reverse_proxy(boost::asio::any_io_executor executor, reverse_proxy_options options);
 
 }  // namespace tandem::net

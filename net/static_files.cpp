@@ -104,8 +104,8 @@ struct coded_file {
 };
 constexpr coded_file coded_files[] = {{"zstd", ".zst"}, {"br", ".br"}, {"gzip", ".gz"}};
 
-http_answer serve_file(const http::request& request, std::string_view name, int descriptor, const struct stat& status, std::int64_t now,
-                       const char* coding = nullptr) {
+http_answer serve_file(const http::request& request, std::string_view name, int descriptor, const struct stat& status,
+                       std::int64_t now, const char* coding = nullptr) {
     auto file = validators_of(status);
     if (coding != nullptr) file.etag.insert(file.etag.size() - 1, std::string("-") + coding);
     auto size = static_cast<std::uint64_t>(status.st_size);
@@ -148,15 +148,20 @@ int status_of_errno(int error) {
         case EACCES:
         case EPERM:
         case EXDEV:  // the path leads out of the directory
-        case ELOOP: return 403;
+        case ELOOP:
+            return 403;
         case EMFILE:
         case ENFILE:
-        case ENOMEM: return 503;
-        case ENAMETOOLONG: return 414;
+        case ENOMEM:
+            return 503;
+        case ENAMETOOLONG:
+            return 414;
         case ENOENT:
         case ENOTDIR:
-        case ENXIO: return 404;
-        default: return 500;
+        case ENXIO:
+            return 404;
+        default:
+            return 500;
     }
 }
 
@@ -167,8 +172,8 @@ http_answer status_page(int status) {
     http_answer out;
     out.head.status = status;
     out.head.fields.append("content-type", "text/html; charset=utf-8");
-    out.body = std::make_unique<http::memory_body>("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + title +
-                                                   "</title></head>\n<body><h1>" + title + "</h1></body></html>\n");
+    out.body = std::make_unique<http::memory_body>("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" +
+                                                   title + "</title></head>\n<body><h1>" + title + "</h1></body></html>\n");
     return out;
 }
 
@@ -219,7 +224,8 @@ http_answer static_files::file(const http::request& request, const std::string& 
         const int coded = open_beneath(root_, path + suffix);
         if (coded < 0) continue;
         struct stat coded_status {};
-        const bool usable = ::fstat(coded, &coded_status) == 0 && S_ISREG(coded_status.st_mode) && coded_status.st_mtim.tv_sec >= status.st_mtim.tv_sec;
+        const bool usable = ::fstat(coded, &coded_status) == 0 && S_ISREG(coded_status.st_mode) &&
+                            coded_status.st_mtim.tv_sec >= status.st_mtim.tv_sec;
         any = any || usable;
         if (usable && accepts_coding(accepted, coding)) {
             ::close(descriptor);
@@ -234,8 +240,8 @@ http_answer static_files::file(const http::request& request, const std::string& 
     return out;
 }
 
-http_answer static_files::directory(const http::request& request, const std::string& path, std::string_view url_path, int descriptor,
-                                    std::int64_t now) const {
+http_answer static_files::directory(const http::request& request, const std::string& path, std::string_view url_path,
+                                    int descriptor, std::int64_t now) const {
     if (!url_path.ends_with('/')) {  // relative links on the page need the slash
         ::close(descriptor);
         auto page = status_page(301);

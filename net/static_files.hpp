@@ -25,7 +25,7 @@ struct http_answer {
 http_answer status_page(int status);
 
 struct static_files_options {
-    bool listings = true;  // a page that lists a directory which has no index.html; without: 403
+    bool listings = true;        // a page that lists a directory which has no index.html; without: 403
     bool precompressed = false;  // FILE.zst, FILE.br and FILE.gz stand for FILE, for clients that take them (RFC 9110 12.5.3)
 };
 
@@ -33,7 +33,8 @@ struct static_files_options {
 // out of it included; where the kernel cannot do that, no symbolic link is followed. Only regular files are served.
 class static_files {
 public:
-    static std::unique_ptr<static_files> open(const std::string& directory, const static_files_options&, boost::system::error_code&);
+    static std::unique_ptr<static_files> open(const std::string& directory, const static_files_options&,
+                                              boost::system::error_code&);
     ~static_files();
     static_files(const static_files&) = delete;
     static_files& operator=(const static_files&) = delete;
@@ -44,7 +45,8 @@ public:
 private:
     static_files(int root, const static_files_options& options) : root_(root), options_(options) {}
     http_answer file(const http::request&, const std::string& path, int descriptor, const struct stat&, std::int64_t now) const;
-    http_answer directory(const http::request&, const std::string& path, std::string_view url_path, int descriptor, std::int64_t now) const;
+    http_answer directory(const http::request&, const std::string& path, std::string_view url_path, int descriptor,
+                          std::int64_t now) const;
 
     int root_;
     static_files_options options_;

@@ -25,12 +25,13 @@ struct tcp_socket_info {
     duration rtt_variation{};
     duration min_rtt{};
     bool has_rtt = false;
-    std::optional<std::uint64_t> reordering;  // packets that may overtake another before it counts as lost; none: only time counts
-    duration reordering_time{};               // the same as time
-    std::string controller;                   // its name
-    std::uint64_t pacing_rate = 0;            // bytes per second, of controllers that set one
-    std::size_t memory = 0;                   // bytes of heap held for data
-    bool owned = false;                       // the program has not closed it
+    std::optional<std::uint64_t>
+        reordering;                 // packets that may overtake another before it counts as lost; none: only time counts
+    duration reordering_time{};     // the same as time
+    std::string controller;         // its name
+    std::uint64_t pacing_rate = 0;  // bytes per second, of controllers that set one
+    std::size_t memory = 0;         // bytes of heap held for data
+    bool owned = false;             // the program has not closed it
     std::optional<duration> peer_closed_for;  // since the peer's FIN, while the program has not closed it
     recovery::limited_by limited = recovery::limited_by::application;  // what holds sending back now
     recovery::limit_times limits;                                      // the time spent in each

@@ -8,10 +8,10 @@
 namespace tandem::net {
 
 enum class tls_error {
-    failed = 1,      // the peer broke TLS, or sent a fatal alert
-    certificate,     // the peer's certificate was not accepted
-    truncated,       // the stream ended without close_notify: what was read may not be all
-    option,          // the session could not be made: an option that makes no sense
+    failed = 1,   // the peer broke TLS, or sent a fatal alert
+    certificate,  // the peer's certificate was not accepted
+    truncated,    // the stream ended without close_notify: what was read may not be all
+    option,       // the session could not be made: an option that makes no sense
 };
 
 const boost::system::error_category& tls_category();

@@ -15,10 +15,10 @@ namespace tandem::net {
 
 namespace {
 
-constexpr std::size_t batch_messages = 8;          // each up to 64 KiB of coalesced datagrams
+constexpr std::size_t batch_messages = 8;  // each up to 64 KiB of coalesced datagrams
 constexpr std::size_t message_bytes = 65536;
-constexpr std::size_t control_bytes = 256;         // pktinfo, TOS, GRO size, drop counter: 4 small messages
-constexpr std::size_t max_reported_errors = 64;    // anybody can provoke ICMP; the owner needs the newest only to give up
+constexpr std::size_t control_bytes = 256;       // pktinfo, TOS, GRO size, drop counter: 4 small messages
+constexpr std::size_t max_reported_errors = 64;  // anybody can provoke ICMP; the owner needs the newest only to give up
 
 // Appends ancillary data to a message whose msg_control points at a large enough buffer.
 template <class Value>
@@ -89,8 +89,7 @@ struct udp_socket::receive_batch {
     std::array<mmsghdr, batch_messages> messages{};
 };
 
-udp_socket::udp_socket(boost::asio::any_io_executor executor, udp_calls& calls)
-    : calls_(&calls), socket_(std::move(executor)) {}
+udp_socket::udp_socket(boost::asio::any_io_executor executor, udp_calls& calls) : calls_(&calls), socket_(std::move(executor)) {}
 udp_socket::udp_socket(udp_socket&&) noexcept = default;
 udp_socket& udp_socket::operator=(udp_socket&&) noexcept = default;
 udp_socket::~udp_socket() = default;
@@ -277,8 +276,7 @@ void udp_socket::drain_error_queue() {
             // EMSGSIZE is the kernel's or a router's word on the MTU: counted where the send fails.
             if (!is_path_error(static_cast<int>(error.ee_errno)) || errors_.size() >= max_reported_errors) continue;
             // The name is where the datagram that met the error was going.
-            errors_.push_back(
-                {from_sockaddr(name), {static_cast<int>(error.ee_errno), boost::system::system_category()}});
+            errors_.push_back({from_sockaddr(name), {static_cast<int>(error.ee_errno), boost::system::system_category()}});
         }
     }
 }

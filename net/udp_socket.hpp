@@ -36,13 +36,13 @@ struct udp_statistics {
     std::uint64_t datagrams_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
-    std::uint64_t sends = 0;               // system calls
-    std::uint64_t receives = 0;            // system calls
-    std::uint64_t too_large = 0;           // EMSGSIZE: datagrams larger than the path or the interface takes
-    std::uint64_t send_errors = 0;         // other datagrams the kernel refused
-    std::uint64_t truncated = 0;           // received datagrams larger than the buffer, dropped
-    std::uint64_t kernel_drops = 0;        // SO_RXQ_OVFL: the receive buffer was full
-    std::uint64_t offload_failures = 0;    // times segmentation was turned off
+    std::uint64_t sends = 0;             // system calls
+    std::uint64_t receives = 0;          // system calls
+    std::uint64_t too_large = 0;         // EMSGSIZE: datagrams larger than the path or the interface takes
+    std::uint64_t send_errors = 0;       // other datagrams the kernel refused
+    std::uint64_t truncated = 0;         // received datagrams larger than the buffer, dropped
+    std::uint64_t kernel_drops = 0;      // SO_RXQ_OVFL: the receive buffer was full
+    std::uint64_t offload_failures = 0;  // times segmentation was turned off
 };
 
 // A buffer that is smaller than what was asked for, and the setting that would change it.
@@ -62,7 +62,7 @@ struct udp_error {
 
 class udp_socket {
 public:
-    static constexpr std::size_t max_segments = 64;       // UDP_MAX_SEGMENTS of the oldest kernels with GSO
+    static constexpr std::size_t max_segments = 64;        // UDP_MAX_SEGMENTS of the oldest kernels with GSO
     static constexpr std::size_t max_train_bytes = 65487;  // of one GSO send, over IPv6: 65535 - 40 - 8
 
     explicit udp_socket(boost::asio::any_io_executor executor, udp_calls& calls = udp_calls::system());

@@ -21,8 +21,8 @@ boost::system::error_code system_error(int error) { return {error, boost::system
 
 std::string buffer_shortfall::to_string() const {
     char line[160];
-    std::snprintf(line, sizeof line, "UDP buffer too small: wanted %zu KiB, got %zu KiB; to raise it: sysctl -w %s=%zu", wanted >> 10,
-                  got >> 10, sysctl, wanted);
+    std::snprintf(line, sizeof line, "UDP buffer too small: wanted %zu KiB, got %zu KiB; to raise it: sysctl -w %s=%zu",
+                  wanted >> 10, got >> 10, sysctl, wanted);
     return line;
 }
 

@@ -33,8 +33,8 @@ struct config {
 
     // The version a client begins with: v1 (RFC 9000) or v2 (RFC 9369).
     quic::version version = version::v1;
-    // The versions spoken, most wanted first (RFC 9368). A client tells the server, which may move the connection to any of them, and begins
-    // anew with the first that a Version Negotiation packet lists. A server accepts these.
+    // The versions spoken, most wanted first (RFC 9368). A client tells the server, which may move the connection to any of them,
+    // and begins anew with the first that a Version Negotiation packet lists. A server accepts these.
     std::vector<quic::version> versions = {version::v1, version::v2};
     // A server moves clients that offer this version to it; none: they stay with what they began with.
     std::optional<quic::version> move_clients_to;
@@ -43,12 +43,12 @@ struct config {
     duration handshake_timeout = std::chrono::seconds(10);  // from the first packet until the handshake is complete
     duration keep_alive{};                                  // send a PING after this much silence; zero: never
 
-    // Early data (0-RTT, RFC 9001 4.6). Client: what is written before the handshake is complete goes out at once where a ticket permits
-    // it; somebody may send a copy of it to the server later, so it must be such that this does no harm. Server: takes it, from each
-    // ticket once (RFC 8446 8); connection::arrived_early tells which streams it came on.
+    // Early data (0-RTT, RFC 9001 4.6). Client: what is written before the handshake is complete goes out at once where a ticket
+    // permits it; somebody may send a copy of it to the server later, so it must be such that this does no harm. Server: takes
+    // it, from each ticket once (RFC 8446 8); connection::arrived_early tells which streams it came on.
     bool early_data = false;
-    // Server: stands for the settings of the application protocol that clients remember (RFC 9001 4.6.3). Early data of clients that
-    // remember others is not accepted.
+    // Server: stands for the settings of the application protocol that clients remember (RFC 9001 4.6.3). Early data of clients
+    // that remember others is not accepted.
     std::string early_data_application;
 
     // Server: gives clients a token that proves their address in a later connection (NEW_TOKEN, RFC 9000 8.1.3); good once.
@@ -65,8 +65,8 @@ struct config {
 
     // The UDP payload that is sent without having been tried, 1200 to 65527: the path must carry it.
     std::size_t max_datagram_size = 1200;
-    // Larger ones are tried up to max_probed_size, and used where the path carries them (RFC 8899, RFC 9000 14.3). 1452: what Ethernet's
-    // 1500 bytes leave to UDP over IPv6.
+    // Larger ones are tried up to max_probed_size, and used where the path carries them (RFC 8899, RFC 9000 14.3). 1452: what
+    // Ethernet's 1500 bytes leave to UDP over IPv6.
     bool mtu_discovery = true;
     std::size_t max_probed_size = 1452;
     duration max_ack_delay = std::chrono::milliseconds(25);  // below 2^14 ms
@@ -84,8 +84,8 @@ struct config {
     bool ack_frequency = true;
     duration min_ack_delay = std::chrono::milliseconds(1);
     bool reset_stream_at = true;  // take RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset)
-    // Sends what peers must ignore, so that nobody learns to rely on its absence: reserved versions and transport parameters (RFC 9000 15,
-    // 18.1), and the QUIC Bit at random to peers that agree (RFC 9287).
+    // Sends what peers must ignore, so that nobody learns to rely on its absence: reserved versions and transport parameters (RFC
+    // 9000 15, 18.1), and the QUIC Bit at random to peers that agree (RFC 9287).
     bool grease = true;
 
     recovery::controller_kind controller = recovery::controller_kind::cubic;
@@ -100,7 +100,7 @@ struct config {
     std::uint64_t packets_per_key =
         0;  // update keys after so many packets sent; 0: when the AEAD's limit asks for it (RFC 9001 6.6)
     std::shared_ptr<connection_tracer> tracer;  // observes each connection (quic/trace.hpp, quic/qlog.hpp); none: nothing is told
-    bool skip_packet_numbers = true;  // against optimistic acknowledgments (RFC 9000 21.4)
+    bool skip_packet_numbers = true;            // against optimistic acknowledgments (RFC 9000 21.4)
 };
 
 enum class retry_policy : std::uint8_t {
@@ -115,13 +115,13 @@ struct endpoint_config {
     std::shared_ptr<const tls::server_context> server;
     config accepted;  // of the connections it accepts
 
-    // Of several endpoints that share an address: connection IDs say the worker's number to who has the router, and tokens are good for
-    // all of them. Null: it stands alone.
+    // Of several endpoints that share an address: connection IDs say the worker's number to who has the router, and tokens are
+    // good for all of them. Null: it stands alone.
     std::shared_ptr<const connection_id_router> router;
     std::uint16_t worker = 0;
 
-    // Where clients are asked to go after the handshake (RFC 9000 9.6.1): an address of this server's own that is not shared with others.
-    // Port 0: none of this family. The driver must hand in what arrives there, and send from there what is for that path.
+    // Where clients are asked to go after the handshake (RFC 9000 9.6.1): an address of this server's own that is not shared with
+    // others. Port 0: none of this family. The driver must hand in what arrives there, and send from there what is for that path.
     ip_endpoint preferred_v4;
     ip_endpoint preferred_v6;
 

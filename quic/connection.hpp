@@ -92,15 +92,15 @@ public:
     perspective side() const { return start_.side; }
     connection_state state() const { return connection_state_; }
     bool handshake_confirmed() const { return confirmed_; }      // RFC 9001 4.1.2
-    bool handshake_complete() const { return complete_; }       // RFC 9001 4.1.1
+    bool handshake_complete() const { return complete_; }        // RFC 9001 4.1.1
     std::string_view alpn() const { return handshake_.alpn(); }  // the selected application protocol; empty before it is known
     quic::version version() const { return start_.version; }
     std::string_view server_name() const { return handshake_.server_name(); }  // server: what the client asked for
     const ip_path& path() const { return path_.addresses(); }
     bool path_validated() const { return path_.validated(); }  // RFC 9000 8: the peer was shown to receive at its address
 
-    // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, unless early data
-    // flows (early_data_started), and after the connection closed nothing is sent; what was received can still be read.
+    // Streams; what each verb does is said in streams.hpp. Nothing can be opened before the handshake is complete, unless early
+    // data flows (early_data_started), and after the connection closed nothing is sent; what was received can still be read.
     std::optional<stream_id> open(direction kind);  // nothing: the peer permits no more (streams_available follows)
     bool can_open(direction kind) const;
     std::size_t write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now);
@@ -119,25 +119,27 @@ public:
     // What the bytes of all streams waited for, by cause.
     const wait_ledger& ledger() const { return streams_.ledger(); }
 
-    // Unreliable datagrams (RFC 9221). The largest that can be sent now, in bytes: 0 before the handshake is complete, and if the peer takes
-    // none. It grows as the path is found to carry more, and may shrink.
+    // Unreliable datagrams (RFC 9221). The largest that can be sent now, in bytes: 0 before the handshake is complete, and if the
+    // peer takes none. It grows as the path is found to carry more, and may shrink.
     std::size_t max_datagram_payload() const;
     datagram_result send_datagram(std::span<const std::uint8_t> data);
     std::optional<std::vector<std::uint8_t>> receive_datagram() { return datagrams_.poll(); }  // the oldest, if there is one
 
     // Ends the connection with a code of the application protocol. Streams are not flushed.
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
-    // Client: goes on from another local address (RFC 9000 9.2), with a connection ID that nobody saw yet; the driver must send from
-    // there what is for that path. Falls back to the path before if nothing comes back. False, and nothing happens, before the handshake is
-    // confirmed, if the server does not permit it, or if it gave no connection ID to spare.
+    // Client: goes on from another local address (RFC 9000 9.2), with a connection ID that nobody saw yet; the driver must send
+    // from there what is for that path. Falls back to the path before if nothing comes back. False, and nothing happens, before
+    // the handshake is confirmed, if the server does not permit it, or if it gave no connection ID to spare.
     bool migrate(const ip_endpoint& local, time_point now);
     // Whether `migrate` can do it now; and whether it will never be able to (a server, forbidden by the peer, closing).
     bool may_move() const;
     bool never_moves() const;
-    // Client: asks whether the server answers at another local address, and goes on from the present one meanwhile (RFC 9000 9.1). Event
-    // path_validated or path_failed tells; after the former `migrate` need not ask again. One at a time. False where migrate would be.
+    // Client: asks whether the server answers at another local address, and goes on from the present one meanwhile (RFC
+    // 9000 9.1). Event path_validated or path_failed tells; after the former `migrate` need not ask again. One at a time. False
+    // where migrate would be.
     bool probe(const ip_endpoint& local, time_point now);
-    // The driver could not send datagrams of this size on this path (EMSGSIZE): smaller ones go from now on, and what was in them again.
+    // The driver could not send datagrams of this size on this path (EMSGSIZE): smaller ones go from now on, and what was in them
+    // again.
     void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
     // Sends a PING soon: keeps the connection, and the NATs on the path, alive.
     void ping();
@@ -146,7 +148,8 @@ public:
     // What QUIC and TCP have in common, with the reasons why no more was sent and the time spent in each up to now.
     recovery::connection_statistics summary(time_point now) const;
     std::optional<recovery::stream_statistics> summary(stream_id id) const { return streams_.summary(id); }
-    // The observer is the caller's; it must outlive the connection or be taken away with nullptr. A log that the config asked for goes on.
+    // The observer is the caller's; it must outlive the connection or be taken away with nullptr. A log that the config asked for
+    // goes on.
     void set_trace(connection_trace* trace);
 
     // The verbs; the endpoint calls them.
@@ -170,10 +173,11 @@ public:
     quic::timer_hook timer_hook;
 
 private:
-    static constexpr std::size_t max_peer_token_size = 512;  // a token goes into every Initial and must leave room for the handshake
-    static constexpr unsigned max_backoff = 16;         // probe timeouts double at most so often: hours
-    static constexpr std::size_t max_off_path = 4;      // frames waiting for other paths than the present one; more are dropped
-    static constexpr unsigned max_acks_alone = 32;      // packets with nothing but ACKs between two that elicit one
+    static constexpr std::size_t max_peer_token_size =
+        512;                                        // a token goes into every Initial and must leave room for the handshake
+    static constexpr unsigned max_backoff = 16;     // probe timeouts double at most so often: hours
+    static constexpr std::size_t max_off_path = 4;  // frames waiting for other paths than the present one; more are dropped
+    static constexpr unsigned max_acks_alone = 32;  // packets with nothing but ACKs between two that elicit one
 
     // A frame for another path than the present one, in a datagram of its own.
     struct off_path_frame {
@@ -339,7 +343,7 @@ private:
     std::unique_ptr<quic::path> fallback_;  // the last path that was validated, while path_ is not
     std::array<off_path_frame, max_off_path> off_path_{};
     std::size_t off_path_count_ = 0;
-    ip_path arrival_;                 // of the datagram being received
+    ip_path arrival_;  // of the datagram being received
     std::size_t arrival_size_ = 0;
     bool arrived_elsewhere_ = false;  // not on the path in use
     // Client: a path that is tried while another one is in use.
@@ -349,11 +353,12 @@ private:
         bool preferred = false;  // the server's preferred address: it is gone to by itself
     };
     std::optional<path_probe> path_probe_;
-    std::optional<ip_path> proven_;          // by a probe
-    std::optional<ip_endpoint> left_remote_;  // client: the server's address before its preferred one; late packets come from there
-    connection_id peer_uses_;         // the ID of ours that the peer's latest packets are addressed to
-    bool challenged_ = false;         // a PATH_CHALLENGE was ever sent
-    bool pad_datagram_ = false;       // what is being built probes the path
+    std::optional<ip_path> proven_;  // by a probe
+    std::optional<ip_endpoint>
+        left_remote_;            // client: the server's address before its preferred one; late packets come from there
+    connection_id peer_uses_;    // the ID of ours that the peer's latest packets are addressed to
+    bool challenged_ = false;    // a PATH_CHALLENGE was ever sent
+    bool pad_datagram_ = false;  // what is being built probes the path
     recovery::reordering_tolerance tolerance_;
     quic::streams streams_;
     quic::datagrams datagrams_;
@@ -415,7 +420,10 @@ using event_list = intrusive_list<connection, &connection::event_hook>;
 // What an endpoint's connections share.
 struct connection_host {
     explicit connection_host(std::uint64_t seed)
-        : random(derive_seed(seed, "visible")), hidden(derive_seed(seed, "hidden")), ids(seed), address_tokens(derive_secret(seed, "tokens")) {}
+        : random(derive_seed(seed, "visible")),
+          hidden(derive_seed(seed, "hidden")),
+          ids(seed),
+          address_tokens(derive_secret(seed, "tokens")) {}
 
     random_source random;  // for what strangers may see
     random_source hidden;  // for choices that must not be foreseen

@@ -136,8 +136,8 @@ std::optional<stream_id> connection::open(direction kind) {
     return streams_.open(kind);
 }
 
-// What a packet with application data has for frames on this path: RFC 9000 17.3.1, or 17.2.3 as long as it is 0-RTT, with the longest
-// packet number.
+// What a packet with application data has for frames on this path: RFC 9000 17.3.1, or 17.2.3 as long as it is 0-RTT, with the
+// longest packet number.
 std::size_t connection::frame_room() const {
     const auto header = application_keys_.can_write()
                             ? 1 + peer_ids_.current().size() + 4
@@ -156,9 +156,7 @@ datagram_result connection::send_datagram(std::span<const std::uint8_t> data) {
     return datagrams_.send(data, frame_room());
 }
 
-bool connection::can_open(direction kind) const {
-    return streams_usable() && streams_.can_open(kind);
-}
+bool connection::can_open(direction kind) const { return streams_usable() && streams_.can_open(kind); }
 
 std::size_t connection::write(stream_id id, std::span<const std::uint8_t> data, bool fin, time_point now) {
     mark_ready();

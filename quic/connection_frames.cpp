@@ -70,14 +70,16 @@ std::optional<connection_error> connection::on_control_frame(const frame& f, con
 // Those that we did not offer are as unknown as any (RFC 9000 12.4).
 std::optional<connection_error> connection::on_extension_frame(const frame& f, time_point now) {
     const auto unknown = [](std::uint64_t type) {
-        return connection_error::transport(transport_error::frame_encoding_error, type, "frame of an extension that was not offered");
+        return connection_error::transport(transport_error::frame_encoding_error, type,
+                                           "frame of an extension that was not offered");
     };
     if (const auto* reset = std::get_if<reset_stream_at_frame>(&f)) {
         if (!start_.settings.reset_stream_at) return unknown(frame_type::reset_stream_at);
         return streams_.receive(*reset, now);
     }
     const auto* frequency = std::get_if<ack_frequency_frame>(&f);
-    if (!start_.settings.ack_frequency) return unknown(frequency != nullptr ? frame_type::ack_frequency : frame_type::immediate_ack);
+    if (!start_.settings.ack_frequency)
+        return unknown(frequency != nullptr ? frame_type::ack_frequency : frame_type::immediate_ack);
     auto& received = space(packet_space_id::application).received;
     if (frequency != nullptr) return received.on_ack_frequency(*frequency, *declared_parameters(start_.settings).min_ack_delay);
     received.on_immediate_ack();

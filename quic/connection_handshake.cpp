@@ -64,7 +64,8 @@ bool connection::apply_peer_parameters(time_point now) {
     const auto* peer = handshake_.peer_parameters();
     if (known || peer == nullptr) return true;
     if (const char* fault = version_fault(*peer)) {
-        close_with(connection_error::transport(transport_error::version_negotiation_error, 0, fault), close_cause::protocol_error, now);
+        close_with(connection_error::transport(transport_error::version_negotiation_error, 0, fault), close_cause::protocol_error,
+                   now);
         return false;
     }
     if (early_.flowing && !is_server()) {
@@ -79,14 +80,16 @@ bool connection::apply_peer_parameters(time_point now) {
     if (peer->reset_token) peer_ids_.set_first_token(*peer->reset_token);
     if (peer->preferred) {  // RFC 9000 5.1.1
         if (auto error = peer_ids_.on_new({1, 0, peer->preferred->id, peer->preferred->reset_token})) {
-            close_with(connection_error::transport(transport_error::transport_parameter_error, 0, error->reason), close_cause::protocol_error, now);
+            close_with(connection_error::transport(transport_error::transport_parameter_error, 0, error->reason),
+                       close_cause::protocol_error, now);
             return false;
         }
     }
     path_.limit_datagram_size(peer->max_udp_payload_size);
     grease_quic_bit_ = start_.settings.grease && peer->grease_quic_bit;
     ack_frequency_.set_peer(start_.settings.ack_frequency ? peer->min_ack_delay : std::nullopt, peer->max_ack_delay);
-    const auto longest_delay = std::max<duration>(peer->max_ack_delay, ack_frequency_.available() ? ack_frequency::max_requested_delay : duration());
+    const auto longest_delay =
+        std::max<duration>(peer->max_ack_delay, ack_frequency_.available() ? ack_frequency::max_requested_delay : duration());
     space(packet_space_id::application).sent.enable_persistent_congestion(longest_delay);
     return true;
 }

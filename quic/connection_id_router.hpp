@@ -24,12 +24,12 @@ public:
     static constexpr std::size_t id_size = 8;
     static constexpr std::size_t max_workers = 1024;  // of 65536 values: random IDs, which clients choose, hardly ever name one
 
-    // Whether an address validation token, told by token_keys::identity, is shown for the first time to any of the endpoints. Called by all
-    // of them, each on its thread.
+    // Whether an address validation token, told by token_keys::identity, is shown for the first time to any of the endpoints.
+    // Called by all of them, each on its thread.
     using first_use = std::function<bool(std::uint64_t identity, time_point now)>;
 
-    // The secret is shared by all endpoints; a new one for every start. Without `tokens` each endpoint remembers for itself which tokens
-    // of NEW_TOKEN it has seen, and such a token is good once for each of them.
+    // The secret is shared by all endpoints; a new one for every start. Without `tokens` each endpoint remembers for itself which
+    // tokens of NEW_TOKEN it has seen, and such a token is good once for each of them.
     explicit connection_id_router(const std::array<std::uint8_t, 32>& secret, first_use tokens = {});
 
     connection_id make(std::uint16_t worker, std::uint64_t count) const;  // the lowest 48 bits of count

@@ -33,11 +33,12 @@ std::optional<connection_error> connection::on_path_response(const path_response
         return std::nullopt;
     }
     if (challenged_) return std::nullopt;  // late, or to a challenge on a path that was left
-    return connection_error::transport(transport_error::protocol_violation, frame_type::path_response, "PATH_RESPONSE without PATH_CHALLENGE");
+    return connection_error::transport(transport_error::protocol_violation, frame_type::path_response,
+                                       "PATH_RESPONSE without PATH_CHALLENGE");
 }
 
-// What was to be answered off the present path goes with the path that becomes the present one: each by itself may send three times what
-// came, both together may not (RFC 9000 8).
+// What was to be answered off the present path goes with the path that becomes the present one: each by itself may send three
+// times what came, both together may not (RFC 9000 8).
 void connection::answer_on(quic::path& next) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < off_path_count_; ++i) {
@@ -148,7 +149,8 @@ bool connection::transmit_off_path(train& out, time_point now) {
         if (const auto* spare = peer_ids_.spare(); spare != nullptr && f.response) start.destination = *spare;
         auto packet = packet_builder::begin(room, start);
         if (!packet) continue;
-        const bool written = f.response ? packet->frames().write(path_response_frame{f.data}) : packet->frames().write(path_challenge_frame{f.data});
+        const bool written = f.response ? packet->frames().write(path_response_frame{f.data})
+                                        : packet->frames().write(path_challenge_frame{f.data});
         if (!written) continue;
         packet->pad_to(std::min(room.size(), min_initial_datagram_size));
         out.mark = path_.ecn().mark();

@@ -35,7 +35,8 @@ void connection::receive_datagram(received_datagram& datagram, time_point now) {
     auto rest = datagram.payload;
     std::optional<connection_id> destination;
     while (!rest.empty() && connection_state_ != connection_state::closed) {
-        const auto parsed = parse_packet(rest, local_connection_id_size, start_.settings.grease ? quic_bit::any : quic_bit::required);
+        const auto parsed =
+            parse_packet(rest, local_connection_id_size, start_.settings.grease ? quic_bit::any : quic_bit::required);
         arriving_ = {.header = parsed ? &parsed.header : nullptr, .bytes = parsed ? parsed.header.size : rest.size()};
         if (!parsed) {
             drop(parsed.error == header_error::unknown_version ? drop_reason::unexpected_version : drop_reason::malformed);
@@ -47,7 +48,8 @@ void connection::receive_datagram(received_datagram& datagram, time_point now) {
         destination = parsed.header.destination;
         if (!version_acceptable(parsed.header)) {
             drop(drop_reason::unexpected_version);
-        } else if (is_server() && parsed.header.type == packet_type::initial && datagram.payload.size() < min_initial_datagram_size) {
+        } else if (is_server() && parsed.header.type == packet_type::initial &&
+                   datagram.payload.size() < min_initial_datagram_size) {
             drop(drop_reason::too_small);  // RFC 9000 14.1
         } else {
             receive_packet(rest.first(parsed.header.size), parsed.header, datagram.mark, now);
@@ -90,8 +92,10 @@ std::optional<opened_packet> connection::open_packet(std::span<std::uint8_t> pac
     if (early && early_.read_until && now >= *early_.read_until) early_.keys = {};
     const bool keys = application ? application_keys_.can_read() && complete_ : static_cast<bool>(own_keys);
     if (!keys) {
-        const bool refused = early && can_write(packet_space_id::handshake);  // the server's answer is made, and there are no keys
-        if (refused || s.discarded || level == encryption_level::initial || !active() || !undecryptable_.push(level, mark, packet)) {
+        const bool refused =
+            early && can_write(packet_space_id::handshake);  // the server's answer is made, and there are no keys
+        if (refused || s.discarded || level == encryption_level::initial || !active() ||
+            !undecryptable_.push(level, mark, packet)) {
             drop(drop_reason::no_keys);
         } else {
             tell([&](auto& t) { t.on_packet_buffered(now, header, statistics_.datagrams_received - 1); });

@@ -7,7 +7,8 @@
 namespace tandem::quic {
 namespace {
 
-// Bytes that hold any packet with an ACK frame of one range: 1 + 20 + 4 of header, 16 of tag, at most 41 of frame; and some to spare.
+// Bytes that hold any packet with an ACK frame of one range: 1 + 20 + 4 of header, 16 of tag, at most 41 of frame; and some to
+// spare.
 constexpr std::uint64_t least_packet = 128;
 
 void take_earlier(std::optional<time_point>& earliest, std::optional<time_point> at) {
@@ -117,7 +118,8 @@ void connection::on_probe_timeout(packet_space_id id, time_point now) {
     if (complete_) path_.on_probe_timeouts(probe_count_, now);
     // A path that swallows two flights of the handshake may not carry datagrams of this size; every path carries 1200 bytes.
     if (!complete_ && probe_count_ >= 2) path_.limit_datagram_size(min_initial_datagram_size);
-    // Nothing came back: the 0-RTT packets are gone with the Initial that they followed, and would wait for the end of the handshake.
+    // Nothing came back: the 0-RTT packets are gone with the Initial that they followed, and would wait for the end of the
+    // handshake.
     if (!is_server() && early_.flowing && !heard_from_peer_) send_early_data_again(now);
     for (auto& s : spaces_) {
         // The other handshake space's data comes along: likely it was lost together with this one's. Also what is known to be

@@ -64,10 +64,11 @@ bool connection::transmit_train(time_point now, train& out) {
     return out.size != 0;
 }
 
-// RFC 9000 14.4: PING and padding in a datagram larger than is known to pass. Its loss says nothing of congestion, so it does not count
-// against the window; it goes only while there is other traffic that tells whether it was lost.
+// RFC 9000 14.4: PING and padding in a datagram larger than is known to pass. Its loss says nothing of congestion, so it does not
+// count against the window; it goes only while there is other traffic that tells whether it was lost.
 bool connection::transmit_mtu_probe(train& out, time_point now) {
-    if (!confirmed_ || !path_.validated() || path_.validation().under_way() || path_.sender().bytes_in_flight() == 0) return false;
+    if (!confirmed_ || !path_.validated() || path_.validation().under_way() || path_.sender().bytes_in_flight() == 0)
+        return false;
     const auto size = path_.mtu().probe_due(now);
     if (!size || *size > out.buffer.size()) return false;
     auto packet = packet_builder::begin(out.buffer.first(*size), next_packet(packet_space_id::application));
@@ -100,7 +101,8 @@ void connection::care_for_keys(time_point now) {
 // Nothing more can be sent now: because there is nothing, or because something holds it back?
 void connection::note_transmission_end(bool had_room, time_point now) {
     pacer_release_.reset();
-    const bool wants = std::any_of(spaces_.begin(), spaces_.end(), [&](const packet_space& s) { return wants_packet(s, true, now); });
+    const bool wants =
+        std::any_of(spaces_.begin(), spaces_.end(), [&](const packet_space& s) { return wants_packet(s, true, now); });
     set_limit(present_limit(had_room, wants), now);
     if (had_room) return path_.sender().on_app_limited();
     if (wants) pacer_release_ = path_.sender().pacer_release(now);
@@ -230,7 +232,8 @@ void connection::write_application_frames(packet_builder& packet, time_point now
             handshake_done_owed_ = false;
         }
         if (new_token_owed_) {
-            const auto token = host_->address_tokens.seal_new_token(path_.addresses().remote.address, now, host_->random, start_.version);
+            const auto token =
+                host_->address_tokens.seal_new_token(path_.addresses().remote.address, now, host_->random, start_.version);
             if (out.write(new_token_frame{token.span()})) {
                 contents.control.push_back(new_token_token{});
                 new_token_owed_ = false;

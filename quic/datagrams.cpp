@@ -48,7 +48,8 @@ std::optional<connection_error> datagrams::receive(const datagram_frame& f, bool
         return connection_error::transport(transport_error::protocol_violation, frame_type::datagram, "DATAGRAM was not offered");
     }
     if (1 + f.data.size() > own_limit_) {
-        return connection_error::transport(transport_error::protocol_violation, frame_type::datagram, "DATAGRAM larger than permitted");
+        return connection_error::transport(transport_error::protocol_violation, frame_type::datagram,
+                                           "DATAGRAM larger than permitted");
     }
     first = incoming_.empty();
     const auto size = f.data.size() + cost;

@@ -23,8 +23,8 @@ enum class datagram_result : std::uint8_t {
 
 class datagrams {
 public:
-    // own_limit: what we declare as max_datagram_frame_size; 0: the peer must send none. buffer: bytes held each way; of what came the
-    // oldest make room for the newest.
+    // own_limit: what we declare as max_datagram_frame_size; 0: the peer must send none. buffer: bytes held each way; of what
+    // came the oldest make room for the newest.
     datagrams(std::uint64_t own_limit, std::size_t buffer) : own_limit_(own_limit), buffer_(buffer) {}
 
     void set_peer_limit(std::uint64_t max_frame_size) { peer_limit_ = max_frame_size; }

@@ -66,7 +66,8 @@ public:
 
     // New connections are accepted with this context; those there are keep theirs.
     void set_server(std::shared_ptr<const tls::server_context> server);
-    // New connections are told to go there, in place of the address of that family in the configuration (endpoint_config::preferred_v4).
+    // New connections are told to go there, in place of the address of that family in the configuration
+    // (endpoint_config::preferred_v4).
     void set_preferred(const ip_endpoint& where);
     // Closes every connection with the application's code; new ones are refused from now on.
     void close(std::uint64_t application_code, std::string_view reason, time_point now);

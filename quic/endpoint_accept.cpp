@@ -16,7 +16,8 @@ void endpoint::state::receive_unknown(received_datagram& datagram, const invaria
     // RFC 9000 6.1: never answer Version Negotiation.
     if (header.version == static_cast<std::uint32_t>(version::negotiation)) return drop(drop_reason::unexpected_packet);
     if (!speaks(static_cast<version>(header.version))) return answer_unknown_version(datagram, header);
-    const auto parsed = parse_packet(datagram.payload, local_connection_id_size, config_.accepted.grease ? quic_bit::any : quic_bit::required);
+    const auto parsed =
+        parse_packet(datagram.payload, local_connection_id_size, config_.accepted.grease ? quic_bit::any : quic_bit::required);
     if (!parsed) return drop(drop_reason::malformed);
     if (parsed.header.type == packet_type::zero_rtt && config_.server && config_.accepted.early_data && accepting_) {
         if (early_arrivals_.push(parsed.header.destination, datagram, now)) return;
@@ -38,18 +39,19 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     if (datagram.payload.size() < min_initial_datagram_size) return drop(drop_reason::too_small);  // RFC 9000 14.1
     std::optional<retry_token> token;
     if (!header.token.empty()) {
-        token = host_.address_tokens.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime());
+        token =
+            host_.address_tokens.open_retry(header.token, datagram.path.remote, header.destination, now, retry_token_lifetime());
         if (!token && token_keys::looks_like_retry(header.token)) {
-            // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another. If only the datagram is damaged, it sends
-            // a good one soon.
+            // RFC 9000 8.1.2: a client that returns a bad Retry token will not be sent another. If only the datagram is damaged,
+            // it sends a good one soon.
             if (!is_authentic(datagram, header)) return drop(drop_reason::undecryptable);
             return refuse(datagram, header, transport_error::invalid_token);
         }
     }
     // RFC 9000 8.1.4: a token of NEW_TOKEN is good once. One that is not good is as if there were none (8.1.3).
     const bool known = !token && !header.token.empty() &&
-                       host_.address_tokens.open_new_token(header.token, datagram.path.remote.address, now, token_keys::key_lifetime,
-                                                           header.version) &&
+                       host_.address_tokens.open_new_token(header.token, datagram.path.remote.address, now,
+                                                           token_keys::key_lifetime, header.version) &&
                        first_shown(header.token, now);
     if (!token && header.destination.size() < min_client_destination_size) return drop(drop_reason::malformed);
     const bool retry = config_.retry == retry_policy::always || (config_.retry == retry_policy::when_busy && busy());
@@ -122,8 +124,10 @@ void endpoint::state::send_retry(const received_datagram& datagram, const packet
 // An Initial with CONNECTION_CLOSE, for which nothing needs to be remembered.
 void endpoint::state::refuse(const received_datagram& datagram, const packet_header& header, transport_error code) {
     drop(drop_reason::refused);
-    auto packet = packet_builder::begin(
-        answers_.room(), {.level = encryption_level::initial, .version = header.version, .destination = header.source, .source = header.destination});
+    auto packet = packet_builder::begin(answers_.room(), {.level = encryption_level::initial,
+                                                          .version = header.version,
+                                                          .destination = header.source,
+                                                          .source = header.destination});
     if (!packet) return;
     packet->frames().write(connection_close_frame{.error_code = static_cast<std::uint64_t>(code)});
     auto keys = initial_keys(header.version, header.destination, perspective::server);

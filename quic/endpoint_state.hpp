@@ -16,9 +16,9 @@
 #include <tandem/quic/endpoint.hpp>
 #include <tandem/quic/packet_header.hpp>
 #include <tandem/quic/stateless_answers.hpp>
-#include <tandem/quic/version_parameters.hpp>
 #include <tandem/quic/timer_heap.hpp>
 #include <tandem/quic/token.hpp>
+#include <tandem/quic/version_parameters.hpp>
 
 namespace tandem::quic {
 
@@ -73,8 +73,8 @@ public:
 private:
     // As long as the client may take for its handshake: it shows the token with each retransmission.
     duration retry_token_lifetime() const { return config_.accepted.handshake_timeout; }
-    static constexpr std::size_t max_tokens_seen = 65536;  // of one day; more NEW_TOKENs than this prove nothing
-    static constexpr std::size_t min_client_destination_size = 8;               // RFC 9000 7.2
+    static constexpr std::size_t max_tokens_seen = 65536;          // of one day; more NEW_TOKENs than this prove nothing
+    static constexpr std::size_t min_client_destination_size = 8;  // RFC 9000 7.2
 
     void drop(drop_reason reason) { statistics_.dropped.add(reason); }
     // Takes over what changed at a connection that did something.

@@ -6,11 +6,24 @@
 namespace tandem::quic {
 namespace {
 
-constexpr std::array<std::string_view, 18> names{
-    "NO_ERROR",           "INTERNAL_ERROR",   "CONNECTION_REFUSED",   "FLOW_CONTROL_ERROR",        "STREAM_LIMIT_ERROR",
-    "STREAM_STATE_ERROR", "FINAL_SIZE_ERROR", "FRAME_ENCODING_ERROR", "TRANSPORT_PARAMETER_ERROR", "CONNECTION_ID_LIMIT_ERROR",
-    "PROTOCOL_VIOLATION", "INVALID_TOKEN",    "APPLICATION_ERROR",    "CRYPTO_BUFFER_EXCEEDED",    "KEY_UPDATE_ERROR",
-    "AEAD_LIMIT_REACHED", "NO_VIABLE_PATH", "VERSION_NEGOTIATION_ERROR"};
+constexpr std::array<std::string_view, 18> names{"NO_ERROR",
+                                                 "INTERNAL_ERROR",
+                                                 "CONNECTION_REFUSED",
+                                                 "FLOW_CONTROL_ERROR",
+                                                 "STREAM_LIMIT_ERROR",
+                                                 "STREAM_STATE_ERROR",
+                                                 "FINAL_SIZE_ERROR",
+                                                 "FRAME_ENCODING_ERROR",
+                                                 "TRANSPORT_PARAMETER_ERROR",
+                                                 "CONNECTION_ID_LIMIT_ERROR",
+                                                 "PROTOCOL_VIOLATION",
+                                                 "INVALID_TOKEN",
+                                                 "APPLICATION_ERROR",
+                                                 "CRYPTO_BUFFER_EXCEEDED",
+                                                 "KEY_UPDATE_ERROR",
+                                                 "AEAD_LIMIT_REACHED",
+                                                 "NO_VIABLE_PATH",
+                                                 "VERSION_NEGOTIATION_ERROR"};
 
 // The alerts that a handshake over QUIC meets in practice (RFC 8446 6).
 std::string_view alert_name(std::uint64_t alert) {

@@ -27,7 +27,7 @@ enum class transport_error : std::uint64_t {
     aead_limit_reached = 0x0f,
     no_viable_path = 0x10,
     version_negotiation_error = 0x11,  // RFC 9368 4
-    crypto_error = 0x0100,  // plus a TLS alert: 0x0100 to 0x01ff
+    crypto_error = 0x0100,             // plus a TLS alert: 0x0100 to 0x01ff
 };
 
 // The code of a TLS alert (RFC 9001 4.8).

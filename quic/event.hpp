@@ -24,8 +24,9 @@ struct handshake_completed {
     tls::early_data_state early_data = tls::early_data_state::none;
 };
 
-// Streams work before the handshake is complete. Client: what is written now goes as 0-RTT, by the limits that were remembered. Server:
-// 0-RTT was accepted; what is answered now only the true client can read, but nobody knows yet whether it was that client who asked.
+// Streams work before the handshake is complete. Client: what is written now goes as 0-RTT, by the limits that were remembered.
+// Server: 0-RTT was accepted; what is answered now only the true client can read, but nobody knows yet whether it was that client
+// who asked.
 struct early_data_started {
     std::string alpn;
 };
@@ -60,14 +61,16 @@ struct connection_closed {
     connection_error error;  // code, frame type, text; whose application it concerns. Code 0 with a timeout or a reset
 };
 
-// The connection goes on over another path: the peer has moved (its address, or its NAT, changed), this side has, or it fell back to the
-// last path that worked. `validated`: the peer was shown to receive there (RFC 9000 8.2); told again when that comes later.
+// The connection goes on over another path: the peer has moved (its address, or its NAT, changed), this side has, or it fell back
+// to the last path that worked. `validated`: the peer was shown to receive there (RFC 9000 8.2); told again when that comes
+// later.
 struct path_changed {
     ip_path path;
     bool validated = false;
 };
 
-// What became of connection::probe, or of the server's preferred address (RFC 9000 9.6): the peer answers there, or it did not in time.
+// What became of connection::probe, or of the server's preferred address (RFC 9000 9.6): the peer answers there, or it did not in
+// time.
 struct path_validated {
     ip_path path;
 };
@@ -78,8 +81,8 @@ struct path_failed {
 // Datagrams (RFC 9221) wait to be taken: connection::receive_datagram until there is none.
 struct datagrams_available {};
 
-using connection_event = std::variant<handshake_started, early_data_started, handshake_completed, handshake_confirmed, token_received,
-                                      ticket_received, stream_event, path_changed,
-                                      datagrams_available, path_validated, path_failed, connection_closed>;
+using connection_event =
+    std::variant<handshake_started, early_data_started, handshake_completed, handshake_confirmed, token_received, ticket_received,
+                 stream_event, path_changed, datagrams_available, path_validated, path_failed, connection_closed>;
 
 }  // namespace tandem::quic

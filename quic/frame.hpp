@@ -39,9 +39,9 @@ constexpr std::uint64_t path_response = 0x1b;
 constexpr std::uint64_t connection_close = 0x1c;
 constexpr std::uint64_t connection_close_application = 0x1d;
 constexpr std::uint64_t handshake_done = 0x1e;
-constexpr std::uint64_t immediate_ack = 0x1f;     // draft-ietf-quic-ack-frequency 5
-constexpr std::uint64_t reset_stream_at = 0x24;   // draft-ietf-quic-reliable-stream-reset 4
-constexpr std::uint64_t datagram = 0x30;  // RFC 9221 4: to the end of the packet
+constexpr std::uint64_t immediate_ack = 0x1f;    // draft-ietf-quic-ack-frequency 5
+constexpr std::uint64_t reset_stream_at = 0x24;  // draft-ietf-quic-reliable-stream-reset 4
+constexpr std::uint64_t datagram = 0x30;         // RFC 9221 4: to the end of the packet
 constexpr std::uint64_t datagram_with_length = 0x31;
 constexpr std::uint64_t ack_frequency = 0xaf;  // draft-ietf-quic-ack-frequency 4
 }  // namespace frame_type
@@ -162,22 +162,21 @@ struct datagram_frame {
 
 // How often its sender wants to be acknowledged (draft-ietf-quic-ack-frequency 4).
 struct ack_frequency_frame {
-    std::uint64_t sequence = 0;             // grows; frames that come late are ignored
-    std::uint64_t threshold = 1;            // ack-eliciting packets that may come without an ACK
-    std::uint64_t max_ack_delay = 25'000;   // microseconds
-    std::uint64_t reordering = 1;           // packets out of order that cause an ACK at once; 0: none do
+    std::uint64_t sequence = 0;            // grows; frames that come late are ignored
+    std::uint64_t threshold = 1;           // ack-eliciting packets that may come without an ACK
+    std::uint64_t max_ack_delay = 25'000;  // microseconds
+    std::uint64_t reordering = 1;          // packets out of order that cause an ACK at once; 0: none do
     friend bool operator==(const ack_frequency_frame&, const ack_frequency_frame&) = default;
 };
 struct immediate_ack_frame {
     friend bool operator==(const immediate_ack_frame&, const immediate_ack_frame&) = default;
 };
 
-using frame =
-    std::variant<padding_frame, ping_frame, ack_frame, reset_stream_frame, stop_sending_frame, crypto_frame, new_token_frame,
-                 stream_frame, max_data_frame, max_stream_data_frame, max_streams_frame, data_blocked_frame,
-                 stream_data_blocked_frame, streams_blocked_frame, new_connection_id_frame, retire_connection_id_frame,
-                 path_challenge_frame, path_response_frame, connection_close_frame, handshake_done_frame, datagram_frame,
-                 reset_stream_at_frame, ack_frequency_frame, immediate_ack_frame>;
+using frame = std::variant<padding_frame, ping_frame, ack_frame, reset_stream_frame, stop_sending_frame, crypto_frame,
+                           new_token_frame, stream_frame, max_data_frame, max_stream_data_frame, max_streams_frame,
+                           data_blocked_frame, stream_data_blocked_frame, streams_blocked_frame, new_connection_id_frame,
+                           retire_connection_id_frame, path_challenge_frame, path_response_frame, connection_close_frame,
+                           handshake_done_frame, datagram_frame, reset_stream_at_frame, ack_frequency_frame, immediate_ack_frame>;
 
 // A type that is read here, of RFC 9000 or of an extension. Whether the extension was offered is the connection's business.
 constexpr bool is_known_frame(std::uint64_t type) {

@@ -32,7 +32,8 @@ transport_parameters declared_parameters(const config& settings) {
     p.max_ack_delay = std::chrono::duration_cast<std::chrono::milliseconds>(settings.max_ack_delay);
     p.max_datagram_frame_size = settings.max_datagram_frame_size;
     if (settings.ack_frequency) {
-        p.min_ack_delay = std::chrono::duration_cast<std::chrono::microseconds>(std::min<duration>(settings.min_ack_delay, p.max_ack_delay));
+        p.min_ack_delay =
+            std::chrono::duration_cast<std::chrono::microseconds>(std::min<duration>(settings.min_ack_delay, p.max_ack_delay));
     }
     p.reset_stream_at = settings.reset_stream_at;
     p.grease_quic_bit = settings.grease;

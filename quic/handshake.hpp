@@ -58,7 +58,9 @@ public:
     explicit handshake(std::unique_ptr<tls::quic_handshake> engine) : engine_(std::move(engine)) {}
 
     // Server: see tls::quic_handshake.
-    void set_parameter_chooser(tls::quic_handshake::parameter_chooser chooser) { engine_->set_parameter_chooser(std::move(chooser)); }
+    void set_parameter_chooser(tls::quic_handshake::parameter_chooser chooser) {
+        engine_->set_parameter_chooser(std::move(chooser));
+    }
     // Gives TLS the next contiguous bytes of one space, if there are any. True if there were. See error().
     bool provide(packet_space_id space, crypto_stream& in);
     // Moves what TLS wants to say in one space.

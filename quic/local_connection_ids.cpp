@@ -29,8 +29,8 @@ void local_connection_ids::set_peer_limit(std::uint64_t limit) {
 }
 
 std::optional<connection_error> local_connection_ids::on_retire(std::uint64_t sequence, const connection_id& arrived_on) {
-    // RFC 9000 19.16. One that waits to be sent for the first time is as unknown to the peer: a packet full of guessed numbers must not
-    // make us issue one after the other.
+    // RFC 9000 19.16. One that waits to be sent for the first time is as unknown to the peer: a packet full of guessed numbers
+    // must not make us issue one after the other.
     if (sequence >= sent_below_) {
         return connection_error::transport(transport_error::protocol_violation, frame_type::retire_connection_id,
                                            "retires a connection ID that was never issued");

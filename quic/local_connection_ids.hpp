@@ -24,7 +24,8 @@ public:
 
     const connection_id& first() const { return first_; }
 
-    // Server: the ID of the preferred address, which the transport parameters tell: sequence number 1 (RFC 9000 5.1.1). Before any other.
+    // Server: the ID of the preferred address, which the transport parameters tell: sequence number 1 (RFC 9000 5.1.1). Before
+    // any other.
     void add_preferred(const connection_id& id);
     // The peer's active_connection_id_limit: issues as many.
     void set_peer_limit(std::uint64_t limit);

@@ -33,7 +33,9 @@ public:
     static std::optional<packet_builder> begin(std::span<std::uint8_t> out, const packet_start& start);
 
     encryption_level level() const { return level_; }
-    std::span<const std::uint8_t> header() const { return out_.first(header_.payload_offset()); }  // in the clear until it is sealed
+    std::span<const std::uint8_t> header() const {
+        return out_.first(header_.payload_offset());
+    }  // in the clear until it is sealed
     std::size_t number_offset() const { return header_.number_offset; }
     packet_number number() const { return number_; }
     frame_writer& frames() { return frames_; }

@@ -43,7 +43,8 @@ public:
                    .initial_rtt = settings.initial_rtt,
                    .pacing = settings.pacing}),
           ecn_(settings.ecn),
-          mtu_(max_datagram_size_, settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_) {}
+          mtu_(max_datagram_size_,
+               settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_) {}
 
     const ip_path& addresses() const { return addresses_; }
     recovery::sender& sender() { return sender_; }

@@ -33,8 +33,8 @@ public:
     bool insert(std::uint64_t offset, std::span<const std::uint8_t> data, bool fin, time_point now);
     // A RESET_STREAM that was checked. Has no effect once all data came (RFC 9000 3.2 leaves that to us).
     void reset(std::uint64_t code, std::uint64_t final_size);
-    // A RESET_STREAM_AT that was checked: bytes below `reliable` are still waited for and read; then comes the reset. A later one with more
-    // is ignored (draft-ietf-quic-reliable-stream-reset 5.2). STREAM_STATE_ERROR if the code is another than before.
+    // A RESET_STREAM_AT that was checked: bytes below `reliable` are still waited for and read; then comes the reset. A later one
+    // with more is ignored (draft-ietf-quic-reliable-stream-reset 5.2). STREAM_STATE_ERROR if the code is another than before.
     std::optional<transport_error> reset_at(std::uint64_t code, std::uint64_t final_size, std::uint64_t reliable);
     // The application wants no more: what was received is dropped, and what comes later will be.
     void stop(std::uint64_t code);

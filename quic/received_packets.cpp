@@ -51,7 +51,8 @@ void received_packets::on_received(packet_number n, bool ack_eliciting, tandem::
                  beyond_reordering(n, before);
 }
 
-// RFC 9000 13.2.1: at once if it came out of order, in either direction; draft-ietf-quic-ack-frequency 6.2: unless the peer asked for more.
+// RFC 9000 13.2.1: at once if it came out of order, in either direction; draft-ietf-quic-ack-frequency 6.2: unless the peer asked
+// for more.
 bool received_packets::beyond_reordering(packet_number n, std::optional<packet_number> before) const {
     if (reordering_ == 0) return false;
     if (reordering_ == 1) return before && n != *before + 1;

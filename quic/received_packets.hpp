@@ -25,8 +25,9 @@ public:
     static constexpr std::size_t max_ranges =
         256;  // ranges remembered; the oldest go first, and packets below are taken for duplicates
     static constexpr std::size_t max_ack_ranges =
-        64;                                  // ranges in one ACK frame, the newest; 64 fit in a packet beside other frames
-    // Whatever the peer asked for: with so many separate ranges that it was not told of, an ACK goes, so that none is cut off unreported.
+        64;  // ranges in one ACK frame, the newest; 64 fit in a packet beside other frames
+    // Whatever the peer asked for: with so many separate ranges that it was not told of, an ACK goes, so that none is cut off
+    // unreported.
     static constexpr std::size_t max_unreported_ranges = max_ack_ranges / 2;
 
     // max_ack_delay: what we declared; zero for Initial and Handshake, whose packets are acknowledged at once (RFC 9000 13.2.1).
@@ -37,8 +38,8 @@ public:
     // A packet that was opened and processed. Numbers that are duplicates must not be told.
     void on_received(packet_number, bool ack_eliciting, tandem::ecn mark, time_point now);
 
-    // The peer says how often it wants to be acknowledged (draft-ietf-quic-ack-frequency 4). Older ones than the newest are ignored.
-    // PROTOCOL_VIOLATION for a delay below `min_ack_delay`, which we declared, or of 2^14 ms and more.
+    // The peer says how often it wants to be acknowledged (draft-ietf-quic-ack-frequency 4). Older ones than the newest are
+    // ignored. PROTOCOL_VIOLATION for a delay below `min_ack_delay`, which we declared, or of 2^14 ms and more.
     std::optional<connection_error> on_ack_frequency(const ack_frequency_frame& f, duration min_ack_delay);
     // The next ack-eliciting packet, which is being read, is acknowledged at once.
     void on_immediate_ack() { immediate_ = true; }

@@ -52,7 +52,7 @@ transport_parameters remembered_part(const transport_parameters& declared) {
     kept.disable_active_migration = declared.disable_active_migration;
     kept.active_connection_id_limit = declared.active_connection_id_limit;
     kept.max_datagram_frame_size = declared.max_datagram_frame_size;  // RFC 9221 3
-    kept.reset_stream_at = declared.reset_stream_at;                    // draft-ietf-quic-reliable-stream-reset 3
+    kept.reset_stream_at = declared.reset_stream_at;                  // draft-ietf-quic-reliable-stream-reset 3
     return kept;
 }
 

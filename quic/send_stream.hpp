@@ -33,9 +33,9 @@ public:
     // RESET_STREAM is due; what is unsent never existed, what is sent is not sent again. No effect once all arrived or it was
     // reset.
     void reset(std::uint64_t code);
-    // RESET_STREAM_AT with bytes below `reliable` sent and sent again until they arrive (draft-ietf-quic-reliable-stream-reset); the frame
-    // follows when they have all been sent once, so that its final size is within the credit. May be repeated with less; false if that
-    // would be more than was promised, or if it is too late.
+    // RESET_STREAM_AT with bytes below `reliable` sent and sent again until they arrive (draft-ietf-quic-reliable-stream-reset);
+    // the frame follows when they have all been sent once, so that its final size is within the credit. May be repeated with
+    // less; false if that would be more than was promised, or if it is too late.
     bool reset_at(std::uint64_t code, std::uint64_t reliable);
     bool was_reset() const { return state_ == send_state::reset_sent || state_ == send_state::reset_received || reliable_; }
     std::uint64_t reset_code() const { return reset_code_; }

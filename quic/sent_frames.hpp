@@ -28,9 +28,8 @@ struct ack_frequency_token {
 };
 
 // PING, PATH_CHALLENGE and PATH_RESPONSE leave no token: they are not repeated as they are.
-using control_token =
-    std::variant<ack_token, crypto_token, handshake_done_token, new_token_token, new_connection_id_token, retire_connection_id_token, mtu_probe_token,
-                 ack_frequency_token>;
+using control_token = std::variant<ack_token, crypto_token, handshake_done_token, new_token_token, new_connection_id_token,
+                                   retire_connection_id_token, mtu_probe_token, ack_frequency_token>;
 
 constexpr std::uint32_t no_key_generation = 0xffffffff;  // a 0-RTT packet: it says nothing of the 1-RTT keys
 

@@ -44,10 +44,10 @@ struct drop_counters {
 
 struct connection_statistics {
     std::uint64_t packets_sent = 0;
-    std::uint64_t packets_received = 0;  // authenticated, not duplicates
-    std::uint64_t packets_lost = 0;      // declared lost
+    std::uint64_t packets_received = 0;      // authenticated, not duplicates
+    std::uint64_t packets_lost = 0;          // declared lost
     std::uint64_t packets_acknowledged = 0;  // 0-RTT and 1-RTT packets
-    std::uint64_t packets_spurious = 0;  // of those, acknowledged later
+    std::uint64_t packets_spurious = 0;      // of those, acknowledged later
     std::uint64_t datagrams_sent = 0;
     std::uint64_t datagrams_received = 0;
     std::uint64_t bytes_sent = 0;  // UDP payload

@@ -31,13 +31,13 @@ struct stream {
     std::optional<receive_stream> in;
     std::uint8_t urgency = 3;  // RFC 9218 4.1
     bool incremental = true;
-    bool readable_told = false;  // a readable event waits to be taken
-    bool early = false;          // 0-RTT packets brought data of it
-    bool want_writable = false;  // a write was cut short
+    bool readable_told = false;       // a readable event waits to be taken
+    bool early = false;               // 0-RTT packets brought data of it
+    bool want_writable = false;       // a write was cut short
     std::array<bool, 2> told_over{};  // to a log: the sending part, the receiving part
-    std::uint64_t blocked = 0;   // unsent bytes that only credit holds back
-    stream_hook sending;         // in a ready list, or among those blocked by the connection's credit
-    stream_hook control;         // has control frames to send
+    std::uint64_t blocked = 0;        // unsent bytes that only credit holds back
+    stream_hook sending;              // in a ready list, or among those blocked by the connection's credit
+    stream_hook control;              // has control frames to send
 };
 
 }  // namespace tandem::quic

@@ -305,8 +305,8 @@ void streams::refresh(stream& s, time_point now) {
 }
 
 void streams::refresh_control(stream& s) {
-    const bool due = is_permitted(s.id) &&
-        ((s.out && (s.out->reset_due() || s.out->credit().blocked_due())) || (s.in && (s.in->stop_due() || s.in->credit_due())));
+    const bool due = is_permitted(s.id) && ((s.out && (s.out->reset_due() || s.out->credit().blocked_due())) ||
+                                            (s.in && (s.in->stop_due() || s.in->credit_due())));
     if (due == control_.contains(s)) return;
     if (due) {
         control_.push_back(s);

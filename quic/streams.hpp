@@ -74,8 +74,8 @@ public:
     // What follows comes in 0-RTT packets, or does not any more: marks the streams it is for.
     void set_early(bool early) { early_ = early; }
     bool arrived_early(stream_id id) const;
-    // The server threw away all that was sent so far (RFC 9001 4.6.2): it is to be sent again, by the limits that are declared next.
-    // Streams beyond those wait until they are permitted.
+    // The server threw away all that was sent so far (RFC 9001 4.6.2): it is to be sent again, by the limits that are declared
+    // next. Streams beyond those wait until they are permitted.
     void on_early_data_rejected(time_point now);
     // Smoothed round-trip time, for window tuning; zero: unknown.
     void set_rtt(duration rtt) { rtt_ = rtt; }
@@ -122,9 +122,9 @@ public:
     read_result consume(stream_id, std::size_t n, time_point now, wait_ledger* waits = nullptr);
     // Abandons our direction (RESET_STREAM). Ignored when everything is acknowledged already.
     void reset(stream_id, std::uint64_t code, time_point now);
-    // Abandons our direction, but for the bytes below `reliable_size`, counted from the stream's begin, at most what was written: these still
-    // arrive (RESET_STREAM_AT). May be repeated with less; the first code stays. False, and nothing happens, if the peer does not
-    // understand it, or where nothing can be reset (any more).
+    // Abandons our direction, but for the bytes below `reliable_size`, counted from the stream's begin, at most what was written:
+    // these still arrive (RESET_STREAM_AT). May be repeated with less; the first code stays. False, and nothing happens, if the
+    // peer does not understand it, or where nothing can be reset (any more).
     bool reset_at(stream_id, std::uint64_t reliable_size, std::uint64_t code, time_point now);
     // Abandons the peer's direction (STOP_SENDING). What came and comes is thrown away; no more events of reading.
     void stop_sending(stream_id, std::uint64_t code, time_point now);

@@ -18,8 +18,8 @@ constexpr bool is_any_of = (std::is_same_v<T, Others> || ...);
 std::optional<connection_error> streams::receive(const frame& f, time_point now) {
     return std::visit(
         [&]<class F>(const F& one) -> std::optional<connection_error> {
-            if constexpr (is_any_of<F, stream_frame, reset_stream_frame, reset_stream_at_frame, stop_sending_frame, max_data_frame,
-                                    max_stream_data_frame, max_streams_frame, stream_data_blocked_frame>) {
+            if constexpr (is_any_of<F, stream_frame, reset_stream_frame, reset_stream_at_frame, stop_sending_frame,
+                                    max_data_frame, max_stream_data_frame, max_streams_frame, stream_data_blocked_frame>) {
                 return receive(one, now);
             } else {
                 return std::nullopt;

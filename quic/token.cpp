@@ -9,8 +9,8 @@
 namespace tandem::quic {
 namespace {
 
-// RFC 9000 8.1.1: the first byte tells the two kinds apart, and which key it is: kind in two bits, generation in the rest. It and the
-// client's address are authenticated, not sealed.
+// RFC 9000 8.1.1: the first byte tells the two kinds apart, and which key it is: kind in two bits, generation in the rest. It and
+// the client's address are authenticated, not sealed.
 constexpr std::uint8_t retry_kind = 1;
 constexpr std::uint8_t new_token_kind = 2;
 constexpr std::uint8_t kind_bits = 3;
@@ -105,7 +105,8 @@ token_keys::token_keys(std::span<const std::uint8_t, secret_size> secret) {
 }
 
 void token_keys::renew(time_point now) {
-    const auto generation = static_cast<std::uint64_t>(std::max<duration>(now.time_since_epoch(), duration::zero()) / key_lifetime);
+    const auto generation =
+        static_cast<std::uint64_t>(std::max<duration>(now.time_since_epoch(), duration::zero()) / key_lifetime);
     for (; generation_ < generation; ++generation_) {
         previous_ = generation_ + 1 == generation ? key_from(secret_) : tls::aead_key();
         std::array<std::uint8_t, secret_size> next;

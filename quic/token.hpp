@@ -39,8 +39,8 @@ private:
 class token_keys {
 public:
     static constexpr std::size_t secret_size = 32;
-    // Keys follow from each other one way, and each seals for this long and opens for as long again: what is found of today's keys does
-    // not open what was sealed before yesterday.
+    // Keys follow from each other one way, and each seals for this long and opens for as long again: what is found of today's
+    // keys does not open what was sealed before yesterday.
     static constexpr duration key_lifetime = std::chrono::hours(24);
     // Servers that accept each other's tokens share the secret, and the clock.
     explicit token_keys(std::span<const std::uint8_t, secret_size> secret);
@@ -54,8 +54,8 @@ public:
 
     // A token for later connections (NEW_TOKEN) of this version (RFC 9369 5): bound to the address only, as the port changes.
     token_bytes seal_new_token(const ip_address& client, time_point now, random_source& random, version v = version::v1);
-    // Whether it proves that address; `lifetime`: at most key_lifetime. It may be shown more than once; whoever must not accept that
-    // remembers those seen, by identity().
+    // Whether it proves that address; `lifetime`: at most key_lifetime. It may be shown more than once; whoever must not accept
+    // that remembers those seen, by identity().
     bool open_new_token(std::span<const std::uint8_t> token, const ip_address& client, time_point now, duration lifetime,
                         version v = version::v1);
     // Tells tokens that opened from each other; nobody else can choose it.

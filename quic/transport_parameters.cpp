@@ -185,7 +185,8 @@ private:
         if (!in.ok() || !in.empty()) return "transport parameter is not one variable-length integer";
         switch (parameter) {
             case id::max_idle_timeout:
-                out_.max_idle_timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::min(n, longest_idle_timeout_ms)));
+                out_.max_idle_timeout =
+                    std::chrono::milliseconds(static_cast<std::int64_t>(std::min(n, longest_idle_timeout_ms)));
                 break;
             case id::max_udp_payload_size:
                 if (n < 1200) return "max_udp_payload_size is below 1200";

@@ -46,8 +46,8 @@ struct transport_parameters {
     std::optional<stateless_reset_token> reset_token;         // server only
     std::optional<preferred_address> preferred;               // server only
     std::optional<version_information> versions;
-    std::chrono::milliseconds max_idle_timeout{0};            // 0: none
-    std::uint64_t max_udp_payload_size = 65527;               // bytes, at least 1200
+    std::chrono::milliseconds max_idle_timeout{0};  // 0: none
+    std::uint64_t max_udp_payload_size = 65527;     // bytes, at least 1200
     std::uint64_t initial_max_data = 0;
     std::uint64_t initial_max_stream_data_bidi_local = 0;   // on streams that the declaring endpoint opens
     std::uint64_t initial_max_stream_data_bidi_remote = 0;  // on streams that its peer opens
@@ -57,12 +57,12 @@ struct transport_parameters {
     std::uint64_t ack_delay_exponent = 3;         // at most 20
     std::chrono::milliseconds max_ack_delay{25};  // below 2^14
     bool disable_active_migration = false;
-    std::uint64_t max_datagram_frame_size = 0;  // RFC 9221 3: the whole frame, type and length included; 0: none are taken
+    std::uint64_t max_datagram_frame_size = 0;     // RFC 9221 3: the whole frame, type and length included; 0: none are taken
     std::uint64_t active_connection_id_limit = 2;  // at least 2
     // draft-ietf-quic-ack-frequency 3: ACK_FREQUENCY and IMMEDIATE_ACK are obeyed, delays down to this; at most max_ack_delay.
     std::optional<std::chrono::microseconds> min_ack_delay;
-    bool reset_stream_at = false;   // draft-ietf-quic-reliable-stream-reset 3: RESET_STREAM_AT is understood
-    bool grease_quic_bit = false;   // RFC 9287 3: packets may come without the QUIC Bit
+    bool reset_stream_at = false;  // draft-ietf-quic-reliable-stream-reset 3: RESET_STREAM_AT is understood
+    bool grease_quic_bit = false;  // RFC 9287 3: packets may come without the QUIC Bit
     std::uint64_t max_record_size = default_max_record_size;  // QMux only; at least the default
 
     friend bool operator==(const transport_parameters&, const transport_parameters&) = default;

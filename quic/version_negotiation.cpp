@@ -22,8 +22,8 @@ version_information offered_versions(version chosen, std::span<const version> sp
     return v;
 }
 
-std::size_t write_version_negotiation(std::span<std::uint8_t> out, const invariant_header& trigger, std::span<const version> spoken,
-                                      random_source& random) {
+std::size_t write_version_negotiation(std::span<std::uint8_t> out, const invariant_header& trigger,
+                                      std::span<const version> spoken, random_source& random) {
     const auto dice = random();
     auto grease = reserved_version(dice >> 8);  // never the version that is answered: that would list the client's own
     if (grease == trigger.version) grease ^= 0x10101010;

@@ -69,8 +69,8 @@ void cubic::congestion_avoidance(const ack_event& ack) {
     if (w_cubic(t) < at_.w_est) {
         grown = std::max(window, at_.w_est);
     } else {
-        // RFC 9438 4.2, 4.4 and 4.5: each ACK takes its share, acknowledged / window, of what is missing to the target. Written as
-        // the limit for many small ACKs, so that one large ACK has the same effect as the small ones that it stands for.
+        // RFC 9438 4.2, 4.4 and 4.5: each ACK takes its share, acknowledged / window, of what is missing to the target. Written
+        // as the limit for many small ACKs, so that one large ACK has the same effect as the small ones that it stands for.
         const double target = std::clamp(w_cubic(t + seconds(ack.rtt.smoothed())), window, 1.5 * window);
         grown = window - (target - window) * std::expm1(-acknowledged / window);
     }

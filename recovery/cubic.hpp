@@ -10,9 +10,9 @@ namespace tandem::recovery {
 
 class cubic final : public loss_based {
 public:
-    static constexpr double beta = 0.7;                            // RFC 9438 4.6
-    static constexpr double c = 0.4;                               // RFC 9438 5.1, segments per second cubed
-    static constexpr double alpha = 3 * (1 - beta) / (1 + beta);   // RFC 9438 4.3
+    static constexpr double beta = 0.7;                           // RFC 9438 4.6
+    static constexpr double c = 0.4;                              // RFC 9438 5.1, segments per second cubed
+    static constexpr double alpha = 3 * (1 - beta) / (1 + beta);  // RFC 9438 4.3
 
     explicit cubic(const controller_config& config) : loss_based(config) {}
 
@@ -27,12 +27,12 @@ public:
 private:
     // RFC 9438 4.1.2. Windows in bytes.
     struct curve {
-        double w_max = 0;                  // 0: not known, there was no loss yet or a timeout since
+        double w_max = 0;  // 0: not known, there was no loss yet or a timeout since
         double cwnd_prior = 0;
-        double k = 0;                      // seconds
+        double k = 0;  // seconds
         double w_est = 0;
-        double fraction = 0;               // of a byte, that the window has grown beyond window_
-        std::optional<time_point> epoch;   // when the present congestion avoidance stage began; empty: at the next ACK
+        double fraction = 0;              // of a byte, that the window has grown beyond window_
+        std::optional<time_point> epoch;  // when the present congestion avoidance stage began; empty: at the next ACK
     };
     struct saved_state {
         std::uint64_t window;

@@ -9,8 +9,8 @@ delivery_snapshot delivery_rate::on_sent(time_point now, std::uint64_t bytes, st
     return {delivered_, delivered_at_, first_sent_, lost_, bytes_in_flight, app_limited_until_.has_value()};
 }
 
-rate_sample delivery_rate::on_ack(time_point now, std::uint64_t delivered, time_point newest_sent, const delivery_snapshot& newest,
-                                  duration minimum_rtt) {
+rate_sample delivery_rate::on_ack(time_point now, std::uint64_t delivered, time_point newest_sent,
+                                  const delivery_snapshot& newest, duration minimum_rtt) {
     delivered_ += delivered;
     delivered_at_ = now;
     first_sent_ = newest_sent;

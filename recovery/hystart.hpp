@@ -23,9 +23,7 @@ public:
     bool on_ack(time_point now, time_point newest_sent, std::optional<duration> rtt);
 
     // How much the window grows for so many bytes acknowledged: less in Conservative Slow Start.
-    std::uint64_t growth(std::uint64_t acknowledged) const {
-        return in_css() ? acknowledged / css_growth_divisor : acknowledged;
-    }
+    std::uint64_t growth(std::uint64_t acknowledged) const { return in_css() ? acknowledged / css_growth_divisor : acknowledged; }
     bool in_css() const { return css_baseline_.has_value(); }
 
 private:

@@ -31,9 +31,9 @@ protected:
 
 private:
     hystart hystart_;
-    std::uint64_t loss_window_;       // datagrams
+    std::uint64_t loss_window_;  // datagrams
     bool use_hystart_;
-    bool default_initial_;            // the window is still RFC 9002's initial one
+    bool default_initial_;  // the window is still RFC 9002's initial one
     bool collapsed_ = false;
 };
 

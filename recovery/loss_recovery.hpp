@@ -21,25 +21,25 @@ namespace tandem::recovery {
 // Recovery returns values, it never calls up. The vectors are members of loss_recovery and reused: valid until the next call.
 template <class Contents>
 struct delivered {
-    std::span<transmission<Contents>* const> newly;      // acknowledged just now, ascending by number
+    std::span<transmission<Contents>* const> newly;  // acknowledged just now, ascending by number
     bool any_ack_eliciting = false;
-    const transmission<Contents>* largest = nullptr;     // newest of them; nothing if there are none
-    std::uint64_t late = 0;                              // how many of them had been declared lost (spurious losses)
-    bool undo = false;                                   // every loss of the present recovery period proved spurious; sender was told
+    const transmission<Contents>* largest = nullptr;  // newest of them; nothing if there are none
+    std::uint64_t late = 0;                           // how many of them had been declared lost (spurious losses)
+    bool undo = false;  // every loss of the present recovery period proved spurious; sender was told
 };
 
 template <class Contents>
 struct lost {
-    std::span<transmission<Contents>* const> packets;    // declared lost just now, ascending
-    bool persistent_congestion = false;                  // RFC 9002 7.6 (only if asked for); sender was told
+    std::span<transmission<Contents>* const> packets;  // declared lost just now, ascending
+    bool persistent_congestion = false;                // RFC 9002 7.6 (only if asked for); sender was told
 };
 
 // The RTT sample of an ACK, decided by the protocol before on_ack.
 struct rtt_input {
-    bool take_from_largest = true;       // QUIC: now - sent of the largest if it is newly acknowledged and ack-eliciting
+    bool take_from_largest = true;            // QUIC: now - sent of the largest if it is newly acknowledged and ack-eliciting
     std::optional<duration> explicit_sample;  // TCP: from the timestamp echo, or Karn's rule; used instead if set
     duration ack_delay{};
-    bool advances = true;                // TCP: SND.UNA advances with it (RFC 9937 SafeACK); QUIC's ACKs have nothing like it
+    bool advances = true;  // TCP: SND.UNA advances with it (RFC 9937 SafeACK); QUIC's ACKs have nothing like it
 };
 
 template <class Contents>
@@ -65,14 +65,17 @@ public:
     lost<Contents> detect_lost(const reordering_tolerance&, sender&, time_point now);
     // TCP's retransmission timeout. The sender is told of the losses and of persistent congestion.
     lost<Contents> lose_all(sender&, time_point now);
-    // A transmission declared lost is taken to be in flight after all, without an acknowledgment (TCP: a timeout proved spurious).
+    // A transmission declared lost is taken to be in flight after all, without an acknowledgment (TCP: a timeout proved
+    // spurious).
     void revive(std::uint64_t number, sender&);
     void forget(std::uint64_t number, sender&);
-    void forget_all(sender&);                            // the space's keys are gone: RFC 9002 6.4
-    // Another path is used from now on: what was sent on this one is still acknowledged or lost, but counts for neither (RFC 9000 9.4).
+    void forget_all(sender&);  // the space's keys are gone: RFC 9002 6.4
+    // Another path is used from now on: what was sent on this one is still acknowledged or lost, but counts for neither (RFC
+    // 9000 9.4).
     void leave_path(sender& old);
 
-    // For connections that rest: if nothing is outstanding, forgets what might still have been acknowledged late, and gives back all memory.
+    // For connections that rest: if nothing is outstanding, forgets what might still have been acknowledged late, and gives back
+    // all memory.
     void shrink();
 
     std::optional<time_point> loss_time() const { return loss_time_; }  // when detect_lost is to be called next (RFC 9002 A.3)
@@ -92,8 +95,8 @@ public:
 private:
     using entry = transmission<Contents>;
 
-    void acknowledge(entry& t, delivered<Contents>& out, ack_summary& sum, std::uint64_t& disproved, reordering_tolerance& tolerance,
-                     sender& s, time_point now);
+    void acknowledge(entry& t, delivered<Contents>& out, ack_summary& sum, std::uint64_t& disproved,
+                     reordering_tolerance& tolerance, sender& s, time_point now);
     void sort_newly();
     void settle(entry& t, fate state);
     bool declare_lost(entry& t, const sender& s, time_point now);
@@ -102,8 +105,8 @@ private:
     void release(const sender& s, time_point now);
 
     sent_log<Contents> log_;
-    range_set acknowledged_;            // numbers held in the log: acknowledgments repeat what they said before
-    std::uint64_t oldest_ = 0;          // no number below is outstanding
+    range_set acknowledged_;    // numbers held in the log: acknowledgments repeat what they said before
+    std::uint64_t oldest_ = 0;  // no number below is outstanding
     std::optional<std::uint64_t> largest_acknowledged_;
     std::optional<std::uint64_t> largest_sent_;
     std::optional<time_point> last_ack_eliciting_sent_;
@@ -112,7 +115,7 @@ private:
     std::uint64_t ack_eliciting_outstanding_ = 0;
     std::uint64_t total_lost_ = 0;
     std::uint64_t total_spurious_ = 0;
-    std::vector<entry*> newly_;         // what delivered and lost point to
+    std::vector<entry*> newly_;  // what delivered and lost point to
     std::vector<entry*> lost_;
 };
 

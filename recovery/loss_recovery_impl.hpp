@@ -55,10 +55,12 @@ delivered<Contents> loss_recovery<Contents>::on_ack(std::span<const range> range
     // RFC 9002 5.1: the largest named must be newly acknowledged, and an ack-eliciting one be among them.
     if (rtt.explicit_sample) {
         sum.rtt_sample = rtt.explicit_sample;
-    } else if (rtt.take_from_largest && out.any_ack_eliciting && out.largest->number + 1 == largest_named && !out.largest->left_path) {
+    } else if (rtt.take_from_largest && out.any_ack_eliciting && out.largest->number + 1 == largest_named &&
+               !out.largest->left_path) {
         sum.rtt_sample = now - out.largest->sent;
     }
-    // RFC 5681 3.1, RFC 3042 2: what TCP hears of beyond a hole does not grow the window, unless reordering is normal on this path.
+    // RFC 5681 3.1, RFC 3042 2: what TCP hears of beyond a hole does not grow the window, unless reordering is normal on this
+    // path.
     if (!rtt.advances && tolerance.packets() <= reordering_tolerance::initial_packets) sum.growth_bytes = 0;
     if (s.losses_disproved(disproved)) {
         s.on_spurious(now);
@@ -181,7 +183,8 @@ void loss_recovery<Contents>::pass_settled() {
     }
 }
 
-// Forgets from the front what is settled; in on_sent and on_ack first of all, since the results given out before point into the log.
+// Forgets from the front what is settled; in on_sent and on_ack first of all, since the results given out before point into the
+// log.
 template <class Contents>
 void loss_recovery<Contents>::release(const sender& s, time_point now) {
     const auto kept = lost_kept_timeouts * s.rtt().timeout();

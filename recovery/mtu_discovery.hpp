@@ -1,5 +1,5 @@
-// Datagram Packetization Layer Path MTU Discovery (RFC 8899): which size of datagram a path carries, found by probing. Sizes only; what a
-// probe is made of, and whether it arrived, is the protocol's business.
+// Datagram Packetization Layer Path MTU Discovery (RFC 8899): which size of datagram a path carries, found by probing. Sizes
+// only; what a probe is made of, and whether it arrived, is the protocol's business.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,11 @@ namespace tandem::recovery {
 
 class mtu_discovery {
 public:
-    static constexpr unsigned max_probes = 3;                              // RFC 8899 5.1.2: losses of one size before it is taken as too large
-    static constexpr duration raise_timer = std::chrono::seconds(600);     // RFC 8899 5.1.1: then a larger size is tried again
-    static constexpr duration black_hole_pause = std::chrono::seconds(60); // before searching again after one
-    static constexpr unsigned black_hole_timeouts = 3;                     // probe timeouts in a row without any acknowledgment
-    static constexpr std::size_t precision = 16;                           // bytes; not worth a further probe
+    static constexpr unsigned max_probes = 3;  // RFC 8899 5.1.2: losses of one size before it is taken as too large
+    static constexpr duration raise_timer = std::chrono::seconds(600);      // RFC 8899 5.1.1: then a larger size is tried again
+    static constexpr duration black_hole_pause = std::chrono::seconds(60);  // before searching again after one
+    static constexpr unsigned black_hole_timeouts = 3;                      // probe timeouts in a row without any acknowledgment
+    static constexpr std::size_t precision = 16;                            // bytes; not worth a further probe
 
     // `base` is carried by every path of this protocol, `limit` is never exceeded. Equal: nothing is searched.
     mtu_discovery(std::size_t base, std::size_t limit);
@@ -38,13 +38,12 @@ public:
     bool on_probe_acknowledged(std::size_t size, time_point now);
     void on_probe_lost(std::size_t size, time_point now);
 
-    // So many timeouts have passed without a sign that anything arrives. True if that is taken as the path having become narrower: then
-    // size() is the
-    // fallback, or `base`.
+    // So many timeouts have passed without a sign that anything arrives. True if that is taken as the path having become
+    // narrower: then size() is the fallback, or `base`.
     bool on_timeouts(unsigned count, time_point now);
 
-    // The interface, or a router, refused a datagram of this size, which every path of the protocol may do above `floor`. May make size()
-    // smaller. The probe that was refused is not to be told of as lost as well, and is ignored if it is.
+    // The interface, or a router, refused a datagram of this size, which every path of the protocol may do above `floor`. May
+    // make size() smaller. The probe that was refused is not to be told of as lost as well, and is ignored if it is.
     void on_refused(std::size_t size, std::size_t floor, time_point now);
 
 private:

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint64_t nanoseconds_per_second = 1'000'000'000;
 
-// At most 18 GB, which is more than any bucket holds (max_rate): so a product beyond 64 bits need not be exact, and no wider division
-// is made for each datagram.
+// At most 18 GB, which is more than any bucket holds (max_rate): so a product beyond 64 bits need not be exact, and no wider
+// division is made for each datagram.
 std::uint64_t bytes_in(std::uint64_t rate, duration time) {
     std::uint64_t product = 0;
     if (__builtin_mul_overflow(rate, static_cast<std::uint64_t>(time.count()), &product)) product = UINT64_MAX;

@@ -8,8 +8,9 @@
 
 namespace tandem::recovery {
 
-// A leaky bucket. It lets go bursts, not datagrams: at low rates one datagram at a time, at high rates what a millisecond carries (at
-// most 64 KiB, which UDP GSO sends at once), because a system call for each datagram would cost more than the burst does harm.
+// A leaky bucket. It lets go bursts, not datagrams: at low rates one datagram at a time, at high rates what a millisecond carries
+// (at most 64 KiB, which UDP GSO sends at once), because a system call for each datagram would cost more than the burst does
+// harm.
 class pacer {
 public:
     static constexpr std::uint64_t burst_datagrams = 10;  // RFC 9002 7.7: bursts up to the initial window
@@ -24,8 +25,8 @@ public:
     void set_rate(std::uint64_t bytes_per_second, time_point now);
     void set_max_datagram_size(std::uint64_t bytes) { datagram_ = bytes; }
 
-    std::uint64_t allowance(time_point now) const;   // bytes that may leave now; 0 or at least one datagram
-    time_point release(time_point now) const;        // when allowance becomes positive: now if it is
+    std::uint64_t allowance(time_point now) const;  // bytes that may leave now; 0 or at least one datagram
+    time_point release(time_point now) const;       // when allowance becomes positive: now if it is
     void on_sent(time_point now, std::uint64_t bytes);
     std::uint64_t rate() const { return rate_; }
 
@@ -35,9 +36,9 @@ private:
     std::int64_t level(time_point now) const;
 
     std::uint64_t datagram_;
-    std::uint64_t rate_ = 0;              // 0: not known yet, nothing is held back
-    std::int64_t level_ = 0;              // bytes that may leave at updated_; negative after probes, which nothing holds back
-    std::optional<time_point> updated_;   // empty: the bucket is full
+    std::uint64_t rate_ = 0;             // 0: not known yet, nothing is held back
+    std::int64_t level_ = 0;             // bytes that may leave at updated_; negative after probes, which nothing holds back
+    std::optional<time_point> updated_;  // empty: the bucket is full
 };
 
 }  // namespace tandem::recovery

@@ -33,8 +33,8 @@ public:
     // A transmission declared lost arrived after all: `behind` is how far below the largest acknowledged it was, `late` how long
     // ago time() would have declared it lost (not positive: it was the packet threshold alone that was too small).
     void on_late_arrival(std::uint64_t behind, duration late, const rtt_estimator&, time_point now);
-    void on_dsack(const rtt_estimator&, time_point now);   // TCP: RFC 8985 6.2 step 4
-    void on_recovery_end(const rtt_estimator&);            // one more recovery without spurious loss: relax after 16 (RFC 8985)
+    void on_dsack(const rtt_estimator&, time_point now);  // TCP: RFC 8985 6.2 step 4
+    void on_recovery_end(const rtt_estimator&);           // one more recovery without spurious loss: relax after 16 (RFC 8985)
 
 private:
     void widen_time(std::uint64_t steps, const rtt_estimator&);

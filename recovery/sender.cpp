@@ -16,7 +16,8 @@ sender::sender(const sender_config& config)
 std::uint64_t sender::window_room() const {
     const auto window = this->window();
     const auto room = window > bytes_in_flight_ ? window - bytes_in_flight_ : 0;
-    // What left flight without an ACK (keys were discarded) opens no room during a reduction; with nothing in flight, no ACK ever would.
+    // What left flight without an ACK (keys were discarded) opens no room during a reduction; with nothing in flight, no ACK ever
+    // would.
     return prr_ && bytes_in_flight_ == 0 ? std::max(room, max_datagram_size_) : room;
 }
 

@@ -10,8 +10,8 @@
 
 namespace tandem::recovery {
 
-// A ring indexed by number: O(1) for everything, no allocation once it has the size of a window. Numbers that were skipped take an
-// empty place. References stay valid until the next push.
+// A ring indexed by number: O(1) for everything, no allocation once it has the size of a window. Numbers that were skipped take
+// an empty place. References stay valid until the next push.
 template <class Contents>
 class sent_log {
 public:

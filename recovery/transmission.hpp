@@ -25,13 +25,13 @@ template <class Contents>
 struct transmission {
     std::uint64_t number = 0;
     time_point sent;
-    std::uint32_t bytes = 0;        // counted against the congestion window if in_flight
+    std::uint32_t bytes = 0;  // counted against the congestion window if in_flight
     bool ack_eliciting = false;
-    bool in_flight = false;         // RFC 9002 2
-    bool left_path = false;         // sent on a path that is no longer in use: says nothing about the present one
+    bool in_flight = false;  // RFC 9002 2
+    bool left_path = false;  // sent on a path that is no longer in use: says nothing about the present one
     fate state = fate::outstanding;
-    time_point lost_at;             // when it was declared lost, if it was
-    delivery_snapshot snapshot;     // filled by loss_recovery::on_sent
+    time_point lost_at;          // when it was declared lost, if it was
+    delivery_snapshot snapshot;  // filled by loss_recovery::on_sent
     Contents contents{};
 };
 

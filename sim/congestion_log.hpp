@@ -10,9 +10,9 @@
 namespace tandem::sim {
 
 struct congestion_point {
-    duration at{};                 // since the start of virtual time
-    std::uint64_t window = 0;      // bytes
-    std::uint64_t in_flight = 0;   // bytes
+    duration at{};                // since the start of virtual time
+    std::uint64_t window = 0;     // bytes
+    std::uint64_t in_flight = 0;  // bytes
     friend bool operator==(const congestion_point&, const congestion_point&) = default;
 };
 

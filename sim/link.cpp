@@ -22,13 +22,20 @@ duration uniform(random_source& random, duration limit) {
 
 std::string_view to_string(verdict v) {
     switch (v) {
-        case verdict::delivered: return "delivered";
-        case verdict::lost: return "lost";
-        case verdict::listed: return "drop list";
-        case verdict::queue_full: return "queue full";
-        case verdict::too_big: return "larger than the MTU";
-        case verdict::outage: return "outage";
-        case verdict::no_route: return "no route";
+        case verdict::delivered:
+            return "delivered";
+        case verdict::lost:
+            return "lost";
+        case verdict::listed:
+            return "drop list";
+        case verdict::queue_full:
+            return "queue full";
+        case verdict::too_big:
+            return "larger than the MTU";
+        case verdict::outage:
+            return "outage";
+        case verdict::no_route:
+            return "no route";
     }
     return "";
 }
@@ -53,8 +60,8 @@ std::uint64_t link::waiting(time_point now) const {
     const auto left = static_cast<std::uint64_t>((busy_until_ - now).count());
     // Seconds and the rest apart, so that a long queue on a fast link does not overflow.
     const auto whole = left / nanoseconds_per_second * config_.rate;
-    const auto rest = static_cast<std::uint64_t>(static_cast<double>(left % nanoseconds_per_second) * 1e-9 *
-                                                 static_cast<double>(config_.rate));
+    const auto rest =
+        static_cast<std::uint64_t>(static_cast<double>(left % nanoseconds_per_second) * 1e-9 * static_cast<double>(config_.rate));
     return (whole + rest) / 8;
 }
 

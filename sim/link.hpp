@@ -28,20 +28,20 @@ enum class loss_clock : std::uint8_t {
 };
 
 struct link_config {
-    std::uint64_t rate = 0;         // bits per second; 0: no limit
-    duration delay{};               // propagation, one way
-    duration jitter{};              // extra delay, uniform over 0..jitter, each packet its own: packets may overtake each other
+    std::uint64_t rate = 0;  // bits per second; 0: no limit
+    duration delay{};        // propagation, one way
+    duration jitter{};       // extra delay, uniform over 0..jitter, each packet its own: packets may overtake each other
     bool jitter_keeps_order = false;
-    std::uint64_t queue = 0;        // bytes that may wait for the link (one packet may always be on it); tail drop; 0: no limit
-    std::size_t mtu = 1500;         // bytes of the largest IP packet
+    std::uint64_t queue = 0;  // bytes that may wait for the link (one packet may always be on it); tail drop; 0: no limit
+    std::size_t mtu = 1500;   // bytes of the largest IP packet
     loss_config loss;
     loss_clock loss_by = loss_clock::packet;
     duration loss_slot = std::chrono::milliseconds(1);  // for loss_clock::time
     std::vector<std::uint64_t> drop;                    // these packets are lost: the n-th put on this direction, counted from 1
     double reorder = 0;                                 // share of packets held back by reorder_delay while later ones pass
     duration reorder_delay = std::chrono::milliseconds(5);
-    double duplicate = 0;                               // share of packets that arrive twice
-    double corrupt = 0;                                 // share of packets that arrive with one bit turned over
+    double duplicate = 0;  // share of packets that arrive twice
+    double corrupt = 0;    // share of packets that arrive with one bit turned over
     std::vector<outage> outages;
 
     bool random() const { return loss.random() || jitter > duration::zero() || reorder > 0 || duplicate > 0 || corrupt > 0; }
@@ -54,20 +54,20 @@ enum class verdict : std::uint8_t {
     queue_full,  // tail drop: never was on the link
     too_big,     // larger than the MTU: never was on the link
     outage,
-    no_route,    // no link leads to its destination
+    no_route,  // no link leads to its destination
 };
 std::string_view to_string(verdict);
 
 // What becomes of one packet.
 struct passage {
     verdict result = verdict::no_route;
-    std::uint64_t number = 0;       // of the packet in this direction, from 1
-    time_point departs;             // its last bit left the sender (also of one that is lost on the way)
-    time_point arrives;             // at the far end; only if delivered
-    std::optional<time_point> copy_arrives;        // of a duplicate
-    std::optional<std::uint64_t> corrupt_bit;      // turn over this bit, modulo the packet's bits
-    std::uint64_t waiting = 0;      // bytes that were in the queue or on the link before it
-    bool held_back = false;         // chosen for reordering
+    std::uint64_t number = 0;                  // of the packet in this direction, from 1
+    time_point departs;                        // its last bit left the sender (also of one that is lost on the way)
+    time_point arrives;                        // at the far end; only if delivered
+    std::optional<time_point> copy_arrives;    // of a duplicate
+    std::optional<std::uint64_t> corrupt_bit;  // turn over this bit, modulo the packet's bits
+    std::uint64_t waiting = 0;                 // bytes that were in the queue or on the link before it
+    bool held_back = false;                    // chosen for reordering
 };
 
 // Knows sizes and times, no contents. Each kind of chance draws from its own stream: see derive_seed.

@@ -7,8 +7,8 @@
 
 namespace tandem::sim {
 
-// The Gilbert-Elliott model: a chain that is in a good or a bad state and moves between packets. With no way into the bad state it
-// is Bernoulli loss. Probabilities are within 0..1.
+// The Gilbert-Elliott model: a chain that is in a good or a bad state and moves between packets. With no way into the bad state
+// it is Bernoulli loss. Probabilities are within 0..1.
 struct loss_config {
     double loss_in_good = 0;
     double loss_in_bad = 1;
@@ -25,8 +25,8 @@ struct loss_config {
 };
 
 // The trace: opportunity k (0, 1, 2...) is a loss or not, for one seed and one configuration. Two transports that are asked about
-// the same opportunities get the same answers. Each opportunity takes two numbers from the stream, used or not, so that with the same
-// seed the losses of a lower rate are among those of a higher one (Bernoulli).
+// the same opportunities get the same answers. Each opportunity takes two numbers from the stream, used or not, so that with the
+// same seed the losses of a lower rate are among those of a higher one (Bernoulli).
 class loss_trace {
 public:
     loss_trace(const loss_config& config, std::uint64_t seed) : config_(config), random_(seed) {}

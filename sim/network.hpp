@@ -23,11 +23,11 @@ struct packet_view {
     node_id from = 0;
     node_id to = 0;
     wire_format wire = wire_format::udp;
-    ip_path path;                         // as the sender sees it, both ends known
+    ip_path path;  // as the sender sees it, both ends known
     ecn mark = ecn::not_ect;
     std::span<const std::uint8_t> payload;
-    std::size_t size = 0;                 // of the IP packet
-    std::size_t offset = 0;               // where the payload lies in its train
+    std::size_t size = 0;    // of the IP packet
+    std::size_t offset = 0;  // where the payload lies in its train
 };
 
 using tap = std::function<void(const packet_view&, const passage&)>;
@@ -84,7 +84,7 @@ private:
         std::shared_ptr<link> carrier;
         drop_filter filter;
     };
-    struct flight {                       // a packet under way; buffers are used again
+    struct flight {  // a packet under way; buffers are used again
         std::vector<std::uint8_t> payload;
         ip_path path;
         ecn mark = ecn::not_ect;

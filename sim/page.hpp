@@ -23,7 +23,7 @@ struct page {
     std::uint64_t largest() const;
 };
 
-std::string object_path(std::size_t id);                          // "/object/3"
+std::string object_path(std::size_t id);  // "/object/3"
 std::optional<std::size_t> object_of_path(std::string_view path);
 
 // Bodies: pseudo-random bytes, the same for every run, different for different objects of one page. Shared, never copied.
@@ -31,7 +31,7 @@ class page_bytes {
 public:
     explicit page_bytes(const page& p);
 
-    std::span<const std::uint8_t> body(std::size_t id) const;     // empty if there is no such object
+    std::span<const std::uint8_t> body(std::size_t id) const;  // empty if there is no such object
     std::shared_ptr<const void> owner() const { return bytes_; }
 
 private:
@@ -44,12 +44,12 @@ enum class object_state : std::uint8_t { waiting, requested, responding, finishe
 // What the client saw of one object. Times count from the start of virtual time.
 struct object_record {
     object_state state = object_state::waiting;
-    std::uint64_t received = 0;           // body bytes read
-    duration start{};                     // the request was handed to a connection that could send it
-    duration first_byte{};                // of the body read by the application
-    duration finish{};                    // last byte read
+    std::uint64_t received = 0;  // body bytes read
+    duration start{};            // the request was handed to a connection that could send it
+    duration first_byte{};       // of the body read by the application
+    duration finish{};           // last byte read
     wait_ledger ledger;
-    std::string failure;                  // one line, if it failed
+    std::string failure;  // one line, if it failed
 };
 
 }  // namespace tandem::sim

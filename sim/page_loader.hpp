@@ -21,7 +21,7 @@ public:
     // Submits what the connections take, reads what has arrived, checks it byte by byte. Returns whether anything happened.
     bool run(time_point now);
 
-    bool done() const { return open_ == 0; }     // every object finished or failed
+    bool done() const { return open_ == 0; }  // every object finished or failed
     bool succeeded() const { return done() && failed_ == 0; }
     const std::vector<object_record>& objects() const { return objects_; }
     // Which object a request of the n-th added connection was for.
@@ -32,9 +32,9 @@ public:
 private:
     struct connection {
         http::client_session* session = nullptr;
-        std::vector<std::size_t> requested;      // object by request_id
-        bool closing = false;                    // takes no more requests
-        bool gone = false;                       // over; the session is not touched any more
+        std::vector<std::size_t> requested;  // object by request_id
+        bool closing = false;                // takes no more requests
+        bool gone = false;                   // over; the session is not touched any more
     };
 
     bool submit(connection& c, time_point now);
@@ -49,10 +49,10 @@ private:
     std::vector<connection> connections_;
     std::vector<object_record> objects_;
     std::vector<std::uint8_t> scratch_;
-    std::size_t next_ = 0;                       // index of the object to request next
+    std::size_t next_ = 0;  // index of the object to request next
     std::size_t open_;
     std::size_t failed_ = 0;
-    std::optional<time_point> ready_since_;      // when the first connection could have taken any request
+    std::optional<time_point> ready_since_;  // when the first connection could have taken any request
 };
 
 }  // namespace tandem::sim

@@ -85,19 +85,19 @@ void big16(std::uint8_t* at, std::size_t v) {
 pcapng_writer::pcapng_writer(std::vector<std::uint8_t>& out, std::string_view interface_name) : out_(out) {
     {
         block b(out_, section_header);
-        put32(out_, 0x1A2B3C4D);                              // byte order
-        put16(out_, 1);                                       // version 1.0
+        put32(out_, 0x1A2B3C4D);  // byte order
+        put16(out_, 1);           // version 1.0
         put16(out_, 0);
-        put32(out_, 0xffffffff);                              // section length unknown
+        put32(out_, 0xffffffff);  // section length unknown
         put32(out_, 0xffffffff);
     }
     block b(out_, interface_description);
     put16(out_, link_type_raw);
     put16(out_, 0);
-    put32(out_, 0);                                           // no snapshot limit
+    put32(out_, 0);  // no snapshot limit
     put_option(out_, if_name, interface_name);
     put_option(out_, if_tsresol, std::string_view("\x09", 1));  // 10^-9 seconds
-    put32(out_, 0);                                           // end of options
+    put32(out_, 0);                                             // end of options
 }
 
 void pcapng_writer::secrets(std::string_view key_log) {

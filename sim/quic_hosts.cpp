@@ -89,7 +89,8 @@ quic_web_server::~quic_web_server() {
 }
 
 quic_web_server::session* quic_web_server::find(quic::connection_handle handle) {
-    const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](auto& s) { return s->connection.handle() == handle; });
+    const auto found =
+        std::find_if(sessions_.begin(), sessions_.end(), [&](auto& s) { return s->connection.handle() == handle; });
     return found == sessions_.end() ? nullptr : found->get();
 }
 

@@ -42,8 +42,8 @@ private:
 
 class quic_web_server final : public web_server {
 public:
-    quic_web_server(const credentials& identity, const quic::config& config, const http::limits& limits, const page_bytes& contents,
-                    std::uint64_t seed);
+    quic_web_server(const credentials& identity, const quic::config& config, const http::limits& limits,
+                    const page_bytes& contents, std::uint64_t seed);
     ~quic_web_server() override;
 
     wire_format wire() const override { return wire_format::udp; }
@@ -60,7 +60,7 @@ public:
 
 private:
     struct session;
-    struct sent_packet {              // of the train that is being sent
+    struct sent_packet {  // of the train that is being sent
         std::size_t begin = 0, end = 0;
         std::vector<std::size_t> objects;
     };

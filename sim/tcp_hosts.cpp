@@ -8,8 +8,8 @@ namespace tandem::sim {
 
 namespace {
 
-// Moves bytes between a TCP connection and the TLS and HTTP above it, as far as both let it. Plaintext becomes ciphertext only when
-// TCP can use it, so that what is sent next is decided late. Returns whether anything moved.
+// Moves bytes between a TCP connection and the TLS and HTTP above it, as far as both let it. Plaintext becomes ciphertext only
+// when TCP can use it, so that what is sent next is decided late. Returns whether anything moved.
 template <class Stream>
 bool move_bytes(tcp::connection& transport, Stream& http, stream_buffers& buffers, bool& ended, time_point now) {
     bool moved = false;
@@ -99,7 +99,8 @@ void tcp_web_client::connect(time_point now) {
 
 void tcp_web_client::take_events(time_point now) {
     while (const auto event = endpoint_.poll_event()) {
-        const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](auto& s) { return s->handle == event->connection; });
+        const auto found =
+            std::find_if(sessions_.begin(), sessions_.end(), [&](auto& s) { return s->handle == event->connection; });
         if (found == sessions_.end()) continue;
         auto& s = **found;
         if (event->what == tcp::event::connected) {
@@ -162,9 +163,12 @@ struct tcp_web_server::session final : tcp::trace_sink {
 };
 
 tcp_web_server::tcp_web_server(const credentials& identity, const tcp::config& config, const http::limits& limits,
-                               const page_bytes& contents, const ip_endpoint& local, std::size_t max_record_size, bool map_objects,
-                               std::uint64_t seed)
-    : identity_(identity), contents_(contents), map_objects_(map_objects), endpoint_(tcp::endpoint_config{}, random_source(seed)) {
+                               const page_bytes& contents, const ip_endpoint& local, std::size_t max_record_size,
+                               bool map_objects, std::uint64_t seed)
+    : identity_(identity),
+      contents_(contents),
+      map_objects_(map_objects),
+      endpoint_(tcp::endpoint_config{}, random_source(seed)) {
     http_config_.alpn = {std::string(http::alpn_h3_qmux), std::string(http::alpn_http1)};
     http_config_.limits = limits;
     http_config_.max_record_size = max_record_size;
@@ -191,7 +195,8 @@ void tcp_web_server::take_events(time_point now) {
             transport->set_trace(sessions_.back().get());
             continue;
         }
-        const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](auto& s) { return s->handle == event->connection; });
+        const auto found =
+            std::find_if(sessions_.begin(), sessions_.end(), [&](auto& s) { return s->handle == event->connection; });
         if (found == sessions_.end() || !tcp::is_final(event->what)) continue;
         auto& s = **found;
         if (!s.ended) s.http->receive_end(now);

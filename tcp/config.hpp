@@ -71,8 +71,8 @@ struct config {
     bool window_scale = true;           // RFC 7323 2
     ecn_use ecn = ecn_use::when_asked;  // RFC 3168
 
-    bool nagle = true;                                   // RFC 9293 3.7.4 (Minshall's variant); false: TCP_NODELAY
-    duration ack_delay = std::chrono::milliseconds(25);  // longest delay of an acknowledgment; QUIC's default max_ack_delay
+    bool nagle = true;                                        // RFC 9293 3.7.4 (Minshall's variant); false: TCP_NODELAY
+    duration ack_delay = std::chrono::milliseconds(25);       // longest delay of an acknowledgment; QUIC's default max_ack_delay
     duration peer_ack_delay = std::chrono::milliseconds(25);  // what a tail loss probe allows the peer (RFC 8985 7.2 WCDelAckT)
     duration min_rto = std::chrono::milliseconds(200);
     duration min_rto_variation{};  // the RTO is this much above the smoothed RTT at least (RFC 6298 2.3's G); 0: 1 ms

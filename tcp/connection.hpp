@@ -78,16 +78,16 @@ struct statistics {
     std::uint64_t out_of_window = 0;
     std::uint64_t mtu_probes_sent = 0;
     std::uint64_t mtu_probes_lost = 0;
-    std::uint64_t mtu_black_holes = 0;          // timeouts in a row that ended when segments became small
-    std::uint64_t ce_received = 0;              // RFC 3168: segments that the network marked
-    std::uint64_t ecn_reductions = 0;           // times the window shrank because the peer echoed a mark
-    std::uint64_t syn_retransmissions = 0;      // of `retransmissions`: SYN or SYN-ACK,
-    std::uint64_t probe_retransmissions = 0;    // tail loss probes that sent something again,
-    std::uint64_t timeout_retransmissions = 0;  // what a timeout gave up; the rest are fast retransmissions
-    std::uint64_t gap_limit_drops = 0;          // segments refused because there were too many holes already
+    std::uint64_t mtu_black_holes = 0;                        // timeouts in a row that ended when segments became small
+    std::uint64_t ce_received = 0;                            // RFC 3168: segments that the network marked
+    std::uint64_t ecn_reductions = 0;                         // times the window shrank because the peer echoed a mark
+    std::uint64_t syn_retransmissions = 0;                    // of `retransmissions`: SYN or SYN-ACK,
+    std::uint64_t probe_retransmissions = 0;                  // tail loss probes that sent something again,
+    std::uint64_t timeout_retransmissions = 0;                // what a timeout gave up; the rest are fast retransmissions
+    std::uint64_t gap_limit_drops = 0;                        // segments refused because there were too many holes already
     std::array<std::uint64_t, segment_drop_count> dropped{};  // segments of the connection without effect, by segment_drop
-    duration peer_window_limited{};             // time with data to send, room in the congestion window and none in the peer's
-    wait_sum peer_window_wait = 0;              // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
+    duration peer_window_limited{};  // time with data to send, room in the congestion window and none in the peer's
+    wait_sum peer_window_wait = 0;   // byte-nanoseconds: the unsent bytes over that time (wait_cause::flow_control)
 
     statistics& operator+=(const statistics& other);
 };
@@ -167,8 +167,8 @@ public:
     bool at_end() const { return peer_closed() && readable() == 0; }
 
     void set_nagle(bool on);
-    // Sends nothing but full segments until it is off again (TCP_CORK), for a retransmission timeout at most; a FIN takes what is left
-    // along.
+    // Sends nothing but full segments until it is off again (TCP_CORK), for a retransmission timeout at most; a FIN takes what is
+    // left along.
     void set_cork(bool on);
     // As config's; counts for what is outstanding now, too.
     void set_user_timeout(duration limit);
@@ -197,7 +197,7 @@ public:
     const recovery::rtt_estimator& rtt() const;
     const recovery::reordering_tolerance& reordering() const { return tolerance_; }
     connection_info info() const;  // costs a look at every segment in flight
-    std::size_t memory() const;        // bytes of heap held for data
+    std::size_t memory() const;    // bytes of heap held for data
     // May be null; outlives the connection. A log that the config asked for goes on.
     void set_trace(trace_sink* sink);
     void set_owner(connection_owner* owner, std::uint32_t tag);
@@ -418,12 +418,12 @@ private:
     recovery::limit_clock limits_;
 
     // For observers.
-    time_point latest_;  // of the verb that was called last
+    time_point latest_;           // of the verb that was called last
     std::optional<event> ended_;  // not told yet
     tcp::state told_state_ = state::closed;
     std::uint16_t told_mtu_ = 0;
-    std::unique_ptr<trace_sink> log_;   // made by the config's tracer
-    trace_sink* trace_ = nullptr;       // the first observer
+    std::unique_ptr<trace_sink> log_;  // made by the config's tracer
+    trace_sink* trace_ = nullptr;      // the first observer
 };
 
 }  // namespace tandem::tcp

@@ -13,10 +13,10 @@ struct connection::naming {
     std::optional<std::uint32_t> echo;  // only if it advances: then the echo is of the segment at the left edge (RFC 7323 4.3)
     std::optional<time_point> newest_sent;  // of those that are named beyond doubt: the RTT sample
     std::uint64_t newest_number = 0;
-    bool advances = false;                     // SND.UNA
-    bool cumulative = false;  // what is named now lay below the acknowledgment
-    bool held_back = false;   // ... and behind something sent again, so that it may have arrived long ago
-    bool disproves_timeout = false;            // a transmission that the last timeout gave up is what arrived
+    bool advances = false;           // SND.UNA
+    bool cumulative = false;         // what is named now lay below the acknowledgment
+    bool held_back = false;          // ... and behind something sent again, so that it may have arrived long ago
+    bool disproves_timeout = false;  // a transmission that the last timeout gave up is what arrived
 };
 
 // RFC 9293 3.10.7.4, fifth. False: the segment goes no further.
@@ -181,7 +181,8 @@ void connection::process_dsack(const segment& in, std::uint64_t ack, time_point 
     if (numbers_.empty()) return;
     // When it arrived is not known, so only the step of RFC 8985 6.2 widens the tolerance, not the time that passed.
     recovery::reordering_tolerance untouched(recovery::reordering_kind::fixed);
-    stats_.spurious_losses += recovery_.on_ack(numbers_, {.take_from_largest = false, .advances = false}, untouched, sender_, now).late;
+    stats_.spurious_losses +=
+        recovery_.on_ack(numbers_, {.take_from_largest = false, .advances = false}, untouched, sender_, now).late;
     if (disproved) tolerance_.on_dsack(sender_.rtt(), now);
     delivered_ = true;
 }

@@ -23,7 +23,8 @@ void connection::receive(const segment& in, time_point now, unsigned segment_cou
         check_writable();
     }
     if (trace_ == nullptr) return;
-    if (!observed) tell([&](auto& t) { t.on_received({.now = now, .tcp = in, .count = segment_count}); });  // it completed the handshake
+    if (!observed)
+        tell([&](auto& t) { t.on_received({.now = now, .tcp = in, .count = segment_count}); });  // it completed the handshake
     trace_changes(now);
 }
 
@@ -40,7 +41,8 @@ void connection::receive_segment(const segment& in, time_point now, unsigned seg
         return;
     }
     if (in.has(flag::rst)) {
-        if (state_ == state::time_wait) return drop(segment_drop::bad_reset, in, now);  // RFC 1337 3: nothing ends TIME-WAIT early
+        if (state_ == state::time_wait)
+            return drop(segment_drop::bad_reset, in, now);  // RFC 1337 3: nothing ends TIME-WAIT early
         if (check_reset(in, sequence, now)) finish(state_ == state::syn_received && active_ ? event::refused : event::reset);
         return;
     }
@@ -117,8 +119,8 @@ void connection::challenge(time_point now) {
     ack_.at_once();
 }
 
-// RFC 9293 3.10.7.4: not from an older segment than the last that told the window. What acknowledges more is newer, whatever its number
-// (bytes sent again): the former window, counted from the new SND.UNA, would reach beyond what the peer ever offered.
+// RFC 9293 3.10.7.4: not from an older segment than the last that told the window. What acknowledges more is newer, whatever its
+// number (bytes sent again): the former window, counted from the new SND.UNA, would reach beyond what the peer ever offered.
 void connection::update_peer_window(const segment& in, std::uint64_t sequence, std::uint64_t ack) {
     if (ack < snd_una_) return;
     if (ack == snd_una_ && (snd_wl1_ > sequence || (snd_wl1_ == sequence && snd_wl2_ > ack))) return;

@@ -29,7 +29,8 @@ constexpr std::uint16_t verify_algorithms[] = {
 
 constexpr std::size_t max_tickets = 16;  // BoringSSL's own limit
 
-// With post-quantum key shares where the BoringSSL at hand has them (draft-ietf-tls-ecdhe-mlkem): one that has not refuses the whole list.
+// With post-quantum key shares where the BoringSSL at hand has them (draft-ietf-tls-ecdhe-mlkem): one that has not refuses the
+// whole list.
 bool set_groups(SSL_CTX* ctx) {
     if (SSL_CTX_set1_curves_list(ctx, "X25519MLKEM768:X25519:P-256:P-384") == 1) return true;
     ERR_clear_error();
@@ -47,8 +48,7 @@ std::unique_ptr<context_state> new_state(const Options& options, error& why) {
     // TLS 1.2 only with forward secrecy and authenticated encryption (RFC 9325 4.2).
     if (ctx == nullptr || !detail::attach(*state) || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set_strict_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
-        !set_groups(ctx)) {
+        SSL_CTX_set_strict_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 || !set_groups(ctx)) {
         why = {error_code::internal, "cannot make a TLS context: " + detail::take_error_text()};
         return nullptr;
     }

@@ -56,8 +56,8 @@ public:
     quic_handshake(const quic_handshake&) = delete;
     quic_handshake& operator=(const quic_handshake&) = delete;
 
-    // Server: is shown the client's transport parameters before anything depends on ours, and may change ours: what it returns replaces
-    // them, unless it is empty. `early`: the client sends early data, which was made with what it knew of us before.
+    // Server: is shown the client's transport parameters before anything depends on ours, and may change ours: what it returns
+    // replaces them, unless it is empty. `early`: the client sends early data, which was made with what it knew of us before.
     using parameter_chooser = std::function<std::vector<std::uint8_t>(std::span<const std::uint8_t> peers, bool early)>;
     void set_parameter_chooser(parameter_chooser chooser);
 

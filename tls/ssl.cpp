@@ -81,7 +81,8 @@ ssl_select_cert_result_t on_client_hello(const SSL_CLIENT_HELLO* hello) {
     constexpr std::uint16_t quic_transport_parameters = 0x39;  // RFC 9001 8.2
     if (choose && SSL_early_callback_ctx_extension_get(hello, quic_transport_parameters, &data, &size) == 1) {
         const auto ours = choose({data, size});
-        if (!ours.empty() && SSL_set_quic_transport_params(hello->ssl, ours.data(), ours.size()) != 1) return ssl_select_cert_error;
+        if (!ours.empty() && SSL_set_quic_transport_params(hello->ssl, ours.data(), ours.size()) != 1)
+            return ssl_select_cert_error;
     }
     return ssl_select_cert_success;
 }

@@ -39,8 +39,10 @@ struct exchange::outgoing {
             writing = std::move(op);
             return;
         }
-        if (gone) n = bytes.size();  // a response to HEAD
-        else held.insert(held.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
+        if (gone)
+            n = bytes.size();  // a response to HEAD
+        else
+            held.insert(held.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
         op.complete({}, n);
     }
 };
@@ -69,8 +71,8 @@ private:
     std::shared_ptr<outgoing> out_;
 };
 
-exchange::exchange(exchange_host& host, http::server_events::request& event, const request_source& source, boost::asio::any_io_executor executor,
-                   time_point begun)
+exchange::exchange(exchange_host& host, http::server_events::request& event, const request_source& source,
+                   boost::asio::any_io_executor executor, time_point begun)
     : host_(&host),
       id_(event.id),
       request_(std::move(event.message)),
@@ -176,8 +178,10 @@ void exchange::released() {
         host_->session().resume_body(id_);
     }
     const bool unread = !std::exchange(discarding_, true) && has_body_ && !received_;
-    if (unread && is_tunnel()) host_->session().refuse_body(id_, now());  // it may have no end
-    else if (unread) discard(now());
+    if (unread && is_tunnel())
+        host_->session().refuse_body(id_, now());  // it may have no end
+    else if (unread)
+        discard(now());
     host_->wake();
 }
 

@@ -1,4 +1,5 @@
-// What stands behind an http_exchange: between a request_loop, which owns the session, and a handler that answers in its own time.
+// What stands behind an http_exchange: between a request_loop, which owns the session, and a handler that answers in its own
+// time.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,7 @@ class exchange_host {
 public:
     virtual ~exchange_host() = default;
     virtual http::server_session& session() = 0;
-    virtual void wake() = 0;  // the session was given work
+    virtual void wake() = 0;                   // the session was given work
     virtual void decorate(http::fields&) = 0;  // adds what every response gets
 };
 
@@ -42,8 +43,8 @@ public:
     // Bytes of a response in pieces that are held before writes wait: enough to fill a turn of the connection.
     static constexpr std::size_t write_buffer = 64 * 1024;
 
-    exchange(exchange_host& host, http::server_events::request& event, const request_source& source, boost::asio::any_io_executor executor,
-             time_point begun);
+    exchange(exchange_host& host, http::server_events::request& event, const request_source& source,
+             boost::asio::any_io_executor executor, time_point begun);
 
     // The handler's side.
     const boost::asio::any_io_executor& executor() const { return executor_; }
@@ -87,9 +88,9 @@ private:
     time_point begun_;
     http::fields trailers_;
     std::function<void()> on_over_;
-    int status_ = 0;                       // 0: not answered
-    std::optional<std::uint64_t> bytes_;   // of the response's body, if known
-    std::shared_ptr<outgoing> outgoing_;   // of a response in pieces
+    int status_ = 0;                      // 0: not answered
+    std::optional<std::uint64_t> bytes_;  // of the response's body, if known
+    std::shared_ptr<outgoing> outgoing_;  // of a response in pieces
     std::span<std::uint8_t> reading_into_;
     operation reading_;
     std::uint64_t discard_limit_ = 0;

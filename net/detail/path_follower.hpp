@@ -12,8 +12,8 @@
 
 namespace tandem::net::detail {
 
-// Calls `look` whenever addresses or routes have changed; and again after `patience` if it returns false, for something could not be done
-// yet. Must be owned by what `look` refers to.
+// Calls `look` whenever addresses or routes have changed; and again after `patience` if it returns false, for something could not
+// be done yet. Must be owned by what `look` refers to.
 class path_follower {
 public:
     static constexpr auto patience = std::chrono::milliseconds(500);

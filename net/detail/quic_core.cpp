@@ -33,7 +33,10 @@ quic::endpoint_config configured(quic::endpoint_config config, const quic_worker
 }  // namespace
 
 quic_core::quic_core(boost::asio::any_io_executor executor, quic::endpoint_config config, quic_worker worker)
-    : executor_(std::move(executor)), worker_(std::move(worker)), preferred_(take_preferred(config)), endpoint_(configured(std::move(config), worker_), random_seed()) {}
+    : executor_(std::move(executor)),
+      worker_(std::move(worker)),
+      preferred_(take_preferred(config)),
+      endpoint_(configured(std::move(config), worker_), random_seed()) {}
 
 error_code quic_core::open(const ip_endpoint& local, udp_options options) {
     udp_socket socket(executor_);

@@ -129,10 +129,10 @@ private:
         waiting<datagram_operation> receiving;
         waiting<handle_operation> connecting;
         waiting<plain_operation> migrating;
-        std::optional<ip_endpoint> moving_to;  // not validated yet
+        std::optional<ip_endpoint> moving_to;    // not validated yet
         std::optional<ip_endpoint> move_wanted;  // as soon as it can be
-        std::uint16_t left_port = 0;           // of the socket before the present one: it may be needed again
-        std::optional<ip_address> source;      // from which the kernel sent when it was last asked
+        std::uint16_t left_port = 0;             // of the socket before the present one: it may be needed again
+        std::optional<ip_address> source;        // from which the kernel sent when it was last asked
         std::optional<quic::connection_closed> closed;
     };
 

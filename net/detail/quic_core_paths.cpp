@@ -92,7 +92,8 @@ error_code quic_core::follow_addresses() {
 
 void quic_core::note_source(quic::connection_handle handle, connection_state& c) {
     const auto* transport = endpoint_.find(handle);
-    if (transport != nullptr && transport->side() == quic::perspective::client) c.source = source_address(transport->path().remote);
+    if (transport != nullptr && transport->side() == quic::perspective::client)
+        c.source = source_address(transport->path().remote);
 }
 
 // False if a connection should move and cannot yet.

@@ -194,7 +194,9 @@ void tcp_core::arm() {
 
 void tcp_core::close_unused_locals() {
     // Looked at when connections have come or gone, not at every turn.
-    if (std::exchange(seen_connections_, endpoint_.connection_count()) == endpoint_.connection_count() && closed_listeners_.empty()) return;
+    if (std::exchange(seen_connections_, endpoint_.connection_count()) == endpoint_.connection_count() &&
+        closed_listeners_.empty())
+        return;
     std::erase_if(locals_, [this](const local_in_use& l) {
         if (endpoint_.find(l.connection) != nullptr || endpoint_.in_time_wait({l.local, l.remote})) return false;
         carrier_->close_local(l.local);

@@ -7,14 +7,16 @@ namespace tandem::net::detail {
 tls_state::tls_state(const boost::asio::any_io_executor& executor)
     : input(input_size), outgoing(output_size), write_turn(executor, boost::asio::steady_timer::time_point::max()) {}
 
-std::unique_ptr<tls_state> tls_state::client(const boost::asio::any_io_executor& executor, std::shared_ptr<const tls::client_context> context,
+std::unique_ptr<tls_state> tls_state::client(const boost::asio::any_io_executor& executor,
+                                             std::shared_ptr<const tls::client_context> context,
                                              const tls::client_session_options& options) {
     auto state = std::make_unique<tls_state>(executor);
     state->session = tls::record_session::client(std::move(context), options, {}, state->creation_error);
     return state;
 }
 
-std::unique_ptr<tls_state> tls_state::server(const boost::asio::any_io_executor& executor, std::shared_ptr<const tls::server_context> context,
+std::unique_ptr<tls_state> tls_state::server(const boost::asio::any_io_executor& executor,
+                                             std::shared_ptr<const tls::server_context> context,
                                              const tls::server_session_options& options) {
     auto state = std::make_unique<tls_state>(executor);
     state->session = tls::record_session::server(std::move(context), options, {}, state->creation_error);

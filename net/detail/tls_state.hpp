@@ -148,7 +148,8 @@ struct tls_read_operation {
                 if (!state.session) return post(self, tls_error::option);
                 if (take(self)) return post(self, result);
                 break;
-            case step::posted: return self.complete(result, moved);
+            case step::posted:
+                return self.complete(result, moved);
             case step::flushing:
                 if (flush.own_turn) {
                     flush.written(error, n);
@@ -190,8 +191,10 @@ struct tls_read_operation {
         }
         state.offer();
         if (moved > 0 || !any_room) return true;
-        if (state.session->peer_closed()) result = boost::asio::error::eof;
-        else result = state.error();
+        if (state.session->peer_closed())
+            result = boost::asio::error::eof;
+        else
+            result = state.error();
         return static_cast<bool>(result);
     }
     template <class Self>
@@ -224,7 +227,8 @@ struct tls_write_operation {
                 if (boost::asio::buffer_size(buffers) == 0) return post(self, {});
                 at = step::making_room;
                 break;
-            case step::posted: return self.complete(result, accepted);
+            case step::posted:
+                return self.complete(result, accepted);
             case step::making_room:
             case step::flushing:
                 if (flush.own_turn) {

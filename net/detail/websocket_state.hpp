@@ -33,8 +33,8 @@ struct websocket_options {
     http::fields fields;  // of a client's request, or a server's answer, besides those of the handshake: Origin, Cookie, ...
     // A client: from sending the request to the answer; zero: as long as it takes.
     duration handshake_timeout = std::chrono::seconds(30);
-    // Nothing heard from the peer for half of it: a ping is sent. For the other half either: timed_out, and the WebSocket is cut off. Only
-    // while messages are read: a peer that is held back need not answer. Zero: never.
+    // Nothing heard from the peer for half of it: a ping is sent. For the other half either: timed_out, and the WebSocket is cut
+    // off. Only while messages are read: a peer that is held back need not answer. Zero: never.
     duration idle_timeout = std::chrono::seconds(60);
     // From the closing handshake's begin to its end, and to the end of the stream.
     duration close_timeout = std::chrono::seconds(5);

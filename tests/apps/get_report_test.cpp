@@ -47,13 +47,14 @@ TEST_F(GetReport, TransfersThatNeverConnected) {
     result.info = {};
     result.exit_code = 7;
     result.error = "refused";
-    EXPECT_EQ(write_out("%{http_code} %{http_version} %{time_total} %{exitcode} %{errormsg}", result), "000 0 0.000000 7 refused");
+    EXPECT_EQ(write_out("%{http_code} %{http_version} %{time_total} %{exitcode} %{errormsg}", result),
+              "000 0 0.000000 7 refused");
 }
 
 TEST_F(GetReport, Json) {
     auto text = json_report({result}, 0);
-    for (auto part : {"\"url\": \"https://h/f\"", "\"status\": 206", "\"http_version\": \"3\"", "\"bytes\": 1000", "\"time_total\": 0.500000",
-                      "\"exit_code\": 0"}) {
+    for (auto part : {"\"url\": \"https://h/f\"", "\"status\": 206", "\"http_version\": \"3\"", "\"bytes\": 1000",
+                      "\"time_total\": 0.500000", "\"exit_code\": 0"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
     }
 }

@@ -15,7 +15,8 @@ protected:
         return f.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, why);
     }
     std::size_t files() const {
-        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(dir.path()), std::filesystem::directory_iterator()));
+        return static_cast<std::size_t>(
+            std::distance(std::filesystem::directory_iterator(dir.path()), std::filesystem::directory_iterator()));
     }
     std::string path(const std::string& name) const { return (dir.path() / name).string(); }
 

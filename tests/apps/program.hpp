@@ -17,8 +17,8 @@ struct program_result {
 // Runs `tandem arguments...` to its end, with `input` on standard input.
 program_result run_tandem(const std::vector<std::string>& arguments, const std::string& input = {});
 
-// `tandem serve arguments... --port 0`, ready to be asked; stopped at the end. What it says on standard error goes to the file `errors`,
-// if there is one.
+// `tandem serve arguments... --port 0`, ready to be asked; stopped at the end. What it says on standard error goes to the file
+// `errors`, if there is one.
 class serving {
 public:
     explicit serving(std::vector<std::string> arguments, const std::string& errors = {});

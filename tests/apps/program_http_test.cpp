@@ -102,8 +102,8 @@ TEST_F(ProgramHttp, ProxyPassesRequestsOn) {
     site.write("f", "from the origin");
     work.write("front/index.html", "from the front");
     serving origin(serve_arguments());
-    serving front({(work.path() / "front").string(), "--bind", "127.0.0.1", "--save-cert", (work.path() / "front.pem").string(), "--proxy",
-                   "/up=" + origin.url("/"), "--proxy-insecure", "--metrics", "/metrics"});
+    serving front({(work.path() / "front").string(), "--bind", "127.0.0.1", "--save-cert", (work.path() / "front.pem").string(),
+                   "--proxy", "/up=" + origin.url("/"), "--proxy-insecure", "--metrics", "/metrics"});
     const auto ask = [&](std::vector<std::string> more) {
         more.insert(more.begin(), {"get", "--cacert", (work.path() / "front.pem").string()});
         return run_tandem(more);
@@ -121,8 +121,8 @@ TEST_F(ProgramHttp, ProxyPassesRequestsOn) {
 
 TEST_F(ProgramHttp, OptionsFromAFile) {
     site.write("f", "text");
-    work.write("serve.toml", "# comment\nbind = [\"127.0.0.1\"]\nsave-cert = \"" + certificate() + "\"\ndirectory = \"" + site.str() +
-                                 "\"\nport = 0\nno-quic = true\nquiet = false\n");
+    work.write("serve.toml", "# comment\nbind = [\"127.0.0.1\"]\nsave-cert = \"" + certificate() + "\"\ndirectory = \"" +
+                                 site.str() + "\"\nport = 0\nno-quic = true\nquiet = false\n");
     const auto file = (work.path() / "serve.toml").string();
     serving server({"--config", file});
     EXPECT_EQ(server.first_line().find("HTTP/3,"), std::string::npos) << server.first_line();
@@ -138,8 +138,9 @@ TEST_F(ProgramHttp, ClientCertificates) {
     serving other(serve_arguments());
     other.stop();
     const auto own = (work.path() / "client.pem").string(), key = (work.path() / "client.key").string();
-    const auto command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=client -keyout " + key + " -out " + own +
-                         " >/dev/null 2>&1";
+    const auto command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=client -keyout " + key +
+        " -out " + own + " >/dev/null 2>&1";
     ASSERT_EQ(std::system(command.c_str()), 0);
     serving server(serve_arguments({"--client-ca", own}));
     for (auto protocol : {"--http1.1", "--http2", "--http3-only"}) {
@@ -155,7 +156,8 @@ TEST_F(ProgramHttp, CertificatesAreReadAgainOnHangup) {
     const auto chain = (work.path() / "chain.pem").string(), key = (work.path() / "key.pem").string();
     const auto make = [&](const std::string& name) {
         return std::system(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name +
-                            " -addext subjectAltName=IP:127.0.0.1 -keyout " + key + " -out " + chain + " >/dev/null 2>&1").c_str());
+                            " -addext subjectAltName=IP:127.0.0.1 -keyout " + key + " -out " + chain + " >/dev/null 2>&1")
+                               .c_str());
     };
     ASSERT_EQ(make("first"), 0);
     serving server({site.str(), "--bind", "127.0.0.1", "--cert", chain, "--key", key});

@@ -58,18 +58,22 @@ TEST_F(Program, UnreadableFiles) {
     expect_one_line(run_tandem({"get", "-d", "@" + nothing, "https://h/"}), exit_code::read, "nothing");
     expect_one_line(run_tandem({"get", "--from-file", nothing}), exit_code::read, "nothing");
     expect_one_line(run_tandem({"get", "--cacert", nothing, "https://h/"}), exit_code::roots, "nothing");
-    expect_one_line(run_tandem({"serve", site.str(), "--cert", nothing, "--key", nothing}), exit_code::own_certificate, "nothing");
+    expect_one_line(run_tandem({"serve", site.str(), "--cert", nothing, "--key", nothing}), exit_code::own_certificate,
+                    "nothing");
     work.write("garbage", "no certificate");
     auto garbage = (work.path() / "garbage").string();
-    expect_one_line(run_tandem({"serve", site.str(), "--cert", garbage, "--key", garbage}), exit_code::own_certificate, "garbage");
+    expect_one_line(run_tandem({"serve", site.str(), "--cert", garbage, "--key", garbage}), exit_code::own_certificate,
+                    "garbage");
     expect_one_line(run_tandem({"get", "--cacert", garbage, "https://h/"}), exit_code::roots, "garbage");
-    expect_one_line(run_tandem({"serve", site.str(), "--port", "0", "--save-cert", nothing + "/cert.pem"}), exit_code::write, "nothing");
+    expect_one_line(run_tandem({"serve", site.str(), "--port", "0", "--save-cert", nothing + "/cert.pem"}), exit_code::write,
+                    "nothing");
 }
 
 TEST_F(Program, ReadyLineAndGracefulEnd) {
     site.write("index.html", "index");
     serving server(serve_arguments());
-    EXPECT_TRUE(std::regex_match(server.first_line(), std::regex(R"(listening on https://127\.0\.0\.1:\d+/ \(.*HTTP/3.*HTTP/1\.1.*\))")))
+    EXPECT_TRUE(
+        std::regex_match(server.first_line(), std::regex(R"(listening on https://127\.0\.0\.1:\d+/ \(.*HTTP/3.*HTTP/1\.1.*\))")))
         << server.first_line();
     EXPECT_EQ(server.stop(), 0);
 }
@@ -96,8 +100,10 @@ TEST_F(Program, RaceIsShownAndRemembered) {
     serving server(arguments);
     auto first = get({"--race", "--alt-svc", file, "-w", " %{http_version}", server.url("/f")});
     EXPECT_EQ(first.out, "text 2");
-    EXPECT_TRUE(std::regex_search(first.err, std::regex("^QUIC known from: nothing\n.* ms  QUIC to 127\\.0\\.0\\.1, no answer, failed at .*refused.*\n.* ms  TCP to 127\\.0\\.0\\.1, "
-                                                        "answered at .*: used\nTCP to 127\\.0\\.0\\.1 won: QUIC to 127\\.0\\.0\\.1 failed")))
+    EXPECT_TRUE(std::regex_search(first.err,
+                                  std::regex("^QUIC known from: nothing\n.* ms  QUIC to 127\\.0\\.0\\.1, no answer, failed at "
+                                             ".*refused.*\n.* ms  TCP to 127\\.0\\.0\\.1, "
+                                             "answered at .*: used\nTCP to 127\\.0\\.0\\.1 won: QUIC to 127\\.0\\.0\\.1 failed")))
         << first.err;
     auto second = get({"--race", "--alt-svc", file, server.url("/f")});  // QUIC is known as broken: TCP goes first
     EXPECT_TRUE(std::regex_search(second.err, std::regex("^QUIC known from: .*\n.* ms  TCP to 127\\.0\\.0\\.1"))) << second.err;
@@ -113,7 +119,8 @@ TEST_F(Program, SessionsAreKept) {
     auto first = get({"--http3-only", "-v", "--session", file, "--early-data", server.url("/f")});
     EXPECT_EQ(first.out, "hello") << first.err;
     EXPECT_FALSE(told(first, "resumed") || told(first, "early")) << first.err;
-    EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    EXPECT_EQ(std::filesystem::status(file).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     auto second = get({"--http3-only", "-v", "--session", file, "--early-data", server.url("/f")});
     EXPECT_EQ(second.out, "hello") << second.err;
     EXPECT_TRUE(told(second, "(QUIC, resumed)") && told(second, "early data accepted")) << second.err;
@@ -129,7 +136,8 @@ TEST_F(Program, SessionsAreKept) {
     std::filesystem::remove(file);
     work.write("strange", "something else");
     std::filesystem::permissions(work.path() / "strange", std::filesystem::perms::owner_read);
-    expect_one_line(get({"--session", (work.path() / "strange").string(), server.url("/f")}), exit_code::usage, "not a file of sessions");
+    expect_one_line(get({"--session", (work.path() / "strange").string(), server.url("/f")}), exit_code::usage,
+                    "not a file of sessions");
 }
 
 TEST_F(Program, EarlyDataThatTheServerDoesNotTake) {
@@ -155,8 +163,8 @@ TEST_F(Program, ManyFilesAtATime) {
     work.write("list", list);
     for (auto protocol : {"--http1.1", "--http2", "--http3-only"}) {
         auto out = (work.path() / protocol).string();
-        auto r = get({protocol, "--parallel", "-O", "--output-dir", out, "--create-dirs", "--from-file", (work.path() / "list").string(),
-                      server.url("/f[0-2]")});
+        auto r = get({protocol, "--parallel", "-O", "--output-dir", out, "--create-dirs", "--from-file",
+                      (work.path() / "list").string(), server.url("/f[0-2]")});
         EXPECT_EQ(r.exit_code, 0) << r.err;
         for (int i = 0; i < 30; ++i) {
             auto name = "f" + std::to_string(i);
@@ -181,8 +189,8 @@ TEST_F(Program, NothingUnfinishedIsLeft) {
     auto out = work.path() / "out";
     std::filesystem::create_directory(out);
     for (auto protocol : {"--http1.1", "--http2", "--http3-only", "--qmux"}) {
-        expect_one_line(get({protocol, "-s", "--max-time", "0.02", "-o", (out / "big").string(), server.url("/big")}), exit_code::timed_out,
-                        "longer");
+        expect_one_line(get({protocol, "-s", "--max-time", "0.02", "-o", (out / "big").string(), server.url("/big")}),
+                        exit_code::timed_out, "longer");
         EXPECT_TRUE(std::filesystem::is_empty(out)) << protocol;
     }
 }
@@ -202,7 +210,8 @@ TEST_F(Program, RefusedConnections) {
         serving server(serve_arguments());
         url = server.url("/");
     }
-    for (auto protocol : {"--http1.1", "--http2", "--http3", "--http3-only", "--qmux"}) expect_one_line(get({protocol, url}), exit_code::refused, "efused");
+    for (auto protocol : {"--http1.1", "--http2", "--http3", "--http3-only", "--qmux"})
+        expect_one_line(get({protocol, url}), exit_code::refused, "efused");
     auto out = (work.path() / "out").string();
     expect_one_line(get({"--parallel", "-o", out + "#1", url + "[1-20]"}), exit_code::refused, "efused");
 }
@@ -216,7 +225,8 @@ TEST_F(Program, CertificatesThatAreNotAccepted) {
     auto other = server.url("/");
     for (auto protocol : {"--http1.1", "--http2", "--http3-only", "--qmux"}) {
         expect_one_line(run_tandem({"get", protocol, server.url("/")}), exit_code::certificate, "certificate");
-        expect_one_line(get({protocol, "--resolve", "other.example:" + server.port() + ":127.0.0.1", "https://other.example:" + server.port() + "/"}),
+        expect_one_line(get({protocol, "--resolve", "other.example:" + server.port() + ":127.0.0.1",
+                             "https://other.example:" + server.port() + "/"}),
                         exit_code::certificate, "other.example");
         EXPECT_EQ(run_tandem({"get", protocol, "-k", server.url("/")}).exit_code, 0) << protocol;
     }
@@ -224,8 +234,10 @@ TEST_F(Program, CertificatesThatAreNotAccepted) {
 
 TEST_F(Program, BusyPort) {
     serving server(serve_arguments());
-    expect_one_line(run_tandem({"serve", site.str(), "--bind", "127.0.0.1", "--port", server.port()}), exit_code::address_in_use, server.port());
-    expect_one_line(run_tandem({"serve", site.str(), "--bind", "192.0.2.1", "--port", "0"}), exit_code::address_unusable, "192.0.2.1");
+    expect_one_line(run_tandem({"serve", site.str(), "--bind", "127.0.0.1", "--port", server.port()}), exit_code::address_in_use,
+                    server.port());
+    expect_one_line(run_tandem({"serve", site.str(), "--bind", "192.0.2.1", "--port", "0"}), exit_code::address_unusable,
+                    "192.0.2.1");
 }
 
 TEST_F(Program, ThreadsShareThePort) {

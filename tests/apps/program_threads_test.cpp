@@ -36,13 +36,16 @@ TEST_F(ProgramThreads, CountsAreOfAllThreads) {
     EXPECT_EQ(get({"--http2", "-w", "%{http_code}", "-o", "/dev/null", server.url("/none")}).out, "404");
     for (auto protocol : {"--http1.1", "--http3-only"}) {  // whichever thread tells it
         const auto numbers = get({protocol, server.url("/metrics")}).out;
-        for (auto line : {"tandem_responses_total{protocol=\"HTTP/3\",status=\"2xx\"} 4", "tandem_responses_total{protocol=\"HTTP/2\",status=\"2xx\"} 4",
-                          "tandem_responses_total{protocol=\"HTTP/2\",status=\"4xx\"} 1", "tandem_response_bytes_total{protocol=\"HTTP/2\"} ",
-                          "tandem_connections_open "}) {
+        for (auto line : {"tandem_responses_total{protocol=\"HTTP/3\",status=\"2xx\"} 4",
+                          "tandem_responses_total{protocol=\"HTTP/2\",status=\"2xx\"} 4",
+                          "tandem_responses_total{protocol=\"HTTP/2\",status=\"4xx\"} 1",
+                          "tandem_response_bytes_total{protocol=\"HTTP/2\"} ", "tandem_connections_open "}) {
             EXPECT_NE(numbers.find(line), std::string::npos) << line << " in:\n" << numbers;
         }
         const bool second = std::string(protocol) == "--http3-only";
-        EXPECT_NE(numbers.find("tandem_connections_total{transport=\"quic\"} " + std::to_string(second ? 5 : 4) + "\n"), std::string::npos) << numbers;
+        EXPECT_NE(numbers.find("tandem_connections_total{transport=\"quic\"} " + std::to_string(second ? 5 : 4) + "\n"),
+                  std::string::npos)
+            << numbers;
         EXPECT_NE(numbers.find("tandem_connections_total{transport=\"tcp\"} 10\n"), std::string::npos) << numbers;
         EXPECT_NE(numbers.find("tandem_requests_total " + std::to_string(second ? 15 : 14) + "\n"), std::string::npos) << numbers;
     }
@@ -54,11 +57,12 @@ TEST_F(ProgramThreads, EachPassesRequestsOn) {
     work.write("front/index.html", "from the front");
     const auto front_certificate = (work.path() / "front.pem").string();
     serving origin(serve_arguments());
-    serving front({(work.path() / "front").string(), "--bind", "127.0.0.1", "--save-cert", front_certificate, "--proxy", "/up=" + origin.url("/"),
-                   "--proxy-insecure", "--threads", "3"});
+    serving front({(work.path() / "front").string(), "--bind", "127.0.0.1", "--save-cert", front_certificate, "--proxy",
+                   "/up=" + origin.url("/"), "--proxy-insecure", "--threads", "3"});
     for (int i = 0; i < 3; ++i) {
         for (auto protocol : {"--http1.1", "--http2", "--http3-only"}) {
-            EXPECT_EQ(run_tandem({"get", "--cacert", front_certificate, protocol, front.url("/up/f"), front.url("/")}).out, "from the originfrom the front");
+            EXPECT_EQ(run_tandem({"get", "--cacert", front_certificate, protocol, front.url("/up/f"), front.url("/")}).out,
+                      "from the originfrom the front");
         }
     }
     EXPECT_EQ(front.stop(), 0);
@@ -71,13 +75,15 @@ TEST_F(ProgramThreads, LinesAndLogsAreWhole) {
     {
         serving server(serve_arguments({"--threads", "3", "--log", "--qlog-dir", logs.string()}), lines.string());
         for (int i = 0; i < clients; ++i) {
-            const auto r = get({"--http3-only", "--parallel", "-o", "#1", "--output-dir", work.path().string(), server.url("/f?[1-" + std::to_string(requests) + "]")});
+            const auto r = get({"--http3-only", "--parallel", "-o", "#1", "--output-dir", work.path().string(),
+                                server.url("/f?[1-" + std::to_string(requests) + "]")});
             EXPECT_EQ(r.exit_code, 0) << r.err;
         }
         EXPECT_EQ(server.stop(), 0);
     }
     std::istringstream in(contents(lines));
-    const std::regex access(R"(127\.0\.0\.1:\d+ "GET /f\?\d+ HTTP/3" 200 4 \d+\.\d ms)"), others("(QUIC 127|thread [0-2]: |in all: |tandem: UDP buffer).*");
+    const std::regex access(R"(127\.0\.0\.1:\d+ "GET /f\?\d+ HTTP/3" 200 4 \d+\.\d ms)"),
+        others("(QUIC 127|thread [0-2]: |in all: |tandem: UDP buffer).*");
     int answered = 0;
     for (std::string line; std::getline(in, line);) {
         const bool one = std::regex_match(line, access);
@@ -90,7 +96,8 @@ TEST_F(ProgramThreads, LinesAndLogsAreWhole) {
         ++files;
         std::istringstream records(contents(file.path()));
         std::string record;
-        while (std::getline(records, record)) EXPECT_TRUE(record.starts_with("\x1e{") && record.ends_with('}')) << file.path() << ": " << record;
+        while (std::getline(records, record))
+            EXPECT_TRUE(record.starts_with("\x1e{") && record.ends_with('}')) << file.path() << ": " << record;
     }
     EXPECT_EQ(files, clients);
 }
@@ -128,7 +135,8 @@ TEST_F(ProgramThreads, AllTakeTheNewCertificate) {
     const auto chain = (work.path() / "chain.pem").string(), key = (work.path() / "key.pem").string();
     const auto make = [&](const std::string& name) {
         return std::system(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name +
-                            " -addext subjectAltName=IP:127.0.0.1 -keyout " + key + " -out " + chain + " >/dev/null 2>&1").c_str());
+                            " -addext subjectAltName=IP:127.0.0.1 -keyout " + key + " -out " + chain + " >/dev/null 2>&1")
+                               .c_str());
     };
     ASSERT_EQ(make("first"), 0);
     serving server({site.str(), "--bind", "127.0.0.1", "--cert", chain, "--key", key, "--threads", "3"});
@@ -155,7 +163,8 @@ TEST_F(ProgramThreads, RetryAndTokensAreTakenByAll) {
 
 TEST_F(ProgramThreads, OurOwnTcpHasOne) {
     for (auto threads : {"0", "2"}) {
-        expect_one_line(run_tandem({"serve", site.str(), "--tcp=udp", "--threads", threads}), exit_code::unsupported, "--tcp=udp .*--threads");
+        expect_one_line(run_tandem({"serve", site.str(), "--tcp=udp", "--threads", threads}), exit_code::unsupported,
+                        "--tcp=udp .*--threads");
     }
 }
 
@@ -186,7 +195,8 @@ TEST_F(ProgramPreferredAddress, MustBeOursAndFree) {
     for (auto wrong : {"nowhere", "127.0.0.2:", "127.0.0.2:x", "127.0.0.2:70000", "[127.0.0.2]:1", "::1:", "[::1]"}) {
         expect_one_line(serve({"--preferred-address", wrong}), exit_code::usage, "--preferred-address");
     }
-    expect_one_line(serve({"--preferred-address", "127.0.0.2", "--preferred-address", "127.0.0.3:1"}), exit_code::usage, "one of each family");
+    expect_one_line(serve({"--preferred-address", "127.0.0.2", "--preferred-address", "127.0.0.3:1"}), exit_code::usage,
+                    "one of each family");
     expect_one_line(serve({"--preferred-address", "127.0.0.2", "--no-quic"}), exit_code::usage, "QUIC");
     expect_one_line(serve({"--preferred-address", "192.0.2.1"}), exit_code::address_unusable, "192\\.0\\.2\\.1");
     expect_one_line(serve({"--preferred-address", "127.0.0.1"}), exit_code::address_unusable, "preferred address 127");

@@ -63,7 +63,8 @@ TEST(SocketReport, SaysWhatLimitsTheSenderAndForHowLong) {
     spend(limited_by::congestion_window, 300);
     spend(limited_by::receive_window, 100);
     s.sockets[0].limited = limited_by::congestion_window;
-    EXPECT_NE(socket_text(s).find(" busy:400ms rwnd_limited:100ms(25.0%) cwnd_limited:300ms(75.0%) cwnd_limited\n"), std::string::npos)
+    EXPECT_NE(socket_text(s).find(" busy:400ms rwnd_limited:100ms(25.0%) cwnd_limited:300ms(75.0%) cwnd_limited\n"),
+              std::string::npos)
         << socket_text(s);
     const auto json = socket_json(s);
     EXPECT_NE(json.find("\"busy_ms\": 400.000"), std::string::npos) << json;

@@ -1,4 +1,5 @@
-// One flow between our TCP, on a TUN device, and the kernel's. Prints one line: Gbit/s, and CPU nanoseconds per kilobyte of our side.
+// One flow between our TCP, on a TUN device, and the kernel's. Prints one line: Gbit/s, and CPU nanoseconds per kilobyte of our
+// side.
 //   tun_throughput send|receive SECONDS [no-offload]
 // `send`: we send. To be run in a network namespace of its own.
 #include <arpa/inet.h>
@@ -49,7 +50,8 @@ std::uint64_t kernel_end(bool sends, std::chrono::steady_clock::time_point until
     std::vector<char> buffer(128 * 1024);
     std::uint64_t bytes = 0;
     while (true) {
-        const auto n = sends ? ::send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL) : ::recv(fd, buffer.data(), buffer.size(), 0);
+        const auto n =
+            sends ? ::send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL) : ::recv(fd, buffer.data(), buffer.size(), 0);
         if (n <= 0) break;
         bytes += static_cast<std::uint64_t>(n);
         if (sends && std::chrono::steady_clock::now() > until) break;
@@ -58,7 +60,8 @@ std::uint64_t kernel_end(bool sends, std::chrono::steady_clock::time_point until
     return bytes;
 }
 
-asio::awaitable<void> our_end(net::tcp_stack& stack, bool sends, std::chrono::steady_clock::time_point until, std::uint64_t& bytes) {
+asio::awaitable<void> our_end(net::tcp_stack& stack, bool sends, std::chrono::steady_clock::time_point until,
+                              std::uint64_t& bytes) {
     net::tcp_acceptor acceptor(stack);
     if (auto error = acceptor.listen({ip_address::v4(10, 76, 0, 2), port})) throw boost::system::system_error(error);
     auto s = co_await acceptor.async_accept(asio::use_awaitable);
@@ -91,7 +94,8 @@ int main(int argc, char** argv) {
     if (!device) return std::fprintf(stderr, "%s: %s\n", why.what.c_str(), why.code.message().c_str()), 1;
     net::tcp_stack stack(io.get_executor(), std::move(device));
     const auto begin = std::chrono::steady_clock::now();
-    const auto until = begin + std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
+    const auto until =
+        begin + std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(seconds));
     std::uint64_t ours = 0, kernels = 0;
     asio::co_spawn(io, our_end(stack, sends, until, ours), [&io](std::exception_ptr) { io.stop(); });
     std::thread kernel([&] { kernels = kernel_end(!sends, until); });
@@ -103,9 +107,11 @@ int main(int argc, char** argv) {
     io.run_for(std::chrono::milliseconds(100));  // the reset goes out
     kernel.join();
     const auto bytes = static_cast<double>(sends ? kernels : ours);
-    std::printf("%.2f Gbit/s, %.0f ns of CPU per kB, %.1f packets sent per call, %.0f bytes received per packet, %llu retransmissions\n",
-                bytes * 8e-9 / took, cpu * 1e9 / (bytes / 1000), static_cast<double>(seen.packets.packets_sent) / static_cast<double>(seen.packets.sends),
-                static_cast<double>(seen.packets.bytes_received) / static_cast<double>(seen.packets.packets_received),
-                static_cast<unsigned long long>(seen.totals.retransmissions));
+    std::printf(
+        "%.2f Gbit/s, %.0f ns of CPU per kB, %.1f packets sent per call, %.0f bytes received per packet, %llu retransmissions\n",
+        bytes * 8e-9 / took, cpu * 1e9 / (bytes / 1000),
+        static_cast<double>(seen.packets.packets_sent) / static_cast<double>(seen.packets.sends),
+        static_cast<double>(seen.packets.bytes_received) / static_cast<double>(seen.packets.packets_received),
+        static_cast<unsigned long long>(seen.totals.retransmissions));
     return 0;
 }

@@ -17,8 +17,11 @@ TEST(address, parses_and_prints_ipv4) {
 }
 
 TEST(address, parses_ipv6_and_prints_it_as_rfc_5952_says) {
-    for (const auto& [text, canonical] : {std::pair{"2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"}, {"::", "::"}, {"::1", "::1"},
-                                          {"2001:db8::0:1", "2001:db8::1"}, {"::ffff:192.0.2.1", "::ffff:192.0.2.1"}}) {
+    for (const auto& [text, canonical] : {std::pair{"2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+                                          {"::", "::"},
+                                          {"::1", "::1"},
+                                          {"2001:db8::0:1", "2001:db8::1"},
+                                          {"::ffff:192.0.2.1", "::ffff:192.0.2.1"}}) {
         const auto a = ip_address::parse(text);
         ASSERT_TRUE(a) << text;
         EXPECT_TRUE(a->is_v6);
@@ -30,8 +33,8 @@ TEST(address, parses_ipv6_and_prints_it_as_rfc_5952_says) {
 
 TEST(address, refuses_what_is_neither) {
     using namespace std::string_view_literals;
-    for (const auto text : {""sv, "192.0.2"sv, "192.0.2.256"sv, "192.0.2.1 "sv, "192.0.2.1\0"sv, "[::1]"sv, "fe80::1%eth0"sv, "1::2::3"sv,
-                            "example.org"sv}) {
+    for (const auto text : {""sv, "192.0.2"sv, "192.0.2.256"sv, "192.0.2.1 "sv, "192.0.2.1\0"sv, "[::1]"sv, "fe80::1%eth0"sv,
+                            "1::2::3"sv, "example.org"sv}) {
         EXPECT_FALSE(ip_address::parse(text)) << text;
     }
 }

@@ -76,8 +76,8 @@ TEST(varint, the_examples_of_the_rfc) {
 }
 
 TEST(varint, sizes_at_the_limits) {
-    const std::pair<std::uint64_t, std::size_t> limits[] = {{0, 1},          {63, 1},         {64, 2},         {16383, 2},
-                                                            {16384, 4},      {1073741823, 4}, {1073741824, 8}, {varint_max, 8}};
+    const std::pair<std::uint64_t, std::size_t> limits[] = {{0, 1},     {63, 1},         {64, 2},         {16383, 2},
+                                                            {16384, 4}, {1073741823, 4}, {1073741824, 8}, {varint_max, 8}};
     for (const auto& [value, size] : limits) {
         EXPECT_EQ(varint_size(value), size);
         std::array<std::uint8_t, 8> out{};

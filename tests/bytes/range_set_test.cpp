@@ -93,7 +93,8 @@ TEST(range_set, is_a_set_of_numbers) {
         });
         ASSERT_EQ(missed, end - begin - in);
         bool touches = false;
-        for (auto n = begin == 0 ? 0 : begin - 1; begin < end && n < std::min<std::uint64_t>(end + 1, span); ++n) touches |= model[n];
+        for (auto n = begin == 0 ? 0 : begin - 1; begin < end && n < std::min<std::uint64_t>(end + 1, span); ++n)
+            touches |= model[n];
         if (begin < end) {
             ASSERT_EQ(s.touches({begin, end}), touches);
         }

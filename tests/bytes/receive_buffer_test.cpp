@@ -75,7 +75,8 @@ TEST(receive_buffer, received_ranges_are_what_a_sack_tells) {
     insert(b, 0, 10);
     insert(b, 40, 50);
     read(b, 5);
-    EXPECT_THAT(std::vector<range>(b.received().begin(), b.received().end()), ElementsAre(range{0, 10}, range{20, 30}, range{40, 50}));
+    EXPECT_THAT(std::vector<range>(b.received().begin(), b.received().end()),
+                ElementsAre(range{0, 10}, range{20, 30}, range{40, 50}));
     EXPECT_EQ(b.readable_end(), 10u);
 }
 

@@ -13,7 +13,9 @@ using apples = strong<std::uint64_t, struct apples_tag>;
 using pears = strong<std::uint64_t, struct pears_tag>;
 
 template <class A, class B>
-concept comparable = requires(A a, B b) { a < b; };
+concept comparable = requires(A a, B b) {
+    a < b;
+};
 
 static_assert(comparable<apples, apples>);
 static_assert(!comparable<apples, pears>);

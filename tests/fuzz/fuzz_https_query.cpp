@@ -1,4 +1,5 @@
-// Answers of name servers to the question for example.com's HTTPS records: whatever is believed stays within its bounds, and may be used.
+// Answers of name servers to the question for example.com's HTTPS records: whatever is believed stays within its bounds, and may
+// be used.
 #include <cstdint>
 #include <span>
 

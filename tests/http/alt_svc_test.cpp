@@ -14,8 +14,8 @@ TEST(alt_svc, is_parsed) {  // RFC 7838 3
     ASSERT_TRUE(two);
     EXPECT_EQ(*two, (std::vector<alternative>{{"h3", "", 8443, 3600, true}, {"w=:x:y#z", "new.example.com", 80, 86400, false}}));
     EXPECT_EQ(parse_alt_svc(" clear "), std::vector<alternative>{});
-    for (auto wrong : {"", "h3", "h3=", "h3=:443", "h3=\":0\"", "h3=\":65536\"", "h3=\":443", "h3=\"nothing\"", "h3=\":443\" x", "h3=\":443\";ma",
-                       "=\":443\"", "%4=\":443\"", "h3=\"ho st:443\"", "clear, h3=\":443\"", "h3=\":443\","}) {
+    for (auto wrong : {"", "h3", "h3=", "h3=:443", "h3=\":0\"", "h3=\":65536\"", "h3=\":443", "h3=\"nothing\"", "h3=\":443\" x",
+                       "h3=\":443\";ma", "=\":443\"", "%4=\":443\"", "h3=\"ho st:443\"", "clear, h3=\":443\"", "h3=\":443\","}) {
         EXPECT_FALSE(parse_alt_svc(wrong)) << wrong;
     }
 }
@@ -106,7 +106,9 @@ TEST(alt_svc, round_trips_are_remembered_per_network) {
     EXPECT_FALSE(again.last_visit(origin, cafe, 20));
     EXPECT_FALSE(again.last_visit("https://b:443", home, 20));
     EXPECT_FALSE(again.last_visit(origin, home, 10 + alt_svc_cache::visit_age));
-    again.load("visit https://b:443 - h3 100 -5\nvisit https://b:443 - h3 100 99999999999\nvisit https://b:443 - h3 99999999 5\nvisit\n", 0);
+    again.load(
+        "visit https://b:443 - h3 100 -5\nvisit https://b:443 - h3 100 99999999999\nvisit https://b:443 - h3 99999999 5\nvisit\n",
+        0);
     EXPECT_FALSE(again.last_visit("https://b:443", "", 0));
 }
 
@@ -122,7 +124,8 @@ TEST(alt_svc, goes_to_a_file_and_back) {
     alt_svc_cache late;
     late.load(cache.save(), 100'000);
     EXPECT_EQ(late.size(), 0u);
-    late.load("alt\nalt x\nalt https://c:443 h3 - 1 99999999 1 -\nbroken\nalt https://c:443 h3 - 1 99999999999999 1 -\nother\n", 0);
+    late.load("alt\nalt x\nalt https://c:443 h3 - 1 99999999 1 -\nbroken\nalt https://c:443 h3 - 1 99999999999999 1 -\nother\n",
+              0);
     EXPECT_EQ(late.size(), 0u);
 }
 

@@ -23,12 +23,15 @@ struct identity {
 const identity& localhost() {
     static const identity made = [] {
         tls::error why;
-        auto certificate = tls::self_signed({.key = tls::key_kind::ed25519, .not_before = noon - 1000, .not_after = noon + 1000}, why);
+        auto certificate =
+            tls::self_signed({.key = tls::key_kind::ed25519, .not_before = noon - 1000, .not_after = noon + 1000}, why);
         EXPECT_TRUE(certificate) << why.text;
         identity both;
-        both.server = tls::server_context::create({.certificate = *certificate, .ticket_keys = std::nullopt, .wall_clock = noon, .key_log = {}}, why);
+        both.server = tls::server_context::create(
+            {.certificate = *certificate, .ticket_keys = std::nullopt, .wall_clock = noon, .key_log = {}}, why);
         EXPECT_TRUE(both.server) << why.text;
-        both.client = tls::client_context::create({.ca_file = {}, .ca_pem = certificate->chain_pem, .wall_clock = noon, .key_log = {}}, why);
+        both.client = tls::client_context::create(
+            {.ca_file = {}, .ca_pem = certificate->chain_pem, .wall_clock = noon, .key_log = {}}, why);
         EXPECT_TRUE(both.client) << why.text;
         return both;
     }();
@@ -87,7 +90,9 @@ struct connection {
     void answer_all(std::size_t size) {
         on_served = [this, size](time_point now) {
             for (; answered < served.requests.size(); ++answered) {
-                server->session()->respond(answered, {200, {}}, std::make_unique<memory_body>(std::string(size + answered, 'a' + static_cast<char>(answered))), now);
+                server->session()->respond(
+                    answered, {200, {}},
+                    std::make_unique<memory_body>(std::string(size + answered, 'a' + static_cast<char>(answered))), now);
             }
         };
     }

@@ -67,11 +67,12 @@ decoded decode(const std::string& coding, const octets& bytes, std::size_t step)
     auto decoder = make_content_decoder(coding.ends_with("deflate") ? "deflate" : coding);
     decoded out;
     for (std::size_t at = 0; at < bytes.size() && out.status == content_decoder::status::good; at += step) {
-        out.status = decoder->feed(std::span(bytes).subspan(at, std::min(step, bytes.size() - at)), [&](std::span<const std::uint8_t> piece) {
-            EXPECT_LE(piece.size(), 64U * 1024);
-            out.text.append(piece.begin(), piece.end());
-            return true;
-        });
+        out.status = decoder->feed(std::span(bytes).subspan(at, std::min(step, bytes.size() - at)),
+                                   [&](std::span<const std::uint8_t> piece) {
+                                       EXPECT_LE(piece.size(), 64U * 1024);
+                                       out.text.append(piece.begin(), piece.end());
+                                       return true;
+                                   });
     }
     out.complete = decoder->complete();
     return out;
@@ -114,9 +115,8 @@ TEST_P(ContentDecoder, ABombCanBeStopped) {
     EXPECT_LT(seen, 200'000U);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ContentDecoder, testing::Values("gzip", "deflate", "bare deflate", "br", "zstd"), [](const auto& p) {
-    return p.param == "bare deflate" ? std::string("bare_deflate") : p.param;
-});
+INSTANTIATE_TEST_SUITE_P(All, ContentDecoder, testing::Values("gzip", "deflate", "bare deflate", "br", "zstd"),
+                         [](const auto& p) { return p.param == "bare deflate" ? std::string("bare_deflate") : p.param; });
 
 TEST(ContentDecoders, MembersOfGzipFollowEachOther) {
     auto bytes = encoded("gzip", "one ");

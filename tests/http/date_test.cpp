@@ -30,9 +30,9 @@ TEST(Date, RoundTrip) {
 }
 
 TEST(Date, Refused) {
-    for (auto text : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",
-                      "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 8:49:37 GMT",
-                      "Sun, -6 Nov 1994 08:49:37 GMT", "Sun Nov 6 1994"}) {
+    for (auto text : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 CET",
+                      "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:00:00 GMT",
+                      "Sun, 06 Nov 1994 8:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT", "Sun Nov 6 1994"}) {
         EXPECT_FALSE(parse_date(text, now)) << text;
     }
 }

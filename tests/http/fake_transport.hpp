@@ -19,16 +19,16 @@ public:
     void connect(fake_transport& other) { peer_ = &other; }
 
     // What a test may change or look at.
-    std::uint64_t max_bidirectional = 100;             // streams this end may open
+    std::uint64_t max_bidirectional = 100;  // streams this end may open
     std::uint64_t max_unidirectional = 3;
-    std::size_t room = 1 << 20;                        // bytes of one stream that the other end has not read
-    std::set<std::uint64_t> held;                      // streams whose bytes do not arrive at this end for now
+    std::size_t room = 1 << 20;                                  // bytes of one stream that the other end has not read
+    std::set<std::uint64_t> held;                                // streams whose bytes do not arrive at this end for now
     std::vector<std::pair<std::uint64_t, priority>> priorities;  // set_priority calls
     std::optional<std::uint64_t> closed_with;
     std::string closed_because;
-    std::map<std::uint64_t, std::uint64_t> resets;     // this end's, by stream
+    std::map<std::uint64_t, std::uint64_t> resets;  // this end's, by stream
     std::map<std::uint64_t, std::uint64_t> stops;
-    std::map<std::uint64_t, std::string> sent;         // everything written, by stream
+    std::map<std::uint64_t, std::string> sent;  // everything written, by stream
 
     std::optional<quic::stream_id> open(quic::direction way) override {
         bool uni = way == quic::direction::unidirectional;
@@ -56,7 +56,8 @@ public:
         auto n = std::min(out.size(), in.bytes.size());
         std::copy_n(in.bytes.begin(), n, out.begin());
         in.bytes.erase(0, n);
-        if (n > 0 && std::exchange(in.writer_waits, false)) peer_->events_.push_back({.what = stream_event::kind::writable, .id = id});
+        if (n > 0 && std::exchange(in.writer_waits, false))
+            peer_->events_.push_back({.what = stream_event::kind::writable, .id = id});
         return {.n = n, .end = in.end && in.bytes.empty()};
     }
     void reset(quic::stream_id id, std::uint64_t code) override {
@@ -92,7 +93,9 @@ public:
         events_.push_back({.what = stream_event::kind::streams_available});
     }
     // The stream is over at this end, as the real ones tell it.
-    void finish(std::uint64_t stream) { events_.push_back({.what = stream_event::kind::finished, .id = quic::stream_id{stream}}); }
+    void finish(std::uint64_t stream) {
+        events_.push_back({.what = stream_event::kind::finished, .id = quic::stream_id{stream}});
+    }
     // Bytes as if the other end had sent them.
     void inject(std::uint64_t stream, std::string_view bytes, bool end = false) {
         quic::stream_id id{stream};

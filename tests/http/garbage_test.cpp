@@ -20,11 +20,21 @@ std::string damage(std::string text, random_source& random) {
         auto where = random.below(text.size());
         auto length = std::min<std::size_t>(1 + random.below(8), text.size() - where);
         switch (random.below(5)) {
-            case 0: text[where] = static_cast<char>(random.below(256)); break;
-            case 1: text.erase(where, length); break;
-            case 2: text.insert(where, text.substr(where, length)); break;
-            case 3: text.insert(where, 1, "\r\n\0 :;,0"[random.below(8)]); break;
-            case 4: text.resize(where); break;
+            case 0:
+                text[where] = static_cast<char>(random.below(256));
+                break;
+            case 1:
+                text.erase(where, length);
+                break;
+            case 2:
+                text.insert(where, text.substr(where, length));
+                break;
+            case 3:
+                text.insert(where, 1, "\r\n\0 :;,0"[random.below(8)]);
+                break;
+            case 4:
+                text.resize(where);
+                break;
         }
     }
     return text;
@@ -33,7 +43,9 @@ std::string damage(std::string text, random_source& random) {
 // Each request ends once at the most, and nothing is told of it afterwards.
 void check_order(const std::string& trace) {
     for (const char* id : {"0", "1", "2"}) {
-        auto of = [&](const char* what) { return trace.find(std::string(what) + ' ' + id + (std::string_view(what) == "failed" ? " " : ";")); };
+        auto of = [&](const char* what) {
+            return trace.find(std::string(what) + ' ' + id + (std::string_view(what) == "failed" ? " " : ";"));
+        };
         auto end = std::min(of("finished"), of("failed"));
         if (end == std::string::npos) continue;
         auto rest = std::string_view(trace).substr(end + 7);
@@ -61,7 +73,8 @@ TEST(garbage, http1_server) {
             auto n = server.receive(bytes_of(left.substr(0, 1 + random.below(40))), {}, at(0));
             left.remove_prefix(n);
             trace.run(server, at(0));
-            for (; answered < trace.requests.size(); ++answered) server.respond(answered, {200, {}}, std::make_unique<memory_body>(std::string("ok")), at(0));
+            for (; answered < trace.requests.size(); ++answered)
+                server.respond(answered, {200, {}}, std::make_unique<memory_body>(std::string("ok")), at(0));
             std::size_t sent = 0;
             while (auto m = server.transmit(out, at(0))) sent += m;
             trace.run(server, at(0));

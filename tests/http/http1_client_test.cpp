@@ -40,25 +40,32 @@ struct exchange {
 };
 
 const exchange exchanges[] = {
-    {"length", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: a b \r\n\r\nhello", "response 0 200 content-length=5 x=a b +body; finished 0; ", "hello"},
+    {"length", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: a b \r\n\r\nhello",
+     "response 0 200 content-length=5 x=a b +body; finished 0; ", "hello"},
     {"empty", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "response 0 200 content-length=0; finished 0; ", ""},
     {"chunked", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=\"y\"\r\n world\r\n0\r\n\r\n",
      "response 0 200 +body; finished 0; ", "hello world"},
-    {"chunked, upper-case hexadecimal", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n0A\r\n0123456789\r\n000\r\n\r\n",
-     "response 0 200 +body; finished 0; ", "0123456789"},
-    {"chunked, empty", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "response 0 200 +body; finished 0; ", ""},
+    {"chunked, upper-case hexadecimal", "GET",
+     "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n0A\r\n0123456789\r\n000\r\n\r\n", "response 0 200 +body; finished 0; ",
+     "0123456789"},
+    {"chunked, empty", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     "response 0 200 +body; finished 0; ", ""},
     {"trailers", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nDigest: d\r\nB: 2\r\n\r\n",
      "response 0 200 +body; trailers 0 digest=d b=2; finished 0; ", "abc"},
-    {"until close", "GET", "HTTP/1.0 200 OK\r\nServer: old\r\n\r\nall of it", "response 0 200 server=old +body; going_away; finished 0; closed; ",
-     "all of it", true},
-    {"until close, HTTP/1.1", "GET", "HTTP/1.1 200 OK\r\n\r\nxyz", "response 0 200 +body; going_away; finished 0; closed; ", "xyz", true},
+    {"until close", "GET", "HTTP/1.0 200 OK\r\nServer: old\r\n\r\nall of it",
+     "response 0 200 server=old +body; going_away; finished 0; closed; ", "all of it", true},
+    {"until close, HTTP/1.1", "GET", "HTTP/1.1 200 OK\r\n\r\nxyz", "response 0 200 +body; going_away; finished 0; closed; ",
+     "xyz", true},
     {"HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", "response 0 200 content-length=1000; finished 0; ", ""},
     {"HEAD, chunked", "HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "response 0 200; finished 0; ", ""},
     {"204", "GET", "HTTP/1.1 204 No Content\r\n\r\n", "response 0 204; finished 0; ", ""},
-    {"304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\nETag: \"a\"\r\n\r\n", "response 0 304 content-length=77 etag=\"a\"; finished 0; ", ""},
-    {"interim", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    {"304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\nETag: \"a\"\r\n\r\n",
+     "response 0 304 content-length=77 etag=\"a\"; finished 0; ", ""},
+    {"interim", "GET",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
      "interim 0 100; interim 0 103 link=</a>; response 0 200 content-length=2 +body; finished 0; ", "ok"},
-    {"no reason phrase", "GET", "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n.", "response 0 200 content-length=1 +body; finished 0; ", "."},
+    {"no reason phrase", "GET", "HTTP/1.1 200 \r\nContent-Length: 1\r\n\r\n.",
+     "response 0 200 content-length=1 +body; finished 0; ", "."},
     {"close", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n.",
      "response 0 200 content-length=1 +body; going_away; finished 0; closed; ", "."},
     {"HTTP/1.0 keep-alive", "GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n.",
@@ -207,7 +214,8 @@ TEST(http1_client, writes_requests) {
     test::client_trace trace;
     request message{"POST", "https", "host:8443", "/a?b", {{"Accept", "*/*"}}, priority{1, true}};
     client.submit(message, std::make_unique<memory_body>(std::string("hello")), at(0));
-    EXPECT_EQ(sent_by(client), "POST /a?b HTTP/1.1\r\nhost: host:8443\r\naccept: */*\r\npriority: u=1, i\r\ncontent-length: 5\r\n\r\nhello");
+    EXPECT_EQ(sent_by(client),
+              "POST /a?b HTTP/1.1\r\nhost: host:8443\r\naccept: */*\r\npriority: u=1, i\r\ncontent-length: 5\r\n\r\nhello");
 }
 
 TEST(http1_client, frames_bodies_of_unknown_length_in_chunks) {
@@ -215,7 +223,8 @@ TEST(http1_client, frames_bodies_of_unknown_length_in_chunks) {
     request message{.method = "PUT", .authority = "host"};
     client.submit(message, std::make_unique<test::piecewise_body>("hello world", 5, fields{{"digest", "d"}}), at(0));
     EXPECT_EQ(sent_by(client),
-              "PUT / HTTP/1.1\r\nhost: host\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\n worl\r\n1\r\nd\r\n0\r\ndigest: d\r\n\r\n");
+              "PUT / HTTP/1.1\r\nhost: host\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\n "
+              "worl\r\n1\r\nd\r\n0\r\ndigest: d\r\n\r\n");
 }
 
 TEST(http1_client, says_that_a_post_without_body_has_none) {
@@ -327,7 +336,9 @@ TEST(http1_client, cancels) {
     feed(client, trace, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nab");
     client.cancel(0, at(0));  // under way: costs the connection
     trace.run(client, at(0));
-    EXPECT_EQ(trace.text, "failed 1 cancelled; response 0 200 content-length=100 +body; failed 0 cancelled; failed 2 rejected retryable; closed; ");
+    EXPECT_EQ(
+        trace.text,
+        "failed 1 cancelled; response 0 200 content-length=100 +body; failed 0 cancelled; failed 2 rejected retryable; closed; ");
 }
 
 TEST(http1_client, closes_when_all_is_done) {
@@ -374,7 +385,8 @@ TEST(http1_client, ledger_knows_the_queue_the_record_and_the_application) {
     const auto& ledger = trace.ledgers.at(1);
     EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::http_queue), 10 * 40 * ms);
     EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::own_stream_hole), 0u);
-    EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::other_stream_hole), 4 * 4 * ms);  // none of this answer's bytes came at 55 before them
+    EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::other_stream_hole),
+              4 * 4 * ms);  // none of this answer's bytes came at 55 before them
     EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::tls_record), 10 * 1 * ms);
     EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::application), (head.size() * 6 + 10 * 4) * ms);
     EXPECT_EQ(ledger.total(), ledger.sum());

@@ -40,13 +40,15 @@ struct sample {
 const sample requests[] = {
     {"plain", "GET /a?b HTTP/1.1\r\nHost: h:1\r\nX: y\r\n\r\n", "request 0 GET https://h:1/a?b x=y; received 0; "},
     {"empty line before", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "request 0 GET https://h/; received 0; "},
-    {"length", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", "request 0 POST https://h/ content-length=3 +body; received 0; ", "abc"},
+    {"length", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+     "request 0 POST https://h/ content-length=3 +body; received 0; ", "abc"},
     {"fields that Connection names", "GET / HTTP/1.1\r\nHost: h\r\nConnection: X-Hop, close\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n",
      "request 0 GET https://h/ x-end=2; received 0; "},
     {"chunked", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\nT: u\r\n\r\n",
      "request 0 POST https://h/ +body; trailers 0 t=u; received 0; ", "abcd"},
     {"absolute form", "GET http://Other:80/x?y HTTP/1.1\r\nHost: h\r\n\r\n", "request 0 GET http://Other:80/x?y; received 0; "},
-    {"absolute form without path", "GET https://other?q HTTP/1.1\r\nHost: h\r\n\r\n", "request 0 GET https://other/?q; received 0; "},
+    {"absolute form without path", "GET https://other?q HTTP/1.1\r\nHost: h\r\n\r\n",
+     "request 0 GET https://other/?q; received 0; "},
     {"asterisk form", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "request 0 OPTIONS https://h*; received 0; "},
     {"authority form", "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", "request 0 CONNECT https://h:443; received 0; "},
     {"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "request 0 GET https:///; received 0; "},
@@ -76,7 +78,8 @@ struct refusal {
 // RFC 9112 and what is known of request smuggling: one parser's body must not be another one's next request.
 const refusal refusals[] = {
     {"both framings", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-    {"both framings, the other way", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400},
+    {"both framings, the other way",
+     "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400},
     {"both framings, obscured", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: xchunked\r\n\r\n", 400},
     {"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 400},
     {"list of lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5,6\r\n\r\n", 400},
@@ -150,8 +153,9 @@ TEST(http1_server, refuses_requests_and_closes) {
 
 TEST(http1_server, a_body_that_goes_wrong_fails_its_request) {
     const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-    for (std::string body : {"x\r\n", "5\nhello\r\n0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "-1\r\n", "0x5\r\nhello\r\n\r\n", "1g\r\na\r\n", "0\r\n\n", "0\r\nA : b\r\n\r\n",
-                             "0\r\nTransfer-Encoding: chunked\r\n\r\n", "5;a=\"\n\"\r\nhello\r\n"}) {
+    for (std::string body :
+         {"x\r\n", "5\nhello\r\n0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "-1\r\n", "0x5\r\nhello\r\n\r\n", "1g\r\na\r\n", "0\r\n\n",
+          "0\r\nA : b\r\n\r\n", "0\r\nTransfer-Encoding: chunked\r\n\r\n", "5;a=\"\n\"\r\nhello\r\n"}) {
         http1_server server;
         test::server_trace trace;
         feed(server, trace, head + body);
@@ -200,23 +204,72 @@ TEST(http1_server, answers) {
         bool closes = false;
     };
     const answer answers[] = {
-        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", {200, {{"X", "y"}}}, "hello", true, "HTTP/1.1 200 OK\r\nx: y\r\ncontent-length: 5\r\n\r\nhello"},
-        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", {404, {}}, std::nullopt, false, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"},
-        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", {200, {}}, "hello", false, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nend: 1\r\n\r\n"},
+        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {200, {{"X", "y"}}},
+         "hello",
+         true,
+         "HTTP/1.1 200 OK\r\nx: y\r\ncontent-length: 5\r\n\r\nhello"},
+        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {404, {}},
+         std::nullopt,
+         false,
+         "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"},
+        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {200, {}},
+         "hello",
+         false,
+         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nend: 1\r\n\r\n"},
         {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", {200, {}}, "hello", true, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"},
-        {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", {200, {{"content-length", "7"}}}, std::nullopt, false, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n"},
-        {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", {200, {}}, "hello", false, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"},
+        {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {200, {{"content-length", "7"}}},
+         std::nullopt,
+         false,
+         "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n"},
+        {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {200, {}},
+         "hello",
+         false,
+         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"},
         {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", {204, {}}, std::nullopt, false, "HTTP/1.1 204 No Content\r\n\r\n"},
-        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", {304, {{"etag", "\"a\""}}}, std::nullopt, false, "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n"},
-        {"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", {200, {}}, "hello", true,
-         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello", true},
-        {"GET / HTTP/1.0\r\n\r\n", {200, {}}, "hello", true, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello", true},
-        {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", {200, {}}, "hello", true,
+        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {304, {{"etag", "\"a\""}}},
+         std::nullopt,
+         false,
+         "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n"},
+        {"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+         {200, {}},
+         "hello",
+         true,
+         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
+         true},
+        {"GET / HTTP/1.0\r\n\r\n",
+         {200, {}},
+         "hello",
+         true,
+         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
+         true},
+        {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+         {200, {}},
+         "hello",
+         true,
          "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\nhello"},
-        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {200, {}}, "hello", false, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello", true},
-        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", {200, {{"x", "a\r\nb: c"}}}, "hello", true, "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"},
-        {"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", {405, {}}, std::nullopt, false,
-         "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", true},
+        {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+         {200, {}},
+         "hello",
+         false,
+         "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello",
+         true},
+        {"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+         {200, {{"x", "a\r\nb: c"}}},
+         "hello",
+         true,
+         "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"},
+        {"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
+         {405, {}},
+         std::nullopt,
+         false,
+         "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+         true},
     };
     for (const auto& a : answers) {
         for (std::size_t room : {64u, 100u, 16384u}) {
@@ -244,8 +297,8 @@ TEST(http1_server, chunks_that_are_shorter_than_the_room) {
     feed(server, trace, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     std::string big(5000, 'x');
     server.respond(0, {200, {}}, std::make_unique<test::piecewise_body>(big, 3000), at(0));
-    EXPECT_EQ(sent_by(server), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nbb8\r\n" + std::string(3000, 'x') + "\r\n7d0\r\n" +
-                                   std::string(2000, 'x') + "\r\n0\r\n\r\n");
+    EXPECT_EQ(sent_by(server), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nbb8\r\n" + std::string(3000, 'x') +
+                                   "\r\n7d0\r\n" + std::string(2000, 'x') + "\r\n0\r\n\r\n");
 }
 
 TEST(http1_server, answers_pipelined_requests_in_order_and_reads_one_at_a_time) {

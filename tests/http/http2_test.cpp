@@ -37,7 +37,9 @@ protected:
         }
     }
     request_id get(std::string path) { return client->submit({.authority = "host", .path = std::move(path)}, nullptr, at(0)); }
-    request_id post(std::unique_ptr<body_source> body) { return client->submit({.method = "POST", .authority = "host"}, std::move(body), at(0)); }
+    request_id post(std::unique_ptr<body_source> body) {
+        return client->submit({.method = "POST", .authority = "host"}, std::move(body), at(0));
+    }
 
     std::optional<http2_client> client{std::in_place};
     std::optional<http2_server> server{std::in_place};
@@ -79,7 +81,8 @@ TEST_F(http2, bodies_and_trailers_both_ways) {
     post(std::make_unique<test::piecewise_body>(std::string(100'000, 'q'), 999, fields{{"up", "1"}}));
     run();
     EXPECT_TRUE(served.text.ends_with("trailers 0 up=1; received 0; ")) << served.text;
-    server->respond(0, {200, {}}, std::make_unique<test::piecewise_body>(std::string(3'000'000, 'a'), 9999, fields{{"down", "2"}}), at(0));
+    server->respond(0, {200, {}},
+                    std::make_unique<test::piecewise_body>(std::string(3'000'000, 'a'), 9999, fields{{"down", "2"}}), at(0));
     run();
     EXPECT_EQ(asked.bodies[0].size(), 3'000'000u);  // more than any window
     EXPECT_TRUE(asked.text.ends_with("trailers 0 down=2; finished 0; ")) << asked.text;
@@ -252,7 +255,8 @@ TEST_F(http2, a_lost_connection_fails_what_is_under_way_but_not_what_came) {
     run();
     client->receive_end(false, at(1));
     asked.run(*client, at(1));
-    EXPECT_EQ(asked.text, "response 2 200 content-length=4 +body; failed 0 connection_lost retryable; failed 1 connection_lost; ");
+    EXPECT_EQ(asked.text,
+              "response 2 200 content-length=4 +body; failed 0 connection_lost retryable; failed 1 connection_lost; ");
     EXPECT_EQ(test::read_all(*client, 2, at(2)), "part");
     asked.run(*client, at(2));
     EXPECT_TRUE(asked.text.ends_with("finished 2; closed; ")) << asked.text;
@@ -318,9 +322,15 @@ TEST_F(http2, whoever_begins_and_resets_again_and_again_is_put_out) {
 
 std::vector<std::uint8_t> frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, std::string_view payload = {}) {
     const auto n = payload.size();
-    std::vector<std::uint8_t> out{static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n), type, flags,
-                                  static_cast<std::uint8_t>(stream >> 24), static_cast<std::uint8_t>(stream >> 16),
-                                  static_cast<std::uint8_t>(stream >> 8), static_cast<std::uint8_t>(stream)};
+    std::vector<std::uint8_t> out{static_cast<std::uint8_t>(n >> 16),
+                                  static_cast<std::uint8_t>(n >> 8),
+                                  static_cast<std::uint8_t>(n),
+                                  type,
+                                  flags,
+                                  static_cast<std::uint8_t>(stream >> 24),
+                                  static_cast<std::uint8_t>(stream >> 16),
+                                  static_cast<std::uint8_t>(stream >> 8),
+                                  static_cast<std::uint8_t>(stream)};
     out.insert(out.end(), payload.begin(), payload.end());
     return out;
 }
@@ -357,13 +367,17 @@ TEST(http2_rules, connection_errors_have_their_codes) {  // RFC 9113
     EXPECT_EQ(goaway_after({settings, frame(4, 1, 0, "123456")}), 6) << "6.5: acknowledgment with a payload";
     EXPECT_EQ(goaway_after({settings, frame(6, 0, 0, "1234")}), 6) << "6.7: PING of another length";
     EXPECT_EQ(goaway_after({settings, frame(8, 0, 0, std::string_view("\0\0\0\0", 4))}), 1) << "6.9: increment of 0";
-    EXPECT_EQ(goaway_after({settings, frame(8, 0, 0, std::string_view("\x7f\xff\xff\xff", 4))}), 3) << "6.9.1: window over 2^31-1";
-    EXPECT_EQ(goaway_after({settings, frame(1, 1, 1, get_h), frame(6, 0, 0, "12345678")}), 1) << "6.10: a header block is interrupted";
+    EXPECT_EQ(goaway_after({settings, frame(8, 0, 0, std::string_view("\x7f\xff\xff\xff", 4))}), 3)
+        << "6.9.1: window over 2^31-1";
+    EXPECT_EQ(goaway_after({settings, frame(1, 1, 1, get_h), frame(6, 0, 0, "12345678")}), 1)
+        << "6.10: a header block is interrupted";
     EXPECT_EQ(goaway_after({settings, frame(9, 4, 1, get_h)}), 1) << "6.10: CONTINUATION without HEADERS";
     EXPECT_EQ(goaway_after({settings, frame(1, 5, 1, "\xff\xff\xff\xff\xff\xff")}), 9) << "4.3: COMPRESSION_ERROR";
     EXPECT_EQ(goaway_after({settings, frame(5, 4, 1, std::string_view("\0\0\0\2", 4))}), 1) << "8.4: PUSH_PROMISE of a client";
-    EXPECT_EQ(goaway_after({settings, frame(3, 0, 1, std::string_view("\0\0\0\0", 4))}), 1) << "6.4: RST_STREAM of an idle stream";
-    EXPECT_EQ(goaway_after({settings, frame(0, 0, 1, std::string(20'000, 'x'))}), 6) << "4.2: larger than SETTINGS_MAX_FRAME_SIZE";
+    EXPECT_EQ(goaway_after({settings, frame(3, 0, 1, std::string_view("\0\0\0\0", 4))}), 1)
+        << "6.4: RST_STREAM of an idle stream";
+    EXPECT_EQ(goaway_after({settings, frame(0, 0, 1, std::string(20'000, 'x'))}), 6)
+        << "4.2: larger than SETTINGS_MAX_FRAME_SIZE";
     EXPECT_EQ(goaway_after({settings, frame(1, 5, 5, get_h), frame(1, 5, 3, get_h)}), 1) << "5.1.1: a stream that was skipped";
     EXPECT_EQ(goaway_after({settings, frame(1, 5, 5, get_h), frame(1, 5, 9, get_h)}), -1) << "5.1.1: skipping is allowed";
     EXPECT_EQ(goaway_after({settings, frame(2, 0, 0, "12345")}), 1) << "6.3: PRIORITY on stream 0";
@@ -393,9 +407,11 @@ TEST(http2_rules, random_bytes_do_no_harm) {
         in.insert(in.end(), settings.begin(), settings.end());
         for (int i = 0; i < 20; ++i) {
             std::string payload;
-            for (std::size_t n = (state >> 33) % 30; n > 0; --n) payload += static_cast<char>((state = state * 6364136223846793005u + 1442695040888963407u) >> 56);
+            for (std::size_t n = (state >> 33) % 30; n > 0; --n)
+                payload += static_cast<char>((state = state * 6364136223846793005u + 1442695040888963407u) >> 56);
             state = state * 6364136223846793005u + 1442695040888963407u;
-            auto f = frame(static_cast<std::uint8_t>((state >> 40) % 11), static_cast<std::uint8_t>(state >> 48), (state >> 35) % 8, payload);
+            auto f = frame(static_cast<std::uint8_t>((state >> 40) % 11), static_cast<std::uint8_t>(state >> 48),
+                           (state >> 35) % 8, payload);
             in.insert(in.end(), f.begin(), f.end());
         }
         server.receive(in, {}, at(0));

@@ -81,12 +81,15 @@ TEST_F(http3_rules, making_the_server_reset_counts_as_well) {
     strict.reset_budget = 10;
     make({}, strict);
     run();
-    for (std::uint64_t i = 0; i < 11; ++i) server_end->inject_stop_sending(i * 4, code_of(h3_error::request_cancelled)), server_end->inject(i * 4, "");
+    for (std::uint64_t i = 0; i < 11; ++i)
+        server_end->inject_stop_sending(i * 4, code_of(h3_error::request_cancelled)), server_end->inject(i * 4, "");
     run();
     EXPECT_FALSE(server_end->closed_with);  // nothing was begun yet
     // HEADERS: GET https://a/ with indexed fields and a literal :authority.
     for (std::uint64_t i = 0; i < 11; ++i) {
-        server_end->inject(100 + i * 4, std::string("\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01" "a", 10));
+        server_end->inject(100 + i * 4, std::string("\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"
+                                                    "a",
+                                                    10));
         run();
         server_end->inject_stop_sending(100 + i * 4, code_of(h3_error::request_cancelled));
         run();
@@ -123,7 +126,10 @@ struct violation {
 // RFC 9114 6.2, 7.2, 8.1 as a client may break them. Stream 2 is the client's control stream, 0 a request.
 TEST_F(http3_rules, a_peer_that_breaks_the_rules_gets_the_right_code) {
     const std::string settings("\x00\x04\x00", 3);
-    const std::string get_request("\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01" "a", 10);
+    const std::string get_request(
+        "\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"
+        "a",
+        10);
     const violation violations[] = {
         {"control stream without SETTINGS first", 2, std::string("\x00\x07\x01\x00", 4), false, h3_error::missing_settings},
         {"SETTINGS twice", 2, settings + std::string("\x04\x00", 2), false, h3_error::frame_unexpected},
@@ -131,12 +137,14 @@ TEST_F(http3_rules, a_peer_that_breaks_the_rules_gets_the_right_code) {
         {"reserved setting of HTTP/2", 2, std::string("\x00\x04\x02\x02\x01", 5), false, h3_error::settings_error},
         {"DATA on the control stream", 2, settings + std::string("\x00\x01x", 3), false, h3_error::frame_unexpected},
         {"HEADERS on the control stream", 2, settings + get_request, false, h3_error::frame_unexpected},
-        {"PRIORITY_UPDATE far ahead of the requests", 2, settings + std::string("\x80\x0f\x07\x00\x05\x4f\xa0u=0", 10), false, h3_error::id_error},
+        {"PRIORITY_UPDATE far ahead of the requests", 2, settings + std::string("\x80\x0f\x07\x00\x05\x4f\xa0u=0", 10), false,
+         h3_error::id_error},
         {"DATA before HEADERS", 0, std::string("\x00\x01x", 3), false, h3_error::frame_unexpected},
         {"SETTINGS on a request stream", 0, std::string("\x04\x00", 2), false, h3_error::frame_unexpected},
         {"frame type of HTTP/2", 0, std::string("\x02\x00", 2), false, h3_error::frame_unexpected},
         {"push stream from a client", 2, std::string("\x01\x00", 2), false, h3_error::stream_creation_error},
-        {"QPACK reference to a table that is not there", 0, std::string("\x01\x03\x02\x00\x80", 5), false, h3_error::qpack_decompression_failed},
+        {"QPACK reference to a table that is not there", 0, std::string("\x01\x03\x02\x00\x80", 5), false,
+         h3_error::qpack_decompression_failed},
         {"QPACK encoder stream sets a capacity that was not offered", 2, std::string("\x02\x3f\xe1\x1f", 4), false,
          h3_error::qpack_encoder_stream_error},
         {"QPACK decoder stream acknowledges nothing", 2, std::string("\x03\x80", 2), false, h3_error::qpack_decoder_stream_error},
@@ -167,7 +175,11 @@ TEST_F(http3_rules, control_streams_are_critical) {
 TEST_F(http3_rules, unknown_streams_and_frames_are_ignored) {
     run();
     server_end->inject(14, std::string("\x21junk", 5), true);
-    server_end->inject(0, std::string("\x21\x03xyz\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01" "a", 15), true);
+    server_end->inject(0,
+                       std::string("\x21\x03xyz\x01\x08\x00\x00\xd1\xd7\xc1\x50\x01"
+                                   "a",
+                                   15),
+                       true);
     run();
     EXPECT_FALSE(server_end->closed_with) << server_end->closed_because;
     EXPECT_EQ(served.text, "request 0 GET https://a/; received 0; ");
@@ -187,17 +199,26 @@ std::string headers_frame(std::string_view lines) {
 
 TEST_F(http3_rules, fields_with_characters_they_may_not_hold_do_not_arrive) {
     server->pump(at(0));
-    const std::string good("\xd1\xd7\xc1\x50\x01" "a", 6);
-    server_end->inject(0, headers_frame(good + literal("x", std::string_view("a\0b", 3)) + literal("y", "a\nb") + literal("z", "ok")), true);
+    const std::string good(
+        "\xd1\xd7\xc1\x50\x01"
+        "a",
+        6);
+    server_end->inject(
+        0, headers_frame(good + literal("x", std::string_view("a\0b", 3)) + literal("y", "a\nb") + literal("z", "ok")), true);
     server->pump(at(0));
     served.run(*server, at(0));
     EXPECT_EQ(served.text, "request 0 GET https://a/ z=ok; received 0; ");
 }
 
 TEST_F(http3_rules, malformed_requests_do_not_reach_the_application) {
-    const std::string good("\xd1\xd7\xc1\x50\x01" "a", 6);
+    const std::string good(
+        "\xd1\xd7\xc1\x50\x01"
+        "a",
+        6);
     const std::pair<const char*, std::string> sections[] = {
-        {"no :path", std::string("\xd1\xd7\x50\x01" "a", 5)},
+        {"no :path", std::string("\xd1\xd7\x50\x01"
+                                 "a",
+                                 5)},
         {"no :authority", std::string("\xd1\xd7\xc1", 3)},
         {":method twice", "\xd1" + good},
         {"pseudo-header after a field", literal("x", "y") + good},
@@ -210,7 +231,9 @@ TEST_F(http3_rules, malformed_requests_do_not_reach_the_application) {
         {"other host", good + literal("host", "b")},
         {"two lengths", good + literal("content-length", "1") + literal("content-length", "2")},
         {"malformed length", good + literal("content-length", "1x")},
-        {"user in the authority", std::string("\xd1\xd7\xc1\x50\x03" "u@a", 8)},
+        {"user in the authority", std::string("\xd1\xd7\xc1\x50\x03"
+                                              "u@a",
+                                              8)},
     };
     for (const auto& [name, section] : sections) {
         make({}, {});
@@ -220,15 +243,26 @@ TEST_F(http3_rules, malformed_requests_do_not_reach_the_application) {
         server->pump(at(0));
         served.run(*server, at(0));
         EXPECT_TRUE(served.requests.empty()) << name << ": " << served.text;
-        auto code = server_end->closed_with ? *server_end->closed_with : server_end->resets.contains(0) ? server_end->resets[0] : 0;
+        auto code = server_end->closed_with          ? *server_end->closed_with
+                    : server_end->resets.contains(0) ? server_end->resets[0]
+                                                     : 0;
         EXPECT_EQ(h3_error_name(code), "H3_MESSAGE_ERROR") << name;
     }
 }
 
 TEST_F(http3_rules, a_body_of_another_length_than_said_is_malformed) {
     server->pump(at(0));
-    std::string block = std::string("\x00\x00\xd1\xd7\xc1\x50\x01" "a\x54\x01" "5", 11);
-    server_end->inject(0, std::string("\x01", 1) + static_cast<char>(block.size()) + block + std::string("\x00\x03" "abc", 5), true);
+    std::string block = std::string(
+        "\x00\x00\xd1\xd7\xc1\x50\x01"
+        "a\x54\x01"
+        "5",
+        11);
+    server_end->inject(0,
+                       std::string("\x01", 1) + static_cast<char>(block.size()) + block +
+                           std::string("\x00\x03"
+                                       "abc",
+                                       5),
+                       true);
     server->pump(at(0));
     served.run(*server, at(0));
     EXPECT_TRUE(served.failures.contains(0)) << served.text;

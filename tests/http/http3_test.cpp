@@ -43,8 +43,9 @@ TEST_F(http3, answers_without_bodies) {
     server->respond(1, {204, {}}, nullptr, at(0));
     server->respond(2, {304, {}}, std::make_unique<memory_body>(std::string("hello")), at(0));
     run();
-    EXPECT_EQ(asked.text,
-              "response 0 200 content-length=5; finished 0; response 1 204; finished 1; response 2 304 content-length=5; finished 2; ");
+    EXPECT_EQ(
+        asked.text,
+        "response 0 200 content-length=5; finished 0; response 1 204; finished 1; response 2 304 content-length=5; finished 2; ");
 }
 
 TEST_F(http3, streams_do_not_wait_for_each_other) {
@@ -347,7 +348,8 @@ TEST_F(http3, a_field_section_that_waits_for_the_dynamic_table) {
     run(30);
     EXPECT_EQ(asked.text, "response 0 200 server=with a value content-length=100 +body; finished 0; ");
     const auto& ledger = asked.ledgers.at(0);
-    auto all = server_end->sent.at(0).size();  // but for the frame's header and the section's prefix, which tell that it must wait
+    auto all =
+        server_end->sent.at(0).size();  // but for the frame's header and the section's prefix, which tell that it must wait
     EXPECT_EQ(ledger.byte_nanoseconds(wait_cause::qpack), (all - 4) * 20000000ull);
     EXPECT_EQ(ledger.total(), ledger.sum());
 }

@@ -26,8 +26,8 @@ TEST(message, tokens_and_values) {
     EXPECT_FALSE(is_lower_token("Accept"));
     EXPECT_TRUE(is_field_value(""));
     EXPECT_TRUE(is_field_value("a b\tc \xe4"));
-    for (std::string_view bad : {std::string_view(" a"), std::string_view("a "), std::string_view("a\r\nb"), std::string_view("a\nb"),
-                                 std::string_view("a\0b", 3), std::string_view("a\x7f")}) {
+    for (std::string_view bad : {std::string_view(" a"), std::string_view("a "), std::string_view("a\r\nb"),
+                                 std::string_view("a\nb"), std::string_view("a\0b", 3), std::string_view("a\x7f")}) {
         EXPECT_FALSE(is_field_value(bad)) << bad;
     }
 }

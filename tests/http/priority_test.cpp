@@ -12,21 +12,12 @@ struct sample {
 
 TEST(priority, parses) {
     for (const auto& [text, value] : {
-             sample{"", {3, false}},
-             sample{"u=0", {0, false}},
-             sample{"u=7,i", {7, true}},
-             sample{"u=1, i", {1, true}},
-             sample{"i", {3, true}},
-             sample{"i=?1", {3, true}},
-             sample{"i=?0", {3, false}},
-             sample{" u=5 ", {5, false}},
-             sample{"u=2;x=1, i;y", {2, true}},
-             sample{"u=1, u=4", {4, false}},                                  // the last one counts (RFC 8941 3.2)
-             sample{"a=\"x,\\\"u=0\", b=:aGk=:, c=tok/en, d=1.5, u=6", {6, false}},  // unknown members
-             sample{"l=(1 \"a\" b);q=1, u=4", {4, false}},
-             sample{"u=8", {3, false}},                                       // out of range: ignored
-             sample{"u=-1, i", {3, true}},
-             sample{"u=?1, i=3", {3, false}},                                 // of another type: ignored
+             sample{"", {3, false}}, sample{"u=0", {0, false}}, sample{"u=7,i", {7, true}}, sample{"u=1, i", {1, true}},
+             sample{"i", {3, true}}, sample{"i=?1", {3, true}}, sample{"i=?0", {3, false}}, sample{" u=5 ", {5, false}},
+             sample{"u=2;x=1, i;y", {2, true}}, sample{"u=1, u=4", {4, false}},        // the last one counts (RFC 8941 3.2)
+             sample{"a=\"x,\\\"u=0\", b=:aGk=:, c=tok/en, d=1.5, u=6", {6, false}},    // unknown members
+             sample{"l=(1 \"a\" b);q=1, u=4", {4, false}}, sample{"u=8", {3, false}},  // out of range: ignored
+             sample{"u=-1, i", {3, true}}, sample{"u=?1, i=3", {3, false}},            // of another type: ignored
          }) {
         EXPECT_EQ(parse_priority(text), value) << text;
     }

@@ -20,7 +20,8 @@ struct quic_http : testing::Test {
             if (client) client->on_event(e.event, pipe.now);
         };
         pipe.on_server_event = [this](quic::endpoint_event& e) {
-            if (std::holds_alternative<quic::handshake_started>(e.event)) server.emplace(*pipe.server.find(e.connection), server_limits);
+            if (std::holds_alternative<quic::handshake_started>(e.event))
+                server.emplace(*pipe.server.find(e.connection), server_limits);
             if (server) server->on_event(e.event, pipe.now);
         };
     }
@@ -45,13 +46,15 @@ struct quic_http : testing::Test {
                 server->pump(pipe.now);
                 served.run(server->session(), pipe.now);
                 for (; answer && answered < served.requests.size(); ++answered) {
-                    server->session().respond(answered, {200, {}}, std::make_unique<memory_body>(std::string(size, 'x')), pipe.now);
+                    server->session().respond(answered, {200, {}}, std::make_unique<memory_body>(std::string(size, 'x')),
+                                              pipe.now);
                 }
             }
         }
     }
     void get(int count) {
-        for (int i = 0; i < count; ++i) client->session().submit({.authority = "localhost", .path = "/" + std::to_string(i)}, nullptr, pipe.now);
+        for (int i = 0; i < count; ++i)
+            client->session().submit({.authority = "localhost", .path = "/" + std::to_string(i)}, nullptr, pipe.now);
     }
     bool all_finished(std::size_t count) {
         std::size_t whole = 0;
@@ -87,7 +90,8 @@ TEST_F(quic_http, more_requests_than_streams) {
 TEST_F(quic_http, a_large_body_flows_both_ways) {
     connect();
     size = 3000000;
-    client->session().submit({.method = "POST", .authority = "localhost"}, std::make_unique<memory_body>(std::string(2000000, 'q')), pipe.now);
+    client->session().submit({.method = "POST", .authority = "localhost"},
+                             std::make_unique<memory_body>(std::string(2000000, 'q')), pipe.now);
     EXPECT_TRUE(run(60s, [&] { return all_finished(1); }));
     EXPECT_EQ(served.bodies[0].size(), 2000000u);
 }
@@ -190,7 +194,9 @@ TEST_F(quic_http, urgent_answers_come_first) {
     size = 200000;
     ASSERT_TRUE(run(10s, [&] { return pipe.client_connection()->handshake_confirmed(); }));
     for (int i = 0; i < 3; ++i) {
-        client->session().submit({.authority = "localhost", .path = "/", .priority = priority{static_cast<std::uint8_t>(6 - 3 * i), false}}, nullptr, pipe.now);
+        client->session().submit(
+            {.authority = "localhost", .path = "/", .priority = priority{static_cast<std::uint8_t>(6 - 3 * i), false}}, nullptr,
+            pipe.now);
     }
     ASSERT_TRUE(run(60s, [&] { return all_finished(3); }));
     auto place = [&](int id) { return asked.text.find("finished " + std::to_string(id)); };
@@ -259,7 +265,8 @@ TEST_F(early_http, a_body_waits_with_any_method) {
     EXPECT_TRUE(served_after(30ms)) << (pipe.now - begin).count();
 }
 
-// A client that sends what it should not: the application hears of it when it is certain that it is no copy. A safe one is not held up.
+// A client that sends what it should not: the application hears of it when it is certain that it is no copy. A safe one is not
+// held up.
 TEST_F(early_http, others_wait_at_the_server) {
     resume();
     struct careless final : quic_transport {

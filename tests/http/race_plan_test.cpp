@@ -44,7 +44,8 @@ TEST(race_plan, an_https_record_says_where_and_how) {
 // no-default-alpn: TCP is not offered, but a path without UDP must not be the end.
 TEST(race_plan, tcp_that_is_not_offered_is_the_last_resort) {
     origin_knowledge known{.addresses = {four, six}, .places = {{{elsewhere, four}, 0, true, false}}};
-    EXPECT_EQ(order(plan_race({quic, tcp}, known)), "QUIC to 198.51.100.1, QUIC to 192.0.2.1, TCP to 192.0.2.1, TCP to 2001:db8::1");
+    EXPECT_EQ(order(plan_race({quic, tcp}, known)),
+              "QUIC to 198.51.100.1, QUIC to 192.0.2.1, TCP to 192.0.2.1, TCP to 2001:db8::1");
     EXPECT_EQ(order(plan_race({quic}, known)), "QUIC to 198.51.100.1, QUIC to 192.0.2.1, QUIC to 2001:db8::1");
 }
 
@@ -62,7 +63,8 @@ TEST(race_plan, several_places_in_their_order) {
 
 TEST(race_plan, broken_quic_goes_last) {
     origin_knowledge known{.addresses = {six, four}, .quic_broken = true};
-    EXPECT_EQ(order(plan_race({quic, tcp}, known)), "TCP to 2001:db8::1, TCP to 192.0.2.1, QUIC to 2001:db8::1, QUIC to 192.0.2.1");
+    EXPECT_EQ(order(plan_race({quic, tcp}, known)),
+              "TCP to 2001:db8::1, TCP to 192.0.2.1, QUIC to 2001:db8::1, QUIC to 192.0.2.1");
     EXPECT_EQ(order(plan_race({quic}, known)), "QUIC to 2001:db8::1, QUIC to 192.0.2.1");
     known.places = {{{six}, 0, true, true}};
     EXPECT_EQ(order(plan_race({quic, tcp}, known)), "TCP to 2001:db8::1, TCP to 192.0.2.1, QUIC to 2001:db8::1");
@@ -70,7 +72,8 @@ TEST(race_plan, broken_quic_goes_last) {
 
 TEST(race_plan, services_that_can_be_used) {
     const service_binding alias{.priority = 0, .target = "a"}, strange{.priority = 1, .alpn = {"h3"}, .usable = false},
-        other{.priority = 1, .alpn = {"dot"}, .no_default_alpn = true}, second{.priority = 2, .alpn = {"h3"}}, first{.priority = 1, .alpn = {"h2"}};
+        other{.priority = 1, .alpn = {"dot"}, .no_default_alpn = true}, second{.priority = 2, .alpn = {"h3"}},
+        first{.priority = 1, .alpn = {"h2"}};
     EXPECT_EQ(usable_services({alias, strange, second, other, first}), (std::vector<service_binding>{first, second}));
     EXPECT_EQ(usable_services(std::vector<service_binding>(100, first)).size(), max_service_places);
 }

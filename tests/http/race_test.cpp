@@ -66,9 +66,11 @@ outcome run(race& r, const std::vector<fate>& fates, duration limit = 60s) {
 }
 
 TEST(race, protocols_and_families_take_turns) {
-    EXPECT_EQ(interleave({quic, tcp}, {six, four, other_four}),
-              (std::vector<race_candidate>{{quic, six}, {tcp, six}, {quic, four}, {tcp, four}, {quic, other_four}, {tcp, other_four}}));
-    EXPECT_EQ(interleave({tcp}, {four, other_four, six}), (std::vector<race_candidate>{{tcp, four}, {tcp, six}, {tcp, other_four}}));
+    EXPECT_EQ(
+        interleave({quic, tcp}, {six, four, other_four}),
+        (std::vector<race_candidate>{{quic, six}, {tcp, six}, {quic, four}, {tcp, four}, {quic, other_four}, {tcp, other_four}}));
+    EXPECT_EQ(interleave({tcp}, {four, other_four, six}),
+              (std::vector<race_candidate>{{tcp, four}, {tcp, six}, {tcp, other_four}}));
     EXPECT_TRUE(interleave({quic}, {}).empty());
 }
 
@@ -87,8 +89,9 @@ TEST(race, silence_brings_the_second_attempt_after_half_the_delay) {
     EXPECT_EQ(o.protocol, tcp);
     EXPECT_EQ(o.when, 125ms + 90ms);
     EXPECT_EQ(r.verdict(), "TCP to 192.0.2.1 won: QUIC to 192.0.2.1 had not answered after 215.0 ms");
-    EXPECT_EQ(r.timeline(), "0.0 ms  QUIC to 192.0.2.1, no answer, cancelled\n"
-                            "125.0 ms  TCP to 192.0.2.1, answered at 155.0 ms, complete at 215.0 ms: used\n");
+    EXPECT_EQ(r.timeline(),
+              "0.0 ms  QUIC to 192.0.2.1, no answer, cancelled\n"
+              "125.0 ms  TCP to 192.0.2.1, answered at 155.0 ms, complete at 215.0 ms: used\n");
     EXPECT_EQ(r.under_way(), std::vector<std::size_t>{0});
 }
 
@@ -175,8 +178,8 @@ TEST(race, events_that_come_late_change_nothing) {
     EXPECT_FALSE(r.poll_start(at(9s)));
 }
 
-// The promise of fallback, over networks of every kind: where TCP works the race ends at most 300 ms after TCP alone would have, where
-// QUIC works and TCP does not it succeeds too, and it fails only where nothing works.
+// The promise of fallback, over networks of every kind: where TCP works the race ends at most 300 ms after TCP alone would have,
+// where QUIC works and TCP does not it succeeds too, and it fails only where nothing works.
 TEST(race, the_promise_holds_on_a_hundred_networks) {
     std::mt19937_64 random(test::seed());
     auto up_to = [&](int n) { return std::chrono::milliseconds(random() % static_cast<std::uint64_t>(n)); };
@@ -185,10 +188,14 @@ TEST(race, the_promise_holds_on_a_hundred_networks) {
         auto works = [&](int trips) { return fate{trip, trip * trips, {}}; };
         auto broken = [&](int how) {
             switch (how) {
-                case 0: return fate{};                 // dropped without a word
-                case 1: return fate{{}, {}, trip};     // refused
-                case 2: return fate{trip, {}, {}};     // answers, then nothing: the handshake does not end
-                default: return fate{trip, {}, 2 * trip};  // answers, then fails
+                case 0:
+                    return fate{};  // dropped without a word
+                case 1:
+                    return fate{{}, {}, trip};  // refused
+                case 2:
+                    return fate{trip, {}, {}};  // answers, then nothing: the handshake does not end
+                default:
+                    return fate{trip, {}, 2 * trip};  // answers, then fails
             }
         };
         const int quic_how = network % 5, tcp_how = network / 5 % 5;

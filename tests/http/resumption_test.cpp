@@ -31,9 +31,10 @@ TEST(resumption, nothing_else_will_do) {
     resumption r;
     r.on_response(whole());
     r.on_body(400);
-    for (const auto& other : {part("bytes 399-999/1000"), part("bytes 401-999/1000"), part("bytes 400-998/999"), part("bytes 400-999/1000", "\"b\""),
-                              part("bytes 400-999/1000", "W/\"a\""), part("bytes */1000"), part(""), whole("\"b\""), whole("W/\"a\""),
-                              response{416, {{"etag", "\"a\""}}}, response{404, {}}}) {
+    for (const auto& other :
+         {part("bytes 399-999/1000"), part("bytes 401-999/1000"), part("bytes 400-998/999"), part("bytes 400-999/1000", "\"b\""),
+          part("bytes 400-999/1000", "W/\"a\""), part("bytes */1000"), part(""), whole("\"b\""), whole("W/\"a\""),
+          response{416, {{"etag", "\"a\""}}}, response{404, {}}}) {
         EXPECT_EQ(r.examine(other), answer::different) << other.status << " " << other.fields.find("content-range").value_or("");
     }
 }
@@ -55,7 +56,8 @@ TEST(resumption, parts_go_on_within_themselves) {
 
 TEST(resumption, needs_a_strong_validator) {
     resumption r;
-    for (const auto& weak : {whole("W/\"a\""), whole("a"), whole(""), response{200, {}}, response{404, {{"etag", "\"a\""}}}, part("bytes x")}) {
+    for (const auto& weak :
+         {whole("W/\"a\""), whole("a"), whole(""), response{200, {}}, response{404, {{"etag", "\"a\""}}}, part("bytes x")}) {
         r.on_response(weak);
         EXPECT_FALSE(r.possible());
     }

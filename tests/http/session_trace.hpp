@@ -21,8 +21,8 @@ inline std::span<const std::uint8_t> bytes_of(std::string_view text) {
 inline time_point at(double milliseconds) { return time_point{} + duration(static_cast<std::int64_t>(milliseconds * 1e6)); }
 
 inline std::string_view name_of(failure_kind kind) {
-    constexpr std::array<std::string_view, 9> names{"rejected", "reset", "cancelled", "malformed", "too_large", "body_failed", "connection_lost",
-                                                    "closed", "unsupported"};
+    constexpr std::array<std::string_view, 9> names{"rejected",    "reset",           "cancelled", "malformed",  "too_large",
+                                                    "body_failed", "connection_lost", "closed",    "unsupported"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -30,7 +30,8 @@ template <class Session>
 std::string read_all(Session& session, request_id id, time_point now, std::size_t step = 4096) {
     std::string text;
     std::string buffer(step, '\0');
-    while (auto n = session.read_body(id, {reinterpret_cast<std::uint8_t*>(buffer.data()), buffer.size()}, now)) text.append(buffer, 0, n);
+    while (auto n = session.read_body(id, {reinterpret_cast<std::uint8_t*>(buffer.data()), buffer.size()}, now))
+        text.append(buffer, 0, n);
     return text;
 }
 
@@ -56,7 +57,8 @@ struct client_trace {
         text += "interim " + std::to_string(e.id) + ' ' + std::to_string(e.message.status) + describe(e.message.fields) + "; ";
     }
     void on(client_session&, client_events::response& e, time_point) {
-        text += "response " + std::to_string(e.id) + ' ' + std::to_string(e.message.status) + describe(e.message.fields) + (e.has_body ? " +body; " : "; ");
+        text += "response " + std::to_string(e.id) + ' ' + std::to_string(e.message.status) + describe(e.message.fields) +
+                (e.has_body ? " +body; " : "; ");
     }
     void on(client_session& session, client_events::body& e, time_point now) {
         if (read_bodies) bodies[e.id] += read_all(session, e.id, now);
@@ -70,7 +72,8 @@ struct client_trace {
         ledgers[e.id] = e.ledger;
     }
     void on(client_session&, client_events::failed& e, time_point) {
-        text += "failed " + std::to_string(e.id) + ' ' + std::string(name_of(e.failure.kind)) + (e.failure.retryable ? " retryable; " : "; ");
+        text += "failed " + std::to_string(e.id) + ' ' + std::string(name_of(e.failure.kind)) +
+                (e.failure.retryable ? " retryable; " : "; ");
         failures[e.id] = e.failure;
         ledgers[e.id] = e.ledger;
     }
@@ -92,8 +95,8 @@ struct server_trace {
         while (auto event = session.poll_event()) std::visit([&](auto& e) { on(session, e, now); }, *event);
     }
     void on(server_session&, server_events::request& e, time_point) {
-        text += "request " + std::to_string(e.id) + ' ' + e.message.method + ' ' + e.message.scheme + "://" + e.message.authority + e.message.path +
-                describe(e.message.fields) + (e.has_body ? " +body; " : "; ");
+        text += "request " + std::to_string(e.id) + ' ' + e.message.method + ' ' + e.message.scheme + "://" +
+                e.message.authority + e.message.path + describe(e.message.fields) + (e.has_body ? " +body; " : "; ");
         requests[e.id] = e.message;
     }
     void on(server_session& session, server_events::body& e, time_point now) {
@@ -114,12 +117,13 @@ struct server_trace {
 // A body that comes in pieces, with pauses, of a length that may or may not be known, or that breaks.
 class piecewise_body final : public body_source {
 public:
-    explicit piecewise_body(std::string text, std::size_t piece = 3, fields after = {}) : text_(std::move(text)), piece_(piece), after_(std::move(after)) {}
+    explicit piecewise_body(std::string text, std::size_t piece = 3, fields after = {})
+        : text_(std::move(text)), piece_(piece), after_(std::move(after)) {}
 
     std::optional<std::uint64_t> length;
     std::size_t pause_at = std::string::npos;  // gives nothing once, at this offset
     std::size_t break_at = std::string::npos;
-    bool* paused = nullptr;                    // set when it gave nothing
+    bool* paused = nullptr;  // set when it gave nothing
 
     result read(std::span<std::uint8_t> out) override {
         if (at_ == break_at) return {.failed = true};

@@ -85,13 +85,14 @@ protected:
 
 TEST_F(Driver, MovesDatagramsBothWays) {
     driver<fake_node> da(open(), a, {});
-    driver<fake_node> db(open(), b, {[&](time_point) {
-                                         if (b.received.size() == 2 && b.trains == 0) {
-                                             b.path = b.last_path;
-                                             b.to_send = {"answer"};
-                                         }
-                                     },
-                                     {}});
+    driver<fake_node> db(open(), b,
+                         {[&](time_point) {
+                              if (b.received.size() == 2 && b.trains == 0) {
+                                  b.path = b.last_path;
+                                  b.to_send = {"answer"};
+                              }
+                          },
+                          {}});
     a.path = {da.socket().local_endpoint(), db.socket().local_endpoint()};
     a.to_send = {"one", "two"};
     da.start();

@@ -13,7 +13,9 @@ using namespace std::chrono_literals;
 using exchange_ptr = std::shared_ptr<http_exchange>;
 
 http_handler redirect(int status, std::string to) {
-    return [status, to](exchange_ptr e) { e->respond({status, {{"location", to}}}, std::make_unique<http::memory_body>(std::string("moved"))); };
+    return [status, to](exchange_ptr e) {
+        e->respond({status, {{"location", to}}}, std::make_unique<http::memory_body>(std::string("moved")));
+    };
 }
 http_handler tell = [](exchange_ptr e) {
     const auto& r = e->request();
@@ -83,7 +85,8 @@ TEST_P(Client, DecodesBodies) {
     for (int i = 0; i < 50'000; ++i) text += std::to_string(i);
     uLongf size = compressBound(text.size());
     std::string packed(size, '\0');
-    ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size()), Z_OK);
+    ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size()),
+              Z_OK);
     packed.resize(size);
     std::string offered;
     router.add("GET", "/packed", [&](exchange_ptr e) {
@@ -91,7 +94,8 @@ TEST_P(Client, DecodesBodies) {
         e->respond({200, {{"content-encoding", "deflate"}}}, std::make_unique<http::memory_body>(packed));
     });
     router.add("GET", "/cut", [&](exchange_ptr e) {
-        e->respond({200, {{"content-encoding", "deflate"}}}, std::make_unique<http::memory_body>(packed.substr(0, packed.size() - 1)));
+        e->respond({200, {{"content-encoding", "deflate"}}},
+                   std::make_unique<http::memory_body>(packed.substr(0, packed.size() - 1)));
     });
     router.add("GET", "/broken", [&](exchange_ptr e) {
         e->respond({200, {{"content-encoding", "deflate"}}}, std::make_unique<http::memory_body>(std::string(1000, 'x')));
@@ -190,7 +194,8 @@ TEST_P(Client, ASinkThatWaitsHoldsTheServerBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Client,
-                         testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3, http_protocol::http3_qmux),
+                         testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3,
+                                         http_protocol::http3_qmux),
                          [](const auto& p) { return protocol_name(p.param); });
 
 }  // namespace

@@ -93,8 +93,10 @@ TEST_P(Exchange, AClientThatGoesFailsWhatWaits) {
     std::string much(1'000'000, 'x');
     std::function<void()> write = [&] {
         held->async_write_some(asio::buffer(much), [&](boost::system::error_code e, std::size_t) {
-            if (e) failed = e;
-            else write();
+            if (e)
+                failed = e;
+            else
+                write();
         });
     };
     got->stop_after = 10;  // then the client cancels
@@ -186,7 +188,8 @@ TEST_P(Exchange, OutlivesTheServer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Exchange,
-                         testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3, http_protocol::http3_qmux),
+                         testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3,
+                                         http_protocol::http3_qmux),
                          [](const auto& p) { return protocol_name(p.param); });
 
 }  // namespace

@@ -45,10 +45,14 @@ struct outcome final : transfer_sink {
 // For the names of tests.
 inline std::string protocol_name(http_protocol p) {
     switch (p) {
-        case http_protocol::http1: return "http1";
-        case http_protocol::http2: return "http2";
-        case http_protocol::http3: return "http3";
-        default: return "qmux";
+        case http_protocol::http1:
+            return "http1";
+        case http_protocol::http2:
+            return "http2";
+        case http_protocol::http3:
+            return "http3";
+        default:
+            return "qmux";
     }
 }
 
@@ -58,8 +62,8 @@ protected:
         server_options.addresses = {loopback};
         server_options.tls = test::server_context();
         server_options.access = [this](const access_record& r) {
-            log.push_back(std::string(r.source.protocol) + " " + r.request.method + " " + r.request.path + " " + std::to_string(r.status) +
-                          (r.complete ? "" : " incomplete"));
+            log.push_back(std::string(r.source.protocol) + " " + r.request.method + " " + r.request.path + " " +
+                          std::to_string(r.status) + (r.complete ? "" : " incomplete"));
         };
         client_options.connection.tls = test::client_context();
         client_options.connection.connect_timeout = std::chrono::seconds(10);

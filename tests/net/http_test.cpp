@@ -13,8 +13,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
 #include <tandem/http/range.hpp>
 #include <tandem/net/http_exchange.hpp>
@@ -177,9 +177,14 @@ TEST_P(EveryProtocol, DrainingServerFinishesWhatIsUnderWay) {
     EXPECT_EQ(o->body.size(), 5'000'000U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Over, EveryProtocol, testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3, http_protocol::http3_qmux),
+INSTANTIATE_TEST_SUITE_P(Over, EveryProtocol,
+                         testing::Values(http_protocol::http1, http_protocol::http2, http_protocol::http3,
+                                         http_protocol::http3_qmux),
                          [](const auto& test) {
-                             return test.param == http_protocol::http1 ? "Http1" : test.param == http_protocol::http2 ? "Http2" : test.param == http_protocol::http3 ? "Http3" : "Qmux";
+                             return test.param == http_protocol::http1   ? "Http1"
+                                    : test.param == http_protocol::http2 ? "Http2"
+                                    : test.param == http_protocol::http3 ? "Http3"
+                                                                         : "Qmux";
                          });
 
 // The client says that it gives up: the server does not wait for the rest of that handshake.
@@ -229,7 +234,8 @@ constexpr int patience = 5;  // the machine may be busy
 class udp_relay {
 public:
     udp_relay(asio::io_context& io, std::uint16_t server)
-        : outer_(io, {asio::ip::address_v4::loopback(), 0}), inner_(io, {asio::ip::address_v4::loopback(), 0}),
+        : outer_(io, {asio::ip::address_v4::loopback(), 0}),
+          inner_(io, {asio::ip::address_v4::loopback(), 0}),
           server_(asio::ip::address_v4::loopback(), server) {
         read(outer_, outer_buffer_, outer_from_, [this](std::size_t n) {
             client_ = outer_from_;
@@ -247,11 +253,12 @@ private:
     using socket = asio::ip::udp::socket;
     template <class Forward>
     void read(socket& from, std::array<char, 2048>& buffer, socket::endpoint_type& sender, Forward forward) {
-        from.async_receive_from(asio::buffer(buffer), sender, [this, &from, &buffer, &sender, forward](const boost::system::error_code& e, std::size_t n) {
-            if (e) return;
-            forward(n);
-            read(from, buffer, sender, forward);
-        });
+        from.async_receive_from(asio::buffer(buffer), sender,
+                                [this, &from, &buffer, &sender, forward](const boost::system::error_code& e, std::size_t n) {
+                                    if (e) return;
+                                    forward(n);
+                                    read(from, buffer, sender, forward);
+                                });
     }
     socket outer_, inner_;
     socket::endpoint_type server_, client_, outer_from_, inner_from_;
@@ -276,7 +283,8 @@ protected:
     void accept() {
         acceptor->async_accept([this](const boost::system::error_code& e, asio::ip::tcp::socket from) {
             if (e) return;
-            auto pair = std::make_shared<std::pair<asio::ip::tcp::socket, asio::ip::tcp::socket>>(std::move(from), asio::ip::tcp::socket(io));
+            auto pair = std::make_shared<std::pair<asio::ip::tcp::socket, asio::ip::tcp::socket>>(std::move(from),
+                                                                                                  asio::ip::tcp::socket(io));
             pair->second.connect({asio::ip::address_v4::loopback(), server->port()});
             forward(pair, pair->first, pair->second, std::make_shared<std::array<char, 16384>>());
             forward(pair, pair->second, pair->first, std::make_shared<std::array<char, 16384>>());
@@ -286,12 +294,13 @@ protected:
     }
     template <class Pair, class Buffer>
     void forward(Pair pair, asio::ip::tcp::socket& from, asio::ip::tcp::socket& to, Buffer buffer) {
-        from.async_read_some(asio::buffer(*buffer), [this, pair, &from, &to, buffer](const boost::system::error_code& e, std::size_t n) {
-            boost::system::error_code ignored;
-            if (e) return void(to.shutdown(asio::socket_base::shutdown_send, ignored));
-            asio::write(to, asio::buffer(*buffer, n), ignored);
-            forward(pair, from, to, buffer);
-        });
+        from.async_read_some(asio::buffer(*buffer),
+                             [this, pair, &from, &to, buffer](const boost::system::error_code& e, std::size_t n) {
+                                 boost::system::error_code ignored;
+                                 if (e) return void(to.shutdown(asio::socket_base::shutdown_send, ignored));
+                                 asio::write(to, asio::buffer(*buffer, n), ignored);
+                                 forward(pair, from, to, buffer);
+                             });
     }
     // A fetch and how long it took.
     std::pair<std::shared_ptr<outcome>, duration> timed_fetch() {
@@ -401,7 +410,8 @@ TEST_F(DyingPath, TheRestOfAResponseComesOverTcp) {
     auto got = fetch_and_cut([&](std::shared_ptr<http_exchange> e) {
         ranges.push_back(e->request().fields.joined("range") + " " + e->request().fields.joined("if-range"));
         const auto part = http::parse_range(e->request().fields.joined("range"), content.size());
-        if (part.what != http::range_request::kind::part) return e->respond({200, {{"etag", "\"v\""}}}, std::make_unique<http::memory_body>(content));
+        if (part.what != http::range_request::kind::part)
+            return e->respond({200, {{"etag", "\"v\""}}}, std::make_unique<http::memory_body>(content));
         e->respond({206, {{"etag", "\"v\""}, {"content-range", http::content_range(part.bytes, content.size())}}},
                    std::make_unique<http::memory_body>(content.substr(part.bytes.begin)));
     });
@@ -416,14 +426,20 @@ TEST_F(DyingPath, TheRestOfAResponseComesOverTcp) {
 }
 
 TEST_F(DyingPath, AServerWithoutRangesSendsTheSameOnceMore) {
-    auto got = fetch_and_cut([&](std::shared_ptr<http_exchange> e) { e->respond({200, {{"etag", "\"v\""}}}, std::make_unique<http::memory_body>(content)); });
+    auto got = fetch_and_cut([&](std::shared_ptr<http_exchange> e) {
+        e->respond({200, {{"etag", "\"v\""}}}, std::make_unique<http::memory_body>(content));
+    });
     EXPECT_FALSE(got->error);
     EXPECT_TRUE(got->body == content);
     EXPECT_EQ(got->responses, 1);
 }
 
 TEST_F(DyingPath, WithoutAValidatorOnlyASinkThatCanBeginAnewGetsAll) {
-    auto got = fetch_and_cut([&](std::shared_ptr<http_exchange> e) { e->respond({200, {}}, std::make_unique<http::memory_body>(content)); }, true);
+    auto got = fetch_and_cut(
+        [&](std::shared_ptr<http_exchange> e) {
+            e->respond({200, {}}, std::make_unique<http::memory_body>(content));
+        },
+        true);
     EXPECT_FALSE(got->error);
     EXPECT_TRUE(got->body == content);
     EXPECT_EQ(got->responses, 2);
@@ -532,7 +548,8 @@ TEST_F(Http, ClientThatNeverFinishesItsHeaderSectionIsDropped) {
     serve();
     asio::ip::tcp::socket socket(io);
     socket.connect({asio::ip::address_v4::loopback(), server->port()});
-    tls_stream<asio::ip::tcp::socket> slow(std::move(socket), test::client_context(), tls::client_session_options{"localhost", {"http/1.1"}, {}});
+    tls_stream<asio::ip::tcp::socket> slow(std::move(socket), test::client_context(),
+                                           tls::client_session_options{"localhost", {"http/1.1"}, {}});
     char c = 0;
     boost::system::error_code error;
     slow.async_handshake([&](boost::system::error_code failed) {

@@ -17,7 +17,8 @@ const std::string h3 = "0001 00 0001 0003 02 6833";  // priority 1, alpn=h3
 
 class Lookup : public testing::Test {
 protected:
-    https_lookup::found find(const std::vector<ip_endpoint>& servers, const std::string& host = "example.org", std::uint16_t port = 443) {
+    https_lookup::found find(const std::vector<ip_endpoint>& servers, const std::string& host = "example.org",
+                             std::uint16_t port = 443) {
         std::optional<https_lookup::found> out;
         auto lookup = std::make_shared<https_lookup>(io.get_executor());
         lookup->start(host, port, servers, [&](https_lookup::found f) { out = std::move(f); });
@@ -51,10 +52,14 @@ TEST_F(Lookup, NoRecordsAreAnAnswer) {
 
 TEST_F(Lookup, ALongAnswerComesOverTcp) {
     name_server server(
-        io, [](const bytes& q) { return std::vector<bytes>{dns_answer(q, {}, 0x8380)}; }, [](const bytes& q) { return std::vector<bytes>{dns_answer(q, {h3, h3})}; });
+        io, [](const bytes& q) { return std::vector<bytes>{dns_answer(q, {}, 0x8380)}; },
+        [](const bytes& q) {
+            return std::vector<bytes>{dns_answer(q, {h3, h3})};
+        });
     EXPECT_EQ(find({server.where()}).records.size(), 2u);
     name_server cut(
-        io, [](const bytes& q) { return std::vector<bytes>{dns_answer(q, {}, 0x8380)}; }, [](const bytes& q) { return std::vector<bytes>{bytes(q.begin(), q.begin() + 5)}; });
+        io, [](const bytes& q) { return std::vector<bytes>{dns_answer(q, {}, 0x8380)}; },
+        [](const bytes& q) { return std::vector<bytes>{bytes(q.begin(), q.begin() + 5)}; });
     EXPECT_EQ(find({cut.where()}).trouble, "no answer over TCP");
 }
 
@@ -139,7 +144,8 @@ TEST_F(Lookup, CanBeStopped) {
 }
 
 TEST(is_public_name, names_that_are_nobody_elses_business) {
-    for (const auto* name : {"localhost", "a.localhost", "printer", "printer.local.", "x.onion", "192.0.2.1", "2001:db8::1", ""}) EXPECT_FALSE(is_public_name(name)) << name;
+    for (const auto* name : {"localhost", "a.localhost", "printer", "printer.local.", "x.onion", "192.0.2.1", "2001:db8::1", ""})
+        EXPECT_FALSE(is_public_name(name)) << name;
     for (const auto* name : {"example.org", "example.org.", "www.example.org"}) EXPECT_TRUE(is_public_name(name)) << name;
 }
 
@@ -153,7 +159,9 @@ protected:
         client_options.known = std::make_shared<http::alt_svc_cache>();
         auto& c = client_options.connection;
         c.name_servers = {dns->where()};
-        c.overrides = {{"localhost", server->port(), {loopback}}, {"localhost", nowhere, {loopback}}, {"elsewhere.test", server->port(), {loopback}}};
+        c.overrides = {{"localhost", server->port(), {loopback}},
+                       {"localhost", nowhere, {loopback}},
+                       {"elsewhere.test", server->port(), {loopback}}};
         c.decided = [this](const http::race& race) {
             knowledge = race.knowledge();
             candidates.clear();
@@ -184,7 +192,10 @@ TEST_F(Records, LeadToAnotherPort) {
 }
 
 TEST_F(Records, LeadToAnotherHostWhoseAddressIsLookedUp) {
-    begin([this](const bytes& q) { return std::vector<bytes>{dns_answer(q, {"0001 09 656c73657768657265 04 74657374 00 0001 0003 02 6833" + port_of_server()})}; });
+    begin([this](const bytes& q) {
+        return std::vector<bytes>{
+            dns_answer(q, {"0001 09 656c73657768657265 04 74657374 00 0001 0003 02 6833" + port_of_server()})};
+    });
     client_options.connection.overrides.erase(client_options.connection.overrides.begin() + 1);
     client_options.connection.overrides.push_back({"localhost", nowhere, {ip_address::v4(127, 0, 0, 9)}});
     use({http_protocol::http3, http_protocol::http2});
@@ -202,7 +213,9 @@ TEST_F(Records, WithoutQuicItIsNotTried) {
 
 TEST_F(Records, SilenceOrNonsenseCostsNoMoreThanTheResolutionDelay) {
     for (const bool silent : {true, false}) {
-        begin([silent](const bytes& q) { return silent ? std::vector<bytes>{} : std::vector<bytes>{dns_answer(q, {"0001 00 0003 0001 35"})}; });
+        begin([silent](const bytes& q) {
+            return silent ? std::vector<bytes>{} : std::vector<bytes>{dns_answer(q, {"0001 00 0003 0001 35"})};
+        });
         const auto begun = std::chrono::steady_clock::now();
         auto got = fetch(request("/file", 0, "localhost"));
         EXPECT_EQ(got->info.protocol, http_protocol::http3);

@@ -91,7 +91,8 @@ protected:
         peer.connect(acceptor.local_endpoint());
         auto socket = acceptor.accept();
         socket.set_option(asio::socket_base::send_buffer_size(1 << 20));
-        pump = std::make_shared<byte_stream_pump<answer>>(std::move(socket), answer{bytes}, pump_hooks{{}, [this](error_code) { ended = true; }}, limits);
+        pump = std::make_shared<byte_stream_pump<answer>>(std::move(socket), answer{bytes},
+                                                          pump_hooks{{}, [this](error_code) { ended = true; }}, limits);
         pump->start();
     }
     // A piece, and a byte the other way as HTTP/2 gives credit, and a while until the next.

@@ -21,7 +21,8 @@ namespace tandem::net::test {
 using bytes = std::vector<std::uint8_t>;
 
 // An answer to `query`: the record's data (hexadecimal), each about the name that was asked for. Flags: response, recursion.
-inline bytes dns_answer(const bytes& query, const std::vector<std::string>& records, std::uint16_t flags = 0x8180, std::uint16_t type = 65) {
+inline bytes dns_answer(const bytes& query, const std::vector<std::string>& records, std::uint16_t flags = 0x8180,
+                        std::uint16_t type = 65) {
     std::size_t end = 12;
     while (end < query.size() && query[end] != 0) end += query[end] + 1u;
     bytes out(query.begin(), query.begin() + static_cast<std::ptrdiff_t>(std::min(end + 5, query.size())));
@@ -46,7 +47,8 @@ inline bytes dns_answer(const bytes& query, const std::vector<std::string>& reco
 inline std::string dns_name(const bytes& query) {
     std::string out;
     for (std::size_t at = 12; at < query.size() && query[at] != 0; at += query[at] + 1u) {
-        out += (out.empty() ? "" : ".") + std::string(query.begin() + static_cast<std::ptrdiff_t>(at) + 1, query.begin() + static_cast<std::ptrdiff_t>(at) + 1 + query[at]);
+        out += (out.empty() ? "" : ".") + std::string(query.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                                                      query.begin() + static_cast<std::ptrdiff_t>(at) + 1 + query[at]);
     }
     return out;
 }
@@ -70,30 +72,35 @@ public:
 private:
     void receive() {
         buffer_.resize(2000);
-        udp_.async_receive_from(boost::asio::buffer(buffer_), from_, [this](const boost::system::error_code& error, std::size_t size) {
-            if (error) return;
-            buffer_.resize(size);
-            asked.push_back(dns_name(buffer_));
-            for (const auto& answer : over_udp_(buffer_)) udp_.send_to(boost::asio::buffer(answer), from_);
-            receive();
-        });
+        udp_.async_receive_from(boost::asio::buffer(buffer_), from_,
+                                [this](const boost::system::error_code& error, std::size_t size) {
+                                    if (error) return;
+                                    buffer_.resize(size);
+                                    asked.push_back(dns_name(buffer_));
+                                    for (const auto& answer : over_udp_(buffer_))
+                                        udp_.send_to(boost::asio::buffer(answer), from_);
+                                    receive();
+                                });
     }
     void accept() {
         tcp_.async_accept([this](const boost::system::error_code& error, boost::asio::ip::tcp::socket socket) {
             if (error) return;
             auto peer = std::make_shared<std::pair<boost::asio::ip::tcp::socket, bytes>>(std::move(socket), bytes(2));
-            boost::asio::async_read(peer->first, boost::asio::buffer(peer->second), [this, peer](const boost::system::error_code& e, std::size_t) {
-                if (e) return;
-                peer->second.resize(static_cast<std::size_t>(peer->second[0] << 8 | peer->second[1]));
-                boost::asio::async_read(peer->first, boost::asio::buffer(peer->second), [this, peer](const boost::system::error_code& e2, std::size_t) {
-                    if (e2 || !over_tcp_) return;
-                    for (const auto& answer : over_tcp_(peer->second)) {
-                        bytes framed{static_cast<std::uint8_t>(answer.size() >> 8), static_cast<std::uint8_t>(answer.size())};
-                        framed.insert(framed.end(), answer.begin(), answer.end());
-                        boost::asio::write(peer->first, boost::asio::buffer(framed));
-                    }
+            boost::asio::async_read(
+                peer->first, boost::asio::buffer(peer->second), [this, peer](const boost::system::error_code& e, std::size_t) {
+                    if (e) return;
+                    peer->second.resize(static_cast<std::size_t>(peer->second[0] << 8 | peer->second[1]));
+                    boost::asio::async_read(peer->first, boost::asio::buffer(peer->second),
+                                            [this, peer](const boost::system::error_code& e2, std::size_t) {
+                                                if (e2 || !over_tcp_) return;
+                                                for (const auto& answer : over_tcp_(peer->second)) {
+                                                    bytes framed{static_cast<std::uint8_t>(answer.size() >> 8),
+                                                                 static_cast<std::uint8_t>(answer.size())};
+                                                    framed.insert(framed.end(), answer.begin(), answer.end());
+                                                    boost::asio::write(peer->first, boost::asio::buffer(framed));
+                                                }
+                                            });
                 });
-            });
             accept();
         });
     }

@@ -167,7 +167,8 @@ TEST_F(QuicMigration, ANatThatForgetsIsFollowed) {
 
 TEST(AddressWatcher, KnowsFromWhereTheKernelWouldSend) {
     EXPECT_EQ(source_address({ip_address::v4(127, 0, 0, 1), 443}), ip_address::v4(127, 0, 0, 1));
-    EXPECT_EQ(source_address({*ip_address::parse("ff0e::1"), 0}).has_value(), source_address({*ip_address::parse("ff0e::2"), 0}).has_value());
+    EXPECT_EQ(source_address({*ip_address::parse("ff0e::1"), 0}).has_value(),
+              source_address({*ip_address::parse("ff0e::2"), 0}).has_value());
 }
 
 TEST(AddressWatcher, WaitingCanBeCancelledAndEndsWithIt) {

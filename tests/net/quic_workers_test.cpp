@@ -240,7 +240,8 @@ protected:
             if (!from.transmit(now, t)) return any;
             any = true;
             for (std::size_t at = 0; at < t.size; at += t.segment_size) {
-                received_datagram d{t.buffer.subspan(at, std::min(t.segment_size, t.size - at)), {t.path.remote, t.path.local}, t.mark};
+                received_datagram d{
+                    t.buffer.subspan(at, std::min(t.segment_size, t.size - at)), {t.path.remote, t.path.local}, t.mark};
                 to.receive(d, now);
             }
         }
@@ -328,21 +329,24 @@ TEST(HttpServerThreads, EachHasHandlersAndIsVisited) {
     constexpr std::size_t count = 4;
     std::array<std::thread::id, count> seen{};
     std::array<int, count> made{};
-    http_server_threads server(count, server_options(), http_server_threads::thread_setup([&](std::size_t i, const auto&, http_server_options& own) {
-        EXPECT_EQ(own.workers.size(), own.addresses.size());
-        ++made[i];
-        return server_handlers{{}, [](std::shared_ptr<http_exchange> e) { e->respond(200, "text/plain", "hi"); }};
-    }));
+    http_server_threads server(
+        count, server_options(), http_server_threads::thread_setup([&](std::size_t i, const auto&, http_server_options& own) {
+            EXPECT_EQ(own.workers.size(), own.addresses.size());
+            ++made[i];
+            return server_handlers{{}, [](std::shared_ptr<http_exchange> e) { e->respond(200, "text/plain", "hi"); }};
+        }));
     int done = 0;
     server.visit([](std::size_t, http_server&) { FAIL(); }, [&] { ++done; });  // nobody there yet
     EXPECT_EQ(done, 1);
     ASSERT_FALSE(server.start());
     EXPECT_EQ(made, (std::array<int, count>{1, 1, 1, 1}));
     std::promise<void> all;
-    server.visit([&](std::size_t i, http_server& one) {
-        seen[i] = std::this_thread::get_id();
-        EXPECT_EQ(one.port(), server.port());
-    }, [&] { all.set_value(); });
+    server.visit(
+        [&](std::size_t i, http_server& one) {
+            seen[i] = std::this_thread::get_id();
+            EXPECT_EQ(one.port(), server.port());
+        },
+        [&] { all.set_value(); });
     all.get_future().wait();
     for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t j = 0; j < i; ++j) EXPECT_NE(seen[i], seen[j]);

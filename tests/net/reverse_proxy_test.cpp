@@ -42,7 +42,8 @@ TEST_P(Gateway, PassesRequestsAndSaysWhoAsked) {
     http::request seen;
     router.add("*", "/base/*", [&](exchange_ptr e) {
         seen = e->request();
-        e->respond({201, {{"x-answer", "yes"}, {"alt-svc", "h3=\":1\""}}}, std::make_unique<http::memory_body>(std::string("made")));
+        e->respond({201, {{"x-answer", "yes"}, {"alt-svc", "h3=\":1\""}}},
+                   std::make_unique<http::memory_body>(std::string("made")));
     });
     serve_through();
     auto r = request("/api/thing?q=1");
@@ -59,7 +60,8 @@ TEST_P(Gateway, PassesRequestsAndSaysWhoAsked) {
     EXPECT_EQ(seen.fields.find("x-own"), "kept");
     EXPECT_EQ(seen.fields.joined("x-forwarded-for"), "127.0.0.1");
     EXPECT_EQ(seen.fields.find("x-forwarded-proto"), "https");
-    EXPECT_EQ(seen.fields.joined("forwarded"), "for=127.0.0.1;host=\"127.0.0.1:" + std::to_string(server->port()) + "\";proto=https");
+    EXPECT_EQ(seen.fields.joined("forwarded"),
+              "for=127.0.0.1;host=\"127.0.0.1:" + std::to_string(server->port()) + "\";proto=https");
     EXPECT_TRUE(seen.fields.find("via").value_or("").ends_with(" tandem"));
 }
 
@@ -100,7 +102,7 @@ TEST_P(Gateway, HeadEmptyAndErrors) {
     EXPECT_EQ(fetch(request("/api/none"))->response.status, 404);
     auto half = fetch(request("/api/half"));
     EXPECT_TRUE(half->error || half->response.status == 502);  // as much as was known when it broke off
-    EXPECT_EQ(fetch(request("/api/page"))->body, "four");  // whatever happened before
+    EXPECT_EQ(fetch(request("/api/page"))->body, "four");      // whatever happened before
 }
 
 TEST_P(Gateway, OriginsThatAreGoneOrSlow) {
@@ -130,8 +132,10 @@ TEST_P(Gateway, AClientThatGoesIsNotAskedFor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Gateway,
-                         testing::Values(gateway_case{http_protocol::http1, http_protocol::http1}, gateway_case{http_protocol::http2, http_protocol::http1},
-                                         gateway_case{http_protocol::http3, http_protocol::http1}, gateway_case{http_protocol::http3, http_protocol::http2},
+                         testing::Values(gateway_case{http_protocol::http1, http_protocol::http1},
+                                         gateway_case{http_protocol::http2, http_protocol::http1},
+                                         gateway_case{http_protocol::http3, http_protocol::http1},
+                                         gateway_case{http_protocol::http3, http_protocol::http2},
                                          gateway_case{http_protocol::http2, http_protocol::http3}),
                          [](const auto& p) { return protocol_name(p.param.front) + "_to_" + protocol_name(p.param.back); });
 

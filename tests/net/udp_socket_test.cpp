@@ -292,7 +292,8 @@ TEST_F(UdpSocket, ServersDoNotListenToIcmp) {
 
 TEST_F(UdpSocket, TooSmallBufferNamesTheSetting) {
     buffer_shortfall s{"net.core.rmem_max", 8 << 20, 208 << 10};
-    EXPECT_EQ(s.to_string(), "UDP buffer too small: wanted 8192 KiB, got 208 KiB; to raise it: sysctl -w net.core.rmem_max=8388608");
+    EXPECT_EQ(s.to_string(),
+              "UDP buffer too small: wanted 8192 KiB, got 208 KiB; to raise it: sysctl -w net.core.rmem_max=8388608");
 }
 
 TEST_F(UdpSocket, BusyPortIsAnError) {

@@ -356,7 +356,8 @@ TEST_P(WebSocket, Cancellation) {
     const std::string large = pattern(20'000'000);
     error_code write;
     ws.async_write_text(large, asio::bind_cancellation_slot(stop.slot(), [&](error_code e) { write = e; }));
-    for (int i = 0; i < 10; ++i) io.run_one_for(std::chrono::milliseconds(50));  // a turn moves a part of it, however fast the machine is
+    for (int i = 0; i < 10; ++i)
+        io.run_one_for(std::chrono::milliseconds(50));  // a turn moves a part of it, however fast the machine is
     EXPECT_FALSE(write);
     stop.emit(asio::cancellation_type::terminal);
     run_until([&] { return write.failed(); });

@@ -85,7 +85,9 @@ TEST(Datagrams, BothQueuesAreBounded) {
     pipe p(o);
     ASSERT_TRUE(p.handshake());
     int queued = 0;
-    while (p.client_connection()->send_datagram(numbered(1000, static_cast<std::uint8_t>(queued))) == datagram_result::queued && queued < 1000) ++queued;
+    while (p.client_connection()->send_datagram(numbered(1000, static_cast<std::uint8_t>(queued))) == datagram_result::queued &&
+           queued < 1000)
+        ++queued;
     EXPECT_EQ(queued, 18);
     for (int i = 0; i < 1000; ++i) {
         p.client_connection()->send_datagram({});
@@ -105,7 +107,8 @@ TEST(Datagrams, AnswersToThoseThatAreNotPermitted) {
         endpoint server(settings, 7);
         hostile_client client(server);
         ASSERT_TRUE(client.handshake());
-        client.send(encryption_level::one_rtt, [](frame_writer& out) { out.write(datagram_frame{std::vector<std::uint8_t>(10)}); });
+        client.send(encryption_level::one_rtt,
+                    [](frame_writer& out) { out.write(datagram_frame{std::vector<std::uint8_t>(10)}); });
         client.receive_all();
         ASSERT_TRUE(client.close_code()) << limit;
         EXPECT_EQ(*client.close_code(), static_cast<std::uint64_t>(transport_error::protocol_violation));

@@ -303,7 +303,8 @@ TEST(EarlyData, WhatWaitsForAnInitialIsBounded) {
     received_datagram d{.payload = bytes, .path = {pipe::server_address, pipe::client_address}, .mark = ecn::not_ect};
     const connection_id id(std::array<std::uint8_t, 8>{1});
     const connection_id other(std::array<std::uint8_t, 8>{2});
-    for (std::size_t i = 0; i < early_arrivals::max_datagrams; ++i) EXPECT_TRUE(waiting.push(i % 2 ? id : other, d, time_point(1h)));
+    for (std::size_t i = 0; i < early_arrivals::max_datagrams; ++i)
+        EXPECT_TRUE(waiting.push(i % 2 ? id : other, d, time_point(1h)));
     EXPECT_FALSE(waiting.push(id, d, time_point(1h)));
     EXPECT_TRUE(waiting.take(id, pipe::server_address).empty());  // from elsewhere
     EXPECT_EQ(waiting.take(id, d.path.remote).size(), early_arrivals::max_datagrams / 2);

@@ -270,8 +270,8 @@ TEST(frame, permitted_where_table_3_says) {
                                  {0x06, "IH1"},  {0x07, "1"},    {0x08, "01"},  {0x0f, "01"},  {0x10, "01"},   {0x11, "01"},
                                  {0x12, "01"},   {0x13, "01"},   {0x14, "01"},  {0x15, "01"},  {0x16, "01"},   {0x17, "01"},
                                  {0x18, "01"},   {0x19, "1"},    {0x1a, "01"},  {0x1b, "1"},   {0x1c, "IH01"}, {0x1d, "01"},
-                                 {0x1e, "1"},    {0x1f, "1"},    {0x20, ""},     {0x24, "01"},   {0xaf, "1"},     {0x4000, ""},  {0x2f, ""},   {0x30, "01"},   {0x31, "01"},
-                                 {0x32, ""}};
+                                 {0x1e, "1"},    {0x1f, "1"},    {0x20, ""},    {0x24, "01"},  {0xaf, "1"},    {0x4000, ""},
+                                 {0x2f, ""},     {0x30, "01"},   {0x31, "01"},  {0x32, ""}};
     const std::string_view letters = "I0H1";  // in the order of encryption_level
     for (const auto& [type, where] : table) {
         for (std::size_t level = 0; level < letters.size(); ++level) {

@@ -225,7 +225,9 @@ TEST(migration, is_refused_where_it_cannot_be) {
     p.run_for(1s);
     EXPECT_FALSE(p.server_connection()->migrate({ip_address::v4(1, 2, 3, 4), 5}, p.now));
     int moves = 0;
-    while (moves < 20 && p.client_connection()->migrate({ip_address::v4(1, 2, 3, 4), static_cast<std::uint16_t>(5 + moves)}, p.now)) ++moves;
+    while (moves < 20 &&
+           p.client_connection()->migrate({ip_address::v4(1, 2, 3, 4), static_cast<std::uint16_t>(5 + moves)}, p.now))
+        ++moves;
     EXPECT_GE(moves, 1);
     EXPECT_LT(moves, 8);  // the connection IDs are used up until the server has issued others
 }

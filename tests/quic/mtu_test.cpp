@@ -28,7 +28,8 @@ TEST(Mtu, GrowsToWhatThePathCarries) {
         ASSERT_TRUE(run_transfers(p, {&down}, 30s)) << carried;
         EXPECT_LE(largest, 1452u);
         EXPECT_GE(late + recovery::mtu_discovery::precision + 2, std::min<std::size_t>(carried, 1452)) << carried;
-        EXPECT_EQ(p.server_connection()->statistics().congestion_window > 20'000, true) << "probes that are lost are no congestion";
+        EXPECT_EQ(p.server_connection()->statistics().congestion_window > 20'000, true)
+            << "probes that are lost are no congestion";
     }
 }
 

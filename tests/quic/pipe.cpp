@@ -130,7 +130,8 @@ void pipe::deliver(flying f) {
         a.received += f.bytes.size();
         // What the server may trust: a Handshake packet anywhere in the datagram, or a token (tests with tokens connect afresh).
         std::span<const std::uint8_t> rest = f.bytes;
-        for (auto parsed = parse_packet(rest, 8, quic_bit::any); parsed && !rest.empty(); parsed = parse_packet(rest, 8, quic_bit::any)) {
+        for (auto parsed = parse_packet(rest, 8, quic_bit::any); parsed && !rest.empty();
+             parsed = parse_packet(rest, 8, quic_bit::any)) {
             if (parsed.header.type == packet_type::handshake || !parsed.header.token.empty()) a.validated = true;
             rest = rest.subspan(parsed.header.size);
         }
@@ -147,7 +148,8 @@ void pipe::poll_events() {
     while (auto e = server.poll_event()) {
         if (std::holds_alternative<handshake_started>(e->event)) server_handle = e->connection;
         // After the handshake it is for PATH_RESPONSE to prove an address.
-        if (const auto* moved = std::get_if<path_changed>(&e->event); moved && moved->validated) accounts_[moved->path.remote].validated = true;
+        if (const auto* moved = std::get_if<path_changed>(&e->event); moved && moved->validated)
+            accounts_[moved->path.remote].validated = true;
         server_events.push_back(*e);
         if (on_server_event) on_server_event(*e);
     }

@@ -66,7 +66,8 @@ TEST(TransportParameters, VersionInformation) {  // RFC 9368 3
     transport_parameters again;
     EXPECT_FALSE(parse(bytes, perspective::client, parameter_profile::quic, again));
     EXPECT_EQ(again, p);
-    for (std::vector<std::uint8_t> wrong : {std::vector<std::uint8_t>{0x11, 0}, {0x11, 3, 0, 0, 1}, {0x11, 4, 0, 0, 0, 0}, {0x11, 8, 0, 0, 0, 1, 0, 0, 0, 0}}) {
+    for (std::vector<std::uint8_t> wrong :
+         {std::vector<std::uint8_t>{0x11, 0}, {0x11, 3, 0, 0, 1}, {0x11, 4, 0, 0, 0, 0}, {0x11, 8, 0, 0, 0, 1, 0, 0, 0, 0}}) {
         transport_parameters out;
         EXPECT_TRUE(parse(wrong, perspective::server, parameter_profile::quic, out));
     }
@@ -80,10 +81,10 @@ TEST(TransportParameters, VersionInformation) {  // RFC 9368 3
 
 TEST(TransportParameters, ExtensionsLiterally) {
     transport_parameters p;
-    const octets wire{0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 2, 0x43, 0xe8,                    // min_ack_delay 1000
-                      0x1d, 0,                                                                 // reset_stream_at
-                      0xc0, 0x17, 0xf7, 0x58, 0x6d, 0x2c, 0xb5, 0x71, 0,                       // the same, draft 7
-                      0x6a, 0xb2, 0};                                                          // grease_quic_bit
+    const octets wire{0xc0, 0,    0,    0,    0xff, 0x04, 0xde, 0x1b, 2, 0x43, 0xe8,  // min_ack_delay 1000
+                      0x1d, 0,                                                        // reset_stream_at
+                      0xc0, 0x17, 0xf7, 0x58, 0x6d, 0x2c, 0xb5, 0x71, 0,              // the same, draft 7
+                      0x6a, 0xb2, 0};                                                 // grease_quic_bit
     ASSERT_FALSE(parse(wire, perspective::client, parameter_profile::quic, p));
     EXPECT_EQ(p.min_ack_delay, std::chrono::microseconds(1000));
     EXPECT_TRUE(p.reset_stream_at);
@@ -92,8 +93,8 @@ TEST(TransportParameters, ExtensionsLiterally) {
     refused({0x1d, 1, 0});
     refused({0x6a, 0xb2, 1, 1});
     refused({0x6a, 0xb2, 0, 0x6a, 0xb2, 0});
-    refused({0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 4, 0x80, 0, 0x61, 0xa9});              // 25001 us, max_ack_delay is 25 ms
-    refused({0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 2, 0x43, 0xe8, 0x0b, 1, 0});           // the same with a max_ack_delay behind it
+    refused({0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 4, 0x80, 0, 0x61, 0xa9});     // 25001 us, max_ack_delay is 25 ms
+    refused({0xc0, 0, 0, 0, 0xff, 0x04, 0xde, 0x1b, 2, 0x43, 0xe8, 0x0b, 1, 0});  // the same with a max_ack_delay behind it
 }
 
 TEST(TransportParameters, ReservedOnesAreIgnored) {  // RFC 9000 18.1

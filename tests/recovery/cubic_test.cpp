@@ -15,7 +15,8 @@ constexpr time_point t0{};
 constexpr double segment = 1000;
 
 cubic make(std::uint64_t segments) {
-    return cubic({.kind = controller_kind::cubic, .max_datagram_size = 1000, .initial_window = segments * 1000, .hystart = false});
+    return cubic(
+        {.kind = controller_kind::cubic, .max_datagram_size = 1000, .initial_window = segments * 1000, .hystart = false});
 }
 
 // Acknowledges whole windows, segment by segment, evenly over each round trip, until `end`; f(now) after each round trip.
@@ -25,8 +26,9 @@ void run(cubic& c, time_point& now, time_point end, const rtt_estimator& rtt, F 
         const auto window = c.window();
         const auto segments = window / 1000;
         for (std::uint64_t i = 0; i < segments; ++i) {
-            c.on_ack(acked(now + duration(rtt.smoothed().count() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(segments)),
-                           1000, rtt));
+            c.on_ack(
+                acked(now + duration(rtt.smoothed().count() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(segments)),
+                      1000, rtt));
         }
         now += rtt.smoothed();
         f(now);
@@ -74,7 +76,8 @@ TEST(cubic, follows_the_closed_formula) {
     EXPECT_GT(c.window(), 1'050'000u);
 }
 
-// RFC 9438 4.3: on a short path CUBIC grows as Reno would: alpha = 9/17 of a segment a round trip, and 1 once past the old window.
+// RFC 9438 4.3: on a short path CUBIC grows as Reno would: alpha = 9/17 of a segment a round trip, and 1 once past the old
+// window.
 TEST(cubic, is_friendly_to_reno) {
     auto c = make(20);
     const auto rtt = test::steady(10ms);

@@ -16,8 +16,10 @@ int search(mtu_discovery& m, std::size_t carried, time_point now = t0, int loss_
         EXPECT_FALSE(m.probe_due(now));  // one at a time
         ++probes;
         const bool unlucky = loss_every != 0 && probes % loss_every == 0;
-        if (*size <= carried && !unlucky) m.on_probe_acknowledged(*size, now);
-        else m.on_probe_lost(*size, now);
+        if (*size <= carried && !unlucky)
+            m.on_probe_acknowledged(*size, now);
+        else
+            m.on_probe_lost(*size, now);
         if (probes > 200) break;
     }
     return probes;

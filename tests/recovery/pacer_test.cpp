@@ -33,7 +33,7 @@ TEST(pacer, at_low_rates_it_releases_datagrams_one_by_one) {
 
 TEST(pacer, at_high_rates_it_releases_trains) {
     pacer p(1500);
-    p.set_rate(1'250'000'000, t0);  // 10 Gbit/s
+    p.set_rate(1'250'000'000, t0);           // 10 Gbit/s
     EXPECT_EQ(p.allowance(t0), 2'500'000u);  // 2 ms
     p.on_sent(t0, 2'500'000);
     EXPECT_EQ(p.release(t0), t0 + 52429ns);  // 64 KiB, rounded up

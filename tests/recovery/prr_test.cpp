@@ -102,8 +102,8 @@ sender_config with_prr(bool on) {
     return config;
 }
 
-// Counts what may leave at each ACK of a round trip after the loss of the first of 20. What the first ACK delivers still grows the
-// window, to 23; so the target is 11.5, and 11.5 / 20 of what is delivered leaves.
+// Counts what may leave at each ACK of a round trip after the loss of the first of 20. What the first ACK delivers still grows
+// the window, to 23; so the target is 11.5, and 11.5 / 20 of what is delivered leaves.
 std::string sent_in_recovery(world& w) {
     w.send_range(0, 20, t0);
     std::string sent;

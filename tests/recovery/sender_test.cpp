@@ -129,7 +129,8 @@ TEST(sender, a_larger_datagram_size_reaches_all_parts) {
     EXPECT_EQ(s.allowance(t0), 14000u);
 }
 
-// A controller sees bytes and times: the same ones make the same windows, whatever carries them and however they are acknowledged.
+// A controller sees bytes and times: the same ones make the same windows, whatever carries them and however they are
+// acknowledged.
 TEST(sender, two_senders_with_the_same_bytes_have_the_same_windows) {
     for (const auto kind : {controller_kind::new_reno, controller_kind::cubic}) {
         world every(test::plain(0, kind)), batched(test::plain(0, kind));
@@ -148,15 +149,16 @@ TEST(sender, two_senders_with_the_same_bytes_have_the_same_windows) {
                 if (round == 5) w.path.on_ecn_ce(now, now - 100ms);
                 while (!w.path.window_blocked()) w.send(sent[i]++, now + 1us);
             }
-            ASSERT_NEAR(static_cast<double>(every.path.congestion_window()), static_cast<double>(batched.path.congestion_window()), 1000)
+            ASSERT_NEAR(static_cast<double>(every.path.congestion_window()),
+                        static_cast<double>(batched.path.congestion_window()), 1000)
                 << round;
         }
         EXPECT_GT(every.path.congestion_window(), 160'000u);
     }
 }
 
-// The last packets before a recovery period are found lost only when later ones arrived, whose ACKs have ended the period. RFC 9002
-// 7.3.2: they were sent before it began, so they are no reason for another reduction.
+// The last packets before a recovery period are found lost only when later ones arrived, whose ACKs have ended the period. RFC
+// 9002 7.3.2: they were sent before it began, so they are no reason for another reduction.
 TEST(sender, losses_of_before_a_period_that_are_found_after_it_reduce_nothing) {
     world w(test::plain(40'000));
     w.send_range(0, 20, t0);

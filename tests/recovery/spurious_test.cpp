@@ -105,8 +105,8 @@ TEST(spurious, the_number_of_lost_ones_kept_is_capped) {
     EXPECT_NE(w.log.find(3 * kept + 100), nullptr);
 }
 
-// Every tenth packet takes a way that is longer by five packets. Once seen, it is not taken for a loss again; RFC 9002's fixed three
-// packets take it for one each time.
+// Every tenth packet takes a way that is longer by five packets. Once seen, it is not taken for a loss again; RFC 9002's fixed
+// three packets take it for one each time.
 TEST(spurious, reordering_is_learned) {
     for (const auto kind : {reordering_kind::adaptive, reordering_kind::fixed}) {
         world w(test::plain(1'000'000, controller_kind::fixed_window), kind);

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 constexpr time_point t0 = time_point{} + 10s;
 
 inline sender_config plain(std::uint64_t window = 100'000, controller_kind kind = controller_kind::new_reno) {
-    return {.controller = {.kind = kind, .max_datagram_size = 1000, .initial_window = window, .fixed_window = window, .hystart = false},
+    return {.controller =
+                {.kind = kind, .max_datagram_size = 1000, .initial_window = window, .fixed_window = window, .hystart = false},
             .pacing = false};
 }
 

@@ -169,7 +169,8 @@ double worst_difference(const run_result& a, const run_result& b, duration slack
             if (t < at - slack) continue;
             best = std::min(best, std::abs(static_cast<double>(sample.window) / static_cast<double>(other.window) - 1));
         }
-        if (before != nullptr) best = std::min(best, std::abs(static_cast<double>(sample.window) / static_cast<double>(before->window) - 1));
+        if (before != nullptr)
+            best = std::min(best, std::abs(static_cast<double>(sample.window) / static_cast<double>(before->window) - 1));
         worst = std::max(worst, best);
     }
     return worst;

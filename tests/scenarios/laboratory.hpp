@@ -10,7 +10,8 @@
 
 namespace tandem::test {
 
-inline constexpr compare::cell all_cells[] = {compare::cell::h1_1conn, compare::cell::h1_6conn, compare::cell::h3_tcp, compare::cell::h3_quic};
+inline constexpr compare::cell all_cells[] = {compare::cell::h1_1conn, compare::cell::h1_6conn, compare::cell::h3_tcp,
+                                              compare::cell::h3_quic};
 inline constexpr recovery::controller_kind all_controllers[] = {
     recovery::controller_kind::new_reno, recovery::controller_kind::cubic, recovery::controller_kind::fixed_window};
 

@@ -32,19 +32,27 @@ std::vector<link_case> links() {
         with("loss_1_percent", [](auto& l) { l.loss = sim::loss_config::bernoulli(0.01); }),
         with("loss_5_percent", [](auto& l) { l.loss = sim::loss_config::bernoulli(0.05); }),
         with("burst_loss", [](auto& l) { l.loss = sim::loss_config::bursts(0.02, 4); }),
-        with("reorder", [](auto& l) { l.reorder = 0.1; l.reorder_delay = 8ms; }),
+        with("reorder",
+             [](auto& l) {
+                 l.reorder = 0.1;
+                 l.reorder_delay = 8ms;
+             }),
         with("jitter", [](auto& l) { l.jitter = 10ms; }),
         with("duplication", [](auto& l) { l.duplicate = 0.2; }),
         with("tiny_queue", [](auto& l) { l.queue = 6000; }),
         with("corruption_1_percent", [](auto& l) { l.corrupt = 0.01; }),
-        with("outage_2_seconds", [](auto& l) { l.outages = {{200ms, 2200ms}}; }),
-        with("everything", [](auto& l) {
-            l.loss = sim::loss_config::bursts(0.01, 2);
-            l.jitter = 5ms;
-            l.reorder = l.duplicate = 0.05;
-            l.corrupt = 0.005;
-            l.queue = 30'000;
-        }),
+        with("outage_2_seconds",
+             [](auto& l) {
+                 l.outages = {{200ms, 2200ms}};
+             }),
+        with("everything",
+             [](auto& l) {
+                 l.loss = sim::loss_config::bursts(0.01, 2);
+                 l.jitter = 5ms;
+                 l.reorder = l.duplicate = 0.05;
+                 l.corrupt = 0.005;
+                 l.queue = 30'000;
+             }),
     };
 }
 
@@ -113,7 +121,8 @@ TEST_P(over_link, tcp_again_the_same) {
     EXPECT_EQ(over_tcp(), first) << "seed " << seed();
 }
 
-INSTANTIATE_TEST_SUITE_P(scenarios, over_link, testing::ValuesIn(links()), [](const auto& one) { return std::string(one.param.name); });
+INSTANTIATE_TEST_SUITE_P(scenarios, over_link, testing::ValuesIn(links()),
+                         [](const auto& one) { return std::string(one.param.name); });
 
 }  // namespace
 }  // namespace tandem::test

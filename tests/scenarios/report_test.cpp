@@ -110,9 +110,33 @@ TEST(json, is_valid_and_has_the_promised_keys) {
     const auto json = compare::to_json(small_comparison());
     json_checker checker(json);
     EXPECT_TRUE(checker.valid()) << json.substr(0, 2000);
-    for (const auto* key : {"cells", "name", "runs", "page_ms", "median", "low", "high", "objects", "id", "start_ms", "first_byte_ms", "finish_ms",
-                            "ledger", "own_stream_hole", "other_stream_hole", "tls_record", "qpack", "http_queue", "flow_control", "application",
-                            "total", "seed", "scenario", "congestion", "t_ms", "cwnd", "bytes_in_flight"}) {
+    for (const auto* key : {"cells",
+                            "name",
+                            "runs",
+                            "page_ms",
+                            "median",
+                            "low",
+                            "high",
+                            "objects",
+                            "id",
+                            "start_ms",
+                            "first_byte_ms",
+                            "finish_ms",
+                            "ledger",
+                            "own_stream_hole",
+                            "other_stream_hole",
+                            "tls_record",
+                            "qpack",
+                            "http_queue",
+                            "flow_control",
+                            "application",
+                            "total",
+                            "seed",
+                            "scenario",
+                            "congestion",
+                            "t_ms",
+                            "cwnd",
+                            "bytes_in_flight"}) {
         EXPECT_TRUE(checker.keys.contains(key)) << key;
     }
     for (const auto* cell : {"h1-1conn", "h1-6conn", "h3-tcp", "h3-quic"}) {
@@ -130,7 +154,8 @@ TEST(json, text_is_escaped) {
 
 TEST(report, needs_nothing_but_itself) {
     const auto html = compare::to_html(small_comparison());
-    for (const auto* forbidden : {"http://", "https://", "<script", "<link", "src=", "url(", "@import", "{{", "}}", "nan", "inf\""}) {
+    for (const auto* forbidden :
+         {"http://", "https://", "<script", "<link", "src=", "url(", "@import", "{{", "}}", "nan", "inf\""}) {
         EXPECT_EQ(html.find(forbidden), std::string::npos) << forbidden;
     }
     EXPECT_TRUE(html.starts_with("<!DOCTYPE html>"));
@@ -161,7 +186,8 @@ TEST(report, of_cells_that_all_failed) {
 
 TEST(table, has_a_row_for_each_cell_and_fits_a_terminal) {
     const auto table = compare::to_table(small_comparison());
-    for (const auto* cell : {"h1-1conn", "h1-6conn", "h3-tcp", "h3-quic"}) EXPECT_EQ(count(table, "\n" + std::string(cell) + " "), 2U) << table;
+    for (const auto* cell : {"h1-1conn", "h1-6conn", "h3-tcp", "h3-quic"})
+        EXPECT_EQ(count(table, "\n" + std::string(cell) + " "), 2U) << table;
     for (std::size_t at = 0; at < table.size();) {
         const auto end = table.find('\n', at);
         EXPECT_LE(end - at, 132U);

@@ -19,7 +19,8 @@ std::vector<duration> up_to(int n) {
 }
 
 TEST(median_interval, order_statistics) {
-    // Tables of the binomial distribution: for n = 30 the 10th and the 21st value; for n = 10 the 2nd and the 9th; for n = 6 the ends.
+    // Tables of the binomial distribution: for n = 30 the 10th and the 21st value; for n = 10 the 2nd and the 9th; for n = 6 the
+    // ends.
     EXPECT_EQ(median_interval(up_to(30)).median, 15ms);
     EXPECT_EQ(median_interval(up_to(30)).low, 10ms);
     EXPECT_EQ(median_interval(up_to(30)).high, 21ms);
@@ -68,7 +69,8 @@ comparison made_up(const std::vector<duration>& tcp, const std::vector<duration>
         for (const auto page : which == cell::h3_tcp ? tcp : quic) {
             run_result r;
             r.page = page;
-            r.objects.push_back({.bytes = 1000, .start = which == cell::h3_tcp ? 80ms : 40ms, .first_byte = page - 1ms, .finish = page});
+            r.objects.push_back(
+                {.bytes = 1000, .start = which == cell::h3_tcp ? 80ms : 40ms, .first_byte = page - 1ms, .finish = page});
             c.runs.push_back(r);
         }
         cells.push_back(c);

@@ -121,7 +121,12 @@ class tcp_peer final : public sim::node {
 public:
     tcp_peer(bool client, const tcp::config& config, exchange& work, std::uint64_t seed, const ip_endpoint& from = client_end,
              const ip_endpoint& to = server_end)
-        : endpoint_(tcp::endpoint_config{}, random_source(seed)), config_(config), work_(work), from_(from), to_(to), client_(client) {
+        : endpoint_(tcp::endpoint_config{}, random_source(seed)),
+          config_(config),
+          work_(work),
+          from_(from),
+          to_(to),
+          client_(client) {
         if (!client) endpoint_.listen(to_, tcp::listen_config{.connection = config});
     }
 

@@ -78,10 +78,10 @@ TEST(link, drop_list_counts_from_one_and_uses_the_link) {
 
 TEST(link, outage_is_about_when_the_packet_leaves) {
     link l({.rate = 8'000'000, .delay = 1s, .outages = {{10ms, 12ms}}}, seed);
-    EXPECT_EQ(l.send(t0 + 8ms, 1000).result, verdict::delivered);           // leaves at 9 ms
-    EXPECT_EQ(l.send(t0 + 9ms, 1000).result, verdict::outage);              // at 10 ms
-    EXPECT_EQ(l.send(t0 + 10999us, 1000).result, verdict::outage);          // at 11.999 ms
-    EXPECT_EQ(l.send(t0 + 11999us, 1).result, verdict::delivered);          // at 12 ms
+    EXPECT_EQ(l.send(t0 + 8ms, 1000).result, verdict::delivered);   // leaves at 9 ms
+    EXPECT_EQ(l.send(t0 + 9ms, 1000).result, verdict::outage);      // at 10 ms
+    EXPECT_EQ(l.send(t0 + 10999us, 1000).result, verdict::outage);  // at 11.999 ms
+    EXPECT_EQ(l.send(t0 + 11999us, 1).result, verdict::delivered);  // at 12 ms
 }
 
 TEST(link, jitter_stays_within_and_may_reorder) {

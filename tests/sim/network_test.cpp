@@ -104,7 +104,8 @@ TEST_F(pair_of_parrots, carries_datagrams_with_addresses_and_times) {
     EXPECT_EQ(b.last_path, (ip_path{b_end, a_end}));
     EXPECT_EQ(b.last_mark, ecn::ect0);
     EXPECT_EQ(a.seen, (std::vector<parrot::arrival>{{12ms, 972, 1}, {12128us, 100, 2}}));
-    EXPECT_EQ(log, (std::vector<std::string>{"a>b 1000 delivered", "a>b 128 delivered", "b>a 1000 delivered", "b>a 128 delivered"}));
+    EXPECT_EQ(log,
+              (std::vector<std::string>{"a>b 1000 delivered", "a>b 128 delivered", "b>a 1000 delivered", "b>a 128 delivered"}));
     EXPECT_EQ(net->packets(), 4U);
 }
 
@@ -208,8 +209,13 @@ TEST_F(pair_of_parrots, buffers_are_used_again) {
 }
 
 TEST_F(pair_of_parrots, same_seed_same_run) {
-    const link_config bad{.rate = 5'000'000, .delay = 10ms, .jitter = 5ms, .loss = loss_config::bursts(0.1, 2),
-                          .reorder = 0.1, .duplicate = 0.1, .corrupt = 0.1};
+    const link_config bad{.rate = 5'000'000,
+                          .delay = 10ms,
+                          .jitter = 5ms,
+                          .loss = loss_config::bursts(0.1, 2),
+                          .reorder = 0.1,
+                          .duplicate = 0.1,
+                          .corrupt = 0.1};
     std::vector<std::vector<parrot::arrival>> runs;
     for (int i = 0; i < 2; ++i) {
         a = b = parrot{};

@@ -19,7 +19,8 @@ constexpr auto t0 = event_queue::start;
 TEST(page, object_paths) {
     EXPECT_EQ(object_path(3), "/object/3");
     EXPECT_EQ(object_of_path("/object/17"), 17U);
-    for (const auto* wrong : {"", "/", "/object/", "/object/0", "/object/x", "/object/1x", "/object/-1", "/object/99999999999999999999", "/o/1"}) {
+    for (const auto* wrong :
+         {"", "/", "/object/", "/object/0", "/object/x", "/object/1x", "/object/-1", "/object/99999999999999999999", "/o/1"}) {
         EXPECT_FALSE(object_of_path(wrong)) << wrong;
     }
 }

@@ -18,15 +18,14 @@ TEST(pcapng, header_blocks) {
     bytes out;
     sim::pcapng_writer writer(out, "cell");
     const bytes expected{
-        0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0,                 // section header, 28 bytes
-        0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0,                  // little endian, version 1.0
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,      // length unknown
-        28, 0, 0, 0,
-        1, 0, 0, 0, 40, 0, 0, 0,                             // interface description, 40 bytes
-        101, 0, 0, 0, 0, 0, 0, 0,                            // raw IP, no snapshot limit
-        2, 0, 4, 0, 'c', 'e', 'l', 'l',                      // if_name
-        9, 0, 1, 0, 9, 0, 0, 0,                              // if_tsresol: 10^-9
-        0, 0, 0, 0, 40, 0, 0, 0,
+        0x0a, 0x0d, 0x0d, 0x0a, 28,   0,    0,    0,                  // section header, 28 bytes
+        0x4d, 0x3c, 0x2b, 0x1a, 1,    0,    0,    0,                  // little endian, version 1.0
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,               // length unknown
+        28,   0,    0,    0,    1,    0,    0,    0,    40, 0, 0, 0,  // interface description, 40 bytes
+        101,  0,    0,    0,    0,    0,    0,    0,                  // raw IP, no snapshot limit
+        2,    0,    4,    0,    'c',  'e',  'l',  'l',                // if_name
+        9,    0,    1,    0,    9,    0,    0,    0,                  // if_tsresol: 10^-9
+        0,    0,    0,    0,    40,   0,    0,    0,
     };
     EXPECT_EQ(out, expected);
 }
@@ -38,12 +37,12 @@ TEST(pcapng, packet_block_with_nanoseconds_and_comment) {
     const bytes packet{0x45, 1, 2, 3, 4};
     writer.packet(sim::event_queue::start + 5s + 7ns, packet, "lost");
     const bytes expected{
-        6, 0, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0,                 // enhanced packet, interface 0
-        1, 0, 0, 0, 0x07, 0xf2, 0x05, 0x2a,                  // 5'000'000'007 = 0x1'2a05f207
-        5, 0, 0, 0, 5, 0, 0, 0,                              // captured and original length
-        0x45, 1, 2, 3, 4, 0, 0, 0,                           // padded
-        1, 0, 4, 0, 'l', 'o', 's', 't', 0, 0, 0, 0,          // opt_comment, end
-        52, 0, 0, 0,
+        6,    0, 0, 0, 52,   0,    0,    0,    0, 0, 0, 0,  // enhanced packet, interface 0
+        1,    0, 0, 0, 0x07, 0xf2, 0x05, 0x2a,              // 5'000'000'007 = 0x1'2a05f207
+        5,    0, 0, 0, 5,    0,    0,    0,                 // captured and original length
+        0x45, 1, 2, 3, 4,    0,    0,    0,                 // padded
+        1,    0, 4, 0, 'l',  'o',  's',  't',  0, 0, 0, 0,  // opt_comment, end
+        52,   0, 0, 0,
     };
     EXPECT_EQ(out, expected);
 }
@@ -54,8 +53,8 @@ TEST(pcapng, secrets_block) {
     out.clear();
     writer.secrets("A b c\n");
     const bytes expected{
-        10, 0, 0, 0, 28, 0, 0, 0, 0x4b, 0x53, 0x4c, 0x54,    // decryption secrets, "TLSK"
-        6, 0, 0, 0, 'A', ' ', 'b', ' ', 'c', '\n', 0, 0, 28, 0, 0, 0,
+        10, 0, 0, 0, 28,  0,   0,   0,   0x4b, 0x53, 0x4c, 0x54,  // decryption secrets, "TLSK"
+        6,  0, 0, 0, 'A', ' ', 'b', ' ', 'c',  '\n', 0,    0,    28, 0, 0, 0,
     };
     EXPECT_EQ(out, expected);
 }
@@ -65,9 +64,8 @@ TEST(pcapng, udp_over_ipv4) {
     const bytes payload{'h', 'e', 'y'};
     sim::append_udp_packet(out, alice, bob, ecn::ect0, payload);
     const bytes expected{
-        0x45, 0x02, 0, 31, 0, 0, 0x40, 0, 64, 17, 0x26, 0xca, 10, 0, 0, 1, 10, 0, 0, 2,
-        0x9c, 0x40, 0x01, 0xbb, 0, 11, 0x6c, 0x74,
-        'h', 'e', 'y',
+        0x45, 0x02, 0, 31, 0,    0,    0x40, 0,    64, 17, 0x26, 0xca, 10,  0,   0,   1,
+        10,   0,    0, 2,  0x9c, 0x40, 0x01, 0xbb, 0,  11, 0x6c, 0x74, 'h', 'e', 'y',
     };
     EXPECT_EQ(out, expected);
 }
@@ -115,8 +113,10 @@ std::vector<block> blocks_of(const bytes& file) {
 TEST(packet_recorder, file_has_secrets_before_packets_and_marks_losses) {
     sim::packet_recorder recorder;
     bytes payload(100, 7), segment(60, 0x45);
-    sim::packet_view udp{.at = sim::event_queue::start + 1ms, .wire = sim::wire_format::udp, .path = {alice, bob}, .payload = payload};
-    sim::packet_view tcp{.at = sim::event_queue::start + 2ms, .wire = sim::wire_format::ip, .path = {bob, alice}, .payload = segment};
+    sim::packet_view udp{
+        .at = sim::event_queue::start + 1ms, .wire = sim::wire_format::udp, .path = {alice, bob}, .payload = payload};
+    sim::packet_view tcp{
+        .at = sim::event_queue::start + 2ms, .wire = sim::wire_format::ip, .path = {bob, alice}, .payload = segment};
     recorder.add(udp, {.result = sim::verdict::delivered});
     recorder.add(tcp, {.result = sim::verdict::queue_full});
     recorder.add_secrets("CLIENT_RANDOM 00 11");

@@ -47,7 +47,8 @@ struct session_state {
     bool alert_received = false;
     std::deque<session_ticket> tickets;
     bool early_data_offered = false;  // server: the ClientHello says that early data follows
-    // Server, QUIC: sees the client's transport parameters before anything is answered; what it returns replaces ours, unless empty.
+    // Server, QUIC: sees the client's transport parameters before anything is answered; what it returns replaces ours, unless
+    // empty.
     std::function<std::vector<std::uint8_t>(std::span<const std::uint8_t>)> choose_parameters;
 };
 

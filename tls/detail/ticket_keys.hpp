@@ -25,7 +25,8 @@ public:
     static constexpr duration replay_window = std::chrono::seconds(150);
     static constexpr std::size_t max_replay_entries = 65536;  // in a window; more early data than this is not accepted
 
-    // Key material that other servers have too, or this one had before it was started anew; nothing: random keys, renewed. `now`: seconds.
+    // Key material that other servers have too, or this one had before it was started anew; nothing: random keys, renewed. `now`:
+    // seconds.
     ticket_keys(const std::optional<std::array<std::uint8_t, 48>>& shared, std::int64_t now);
 
     // out: session.size() + overhead bytes. False without randomness.
