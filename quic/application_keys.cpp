@@ -29,7 +29,9 @@ application_keys::result application_keys::open(std::span<std::uint8_t> packet, 
     const auto header = current_.keys.unprotect_header(packet, number_offset, largest_received);
     if (!header) return result::failed;
     if (header->key_phase() == phase_) {
+        const bool followed = !current_.lowest;
         if (!open_with(current_, packet, number_offset, *header, out)) return result::failed;
+        if (followed) previous_until_ = old_keys_until;  // RFC 9001 6.5: the time counts from the first packet with new keys
         // RFC 9001 6.4: only the old keys' packets may have lower numbers.
         if (previous_.highest && header->number < *previous_.highest) return result::update_violation;
         return result::opened;
@@ -56,7 +58,9 @@ void application_keys::advance(time_point old_keys_until) {
 }
 
 bool application_keys::update_due(std::uint64_t packets_per_key, time_point now) const {
-    if (!acknowledged_ || now < next_update_) return false;
+    // Also not before the peer followed the last one, which it does before it acknowledges (RFC 9001 6.2): if a faulty one does
+    // not, its packets still need the keys that another update would throw away.
+    if (!acknowledged_ || now < next_update_ || (updates_ > 0 && !current_.lowest)) return false;
     // Half of the limit leaves room for what is sent until the peer has acknowledged something.
     const auto safe = tls::limits(write_.suite()).confidentiality / 2;
     return write_.sealed() >= (packets_per_key == 0 ? safe : std::min(packets_per_key, safe));

@@ -12,7 +12,7 @@ void close_process::begin_closing(connection_error error, time_point until) {
 }
 
 void close_process::begin_draining(time_point until) {
-    until_ = until;
+    if (!until_) until_ = until;
     draining_ = true;
     due_ = false;
 }

@@ -18,7 +18,7 @@ public:
 
     // We end the connection: CONNECTION_CLOSE is due at once.
     void begin_closing(connection_error error, time_point until);
-    // The peer ended it: nothing is sent any more (RFC 9000 10.2.2).
+    // The peer ended it: nothing is sent any more. What was closing ends when it would have ended (RFC 9000 10.2.2).
     void begin_draining(time_point until);
 
     bool begun() const { return until_.has_value(); }

@@ -184,9 +184,10 @@ private:
         ip_path addresses;
         std::array<std::uint8_t, 8> data{};
         bool response = true;   // PATH_RESPONSE; else PATH_CHALLENGE
-        std::size_t limit = 0;  // bytes that may be sent there for it (RFC 9000 8)
+        std::size_t limit = 0;  // bytes that may be sent there for it (RFC 9000 8); further answers to one datagram bring none
     };
     void send_off_path(const off_path_frame& f);
+    off_path_frame take_off_path();
 
     connection(connection_start start, connection_host& host, const streams_config& streams,
                std::unique_ptr<tls::quic_handshake> engine, std::optional<transport_parameters> remembered, time_point now);
@@ -229,6 +230,9 @@ private:
     void follow_peer(const connection_id& destination, time_point now);
     void answer_on(quic::path& next);
     void use_path(quic::path next, time_point now);
+    void go_over_to(quic::path next, time_point now);
+    const connection_id* spare_id_for(const ip_path& where);
+    bool advance_id_for(const ip_path& where);
     void begin_validation(time_point now);
     void on_path_failed(time_point now);
     bool begin_probe(const ip_path& where, bool preferred, time_point now);
@@ -289,8 +293,12 @@ private:
     packet_start next_packet(packet_space_id id) const;
     void write_frames(packet_space& s, packet_builder& packet, bool may_send_data, time_point now);
     void write_application_frames(packet_builder& packet, time_point now);
-    // `counts`: against the congestion window, if it is a packet that does.
-    std::size_t finish(packet_builder& packet, time_point now, bool counts = true);
+    enum class sent_as : std::uint8_t {
+        ordinary,   // counts against the congestion window, if it is a packet that does
+        mtu_probe,  // its loss says nothing of congestion
+        elsewhere,  // on another path than the present one: says nothing of this one, and carries no ECN mark
+    };
+    std::size_t finish(packet_builder& packet, time_point now, sent_as how = sent_as::ordinary);
     bool transmit_mtu_probe(train& out, time_point now);
     void care_for_keys(time_point now);
     void note_transmission_end(bool had_room, time_point now);
@@ -322,6 +330,7 @@ private:
     void expire(time_point now);
     duration probe_timeout(packet_space_id id) const;
     std::optional<probe_deadline> next_probe() const;
+    std::size_t least_datagram(bool with_initial) const;
     std::optional<time_point> next_loss_time() const;
     bool peer_validated_address() const;
     void on_probe_timeout(packet_space_id id, time_point now);
@@ -345,6 +354,7 @@ private:
     std::size_t off_path_count_ = 0;
     ip_path arrival_;  // of the datagram being received
     std::size_t arrival_size_ = 0;
+    std::size_t arrival_credit_ = 0;  // bytes that may be answered to it if it came from elsewhere
     bool arrived_elsewhere_ = false;  // not on the path in use
     // Client: a path that is tried while another one is in use.
     struct path_probe {
@@ -353,7 +363,8 @@ private:
         bool preferred = false;  // the server's preferred address: it is gone to by itself
     };
     std::optional<path_probe> path_probe_;
-    std::optional<ip_path> proven_;  // by a probe
+    std::optional<ip_path> proven_;          // by a probe
+    std::optional<ip_path> spare_shown_on_;  // where the next connection ID of the peer's was seen, besides the one in use
     std::optional<ip_endpoint>
         left_remote_;            // client: the server's address before its preferred one; late packets come from there
     connection_id peer_uses_;    // the ID of ours that the peer's latest packets are addressed to

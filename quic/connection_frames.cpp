@@ -125,9 +125,10 @@ std::optional<connection_error> connection::on_frame(const ack_frame& f, packet_
 
 void connection::validate_ecn(packet_space& s, const recovery::delivered<sent_frames>& delivered, const ack_frame& f,
                               time_point now) {
-    const auto marked =
-        std::count_if(delivered.newly.begin(), delivered.newly.end(), [](const auto* t) { return t->contents.ect0; });
-    if (path_.ecn().on_ack(s.id, static_cast<std::uint64_t>(marked), f.ecn)) {
+    const auto marked = std::count_if(delivered.newly.begin(), delivered.newly.end(),
+                                      [](const auto* t) { return t->contents.ect0 && !t->left_path; });
+    const bool congested = path_.ecn().on_ack(s.id, static_cast<std::uint64_t>(marked), f.ecn);
+    if (congested && !delivered.largest->left_path) {
         path_.sender().on_ecn_ce(now, delivered.largest->sent);  // RFC 9002 7.1
     }
 }
@@ -138,7 +139,7 @@ void connection::detect_lost(packet_space& s, time_point now) {
     if (trace_ != nullptr) trace_lost(s, losses, now);
     std::uint64_t marked = 0;
     for (const auto* t : losses.packets) {
-        marked += t->contents.ect0 ? 1 : 0;
+        marked += t->contents.ect0 && !t->left_path ? 1 : 0;
         on_lost(s, t->contents, now);
     }
     path_.ecn().on_lost(marked);

@@ -8,11 +8,35 @@ namespace tandem::quic {
 // RFC 9000 8.2.2: the answer goes back on the path that the challenge came on.
 void connection::answer_challenge(const path_challenge_frame& f) {
     if (!arrived_elsewhere_) return path_.on_challenge(f);
-    send_off_path({arrival_, f.data, true, static_cast<std::size_t>(path::amplification_factor) * arrival_size_});
+    const auto credit = std::exchange(arrival_credit_, 0);  // however many challenges a datagram holds (RFC 9000 8)
+    send_off_path({arrival_, f.data, true, credit});
 }
 
 void connection::send_off_path(const off_path_frame& f) {
     if (off_path_count_ < max_off_path) off_path_[off_path_count_++] = f;
+}
+
+connection::off_path_frame connection::take_off_path() {
+    const auto first = off_path_[0];
+    std::shift_left(off_path_.begin(), off_path_.end(), 1);
+    --off_path_count_;
+    return first;
+}
+
+// RFC 9000 9.5: one connection ID is not shown on two paths. The peer's next one, for this path beside the present one; null if
+// the peer gave us no choice.
+const connection_id* connection::spare_id_for(const ip_path& where) {
+    if (spare_shown_on_ && *spare_shown_on_ != where) peer_ids_.retire_spare();
+    const auto* spare = peer_ids_.spare();
+    spare_shown_on_ = spare != nullptr ? std::optional(where) : std::nullopt;
+    return spare;
+}
+
+// Leaves the present one for good.
+bool connection::advance_id_for(const ip_path& where) {
+    spare_id_for(where);
+    spare_shown_on_.reset();
+    return peer_ids_.advance();
 }
 
 std::optional<connection_error> connection::on_path_response(const path_response_frame& f, time_point now) {
@@ -73,7 +97,7 @@ void connection::follow_peer(const connection_id& destination, time_point now) {
         begin_validation(now);
     }
     // RFC 9000 9.5: a peer that changed its connection ID does not want the two paths to be linked.
-    if (destination != peer_uses_) peer_ids_.advance();
+    if (destination != peer_uses_) advance_id_for(path_.addresses());
     add_event(path_changed{path_.addresses(), path_.validated()});
 }
 
@@ -85,11 +109,17 @@ void connection::use_path(quic::path next, time_point now) {
     } else {
         for (auto& s : spaces_) s.sent.leave_path(path_.sender());
     }
+    if (!port_only) next.ecn().go_on_from(path_.ecn());
     if (path_.validated() && !next.validated() && !port_only) fallback_ = std::make_unique<quic::path>(std::move(path_));
     if (path_.validated() && !next.validated() && port_only) {
         fallback_ = std::make_unique<quic::path>(path_.addresses(), true, start_.settings);
         fallback_->limit_datagram_size(next.max_datagram_size());
     }
+    go_over_to(std::move(next), now);
+}
+
+// What was sent until now still arrives, or does not, and says nothing of this path.
+void connection::go_over_to(quic::path next, time_point now) {
     path_ = std::move(next);
     pacer_release_.reset();
     probe_count_ = 0;
@@ -108,6 +138,7 @@ void connection::on_path_failed(time_point now) {
     auto back = std::move(*fallback_);
     fallback_.reset();
     use_path(std::move(back), now);
+    if (!is_server()) advance_id_for(path_.addresses());  // RFC 9000 9.5: the one in use was shown elsewhere
     ping_owed_ = true;
     add_event(path_changed{path_.addresses(), true});
 }
@@ -119,42 +150,47 @@ bool connection::migrate(const ip_endpoint& local, time_point now) {
         move_to(where, now);
         return true;
     }
-    path_probe_.reset();  // its connection ID is used now
-    const auto* peer = handshake_.peer_parameters();
-    quic::path next({local, path_.addresses().remote}, true, start_.settings, host_->hidden());
-    next.limit_datagram_size(peer->max_udp_payload_size);
+    path_probe_.reset();
+    if (spare_id_for(where) == nullptr) return false;  // the only one was shown where a probe went
+    quic::path next(where, true, start_.settings, host_->hidden());
+    next.limit_datagram_size(handshake_.peer_parameters()->max_udp_payload_size);
+    next.ecn().go_on_from(path_.ecn());
     auto left = std::make_unique<quic::path>(path_.addresses(), true, start_.settings);
     left->limit_datagram_size(path_.max_datagram_size());
     for (auto& s : spaces_) s.sent.leave_path(path_.sender());
-    path_ = std::move(next);
     fallback_ = std::move(left);
-    pacer_release_.reset();
-    probe_count_ = 0;
-    peer_ids_.advance();
+    go_over_to(std::move(next), now);
+    advance_id_for(where);
     begin_validation(now);
     ping_owed_ = true;  // RFC 9000 9.2: a packet that does more than probe
     mark_ready();
     return true;
 }
 
-// One frame, in a datagram of its own, to where it belongs.
+// What is owed to another path, in a datagram of its own, to where it belongs.
 bool connection::transmit_off_path(train& out, time_point now) {
     while (off_path_count_ > 0) {
-        const auto f = off_path_[0];
-        std::shift_left(off_path_.begin(), off_path_.end(), 1);
-        --off_path_count_;
+        auto f = take_off_path();
+        const auto follows = [&] { return off_path_count_ > 0 && f.response && off_path_[0].response; };
         const auto room = out.buffer.first(std::min({out.buffer.size(), path_.max_datagram_size(), f.limit}));
         auto start = next_packet(packet_space_id::application);
         // RFC 9000 9.5: not the ID that is used on the present path, if the peer gave us a choice.
-        if (const auto* spare = peer_ids_.spare(); spare != nullptr && f.response) start.destination = *spare;
+        if (const auto* spare = f.response ? spare_id_for(f.addresses) : nullptr) start.destination = *spare;
         auto packet = packet_builder::begin(room, start);
-        if (!packet) continue;
-        const bool written = f.response ? packet->frames().write(path_response_frame{f.data})
-                                        : packet->frames().write(path_challenge_frame{f.data});
+        const auto write = [&] {
+            return f.response ? packet->frames().write(path_response_frame{f.data})
+                              : packet->frames().write(path_challenge_frame{f.data});
+        };
+        bool written = packet && write();
+        // Answers to one datagram share its credit, and so go together.
+        while (follows() && off_path_[0].addresses == f.addresses) {
+            f = take_off_path();
+            written = written && write();
+        }
         if (!written) continue;
         packet->pad_to(std::min(room.size(), min_initial_datagram_size));
-        out.mark = path_.ecn().mark();
-        finish(*packet, now);
+        out.mark = ecn::not_ect;
+        finish(*packet, now, sent_as::elsewhere);
         out.path = f.addresses;
         out.size = out.segment_size = packet->size();
         ++statistics_.datagrams_sent;

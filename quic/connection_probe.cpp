@@ -38,7 +38,7 @@ bool connection::probe(const ip_endpoint& local, time_point now) {
 }
 
 bool connection::begin_probe(const ip_path& where, bool preferred, time_point now) {
-    if (path_probe_ || path_.validation().under_way() || peer_ids_.spare() == nullptr) return false;
+    if (path_probe_ || path_.validation().under_way() || spare_id_for(where) == nullptr) return false;
     path_probe_.emplace(path_probe{where, {}, preferred});
     const auto timeout = std::max(unknown_path_timeout, probe_timeout(packet_space_id::application));
     path_probe_->validation.begin(now, timeout / 3, now + 3 * timeout);
@@ -70,7 +70,8 @@ void connection::on_probe_answered(time_point now) {
 void connection::on_probe_failed() {
     add_event(quic::path_failed{path_probe_->addresses});
     path_probe_.reset();
-    peer_ids_.retire_spare();
+    peer_ids_.retire_spare();  // RFC 9000 9.5: it was shown there
+    spare_shown_on_.reset();
 }
 
 // To a path that was shown to work.
@@ -78,14 +79,12 @@ void connection::move_to(const ip_path& where, time_point now) {
     if (where.remote != path_.addresses().remote) left_remote_ = path_.addresses().remote;
     quic::path next(where, true, start_.settings, host_->hidden());
     next.limit_datagram_size(handshake_.peer_parameters()->max_udp_payload_size);
+    next.ecn().go_on_from(path_.ecn());
     for (auto& s : spaces_) s.sent.leave_path(path_.sender());
-    path_ = std::move(next);
+    go_over_to(std::move(next), now);
     fallback_.reset();
     proven_.reset();
-    pacer_release_.reset();
-    probe_count_ = 0;
-    last_activity_ = now;
-    peer_ids_.advance();
+    advance_id_for(where);
     ping_owed_ = true;  // RFC 9000 9.2: a packet that does more than probe
     add_event(path_changed{where, true});
     mark_ready();
@@ -94,7 +93,7 @@ void connection::move_to(const ip_path& where, time_point now) {
 // One PATH_CHALLENGE, in a datagram of its own that counts against nothing: its loss says nothing of the path in use.
 bool connection::transmit_path_probe(train& out, time_point now) {
     if (!path_probe_ || !path_probe_->validation.challenge_due()) return false;
-    const auto* id = peer_ids_.spare();
+    const auto* id = spare_id_for(path_probe_->addresses);
     const auto room = out.buffer.first(std::min(out.buffer.size(), min_initial_datagram_size));
     auto start = next_packet(packet_space_id::application);
     if (id != nullptr) start.destination = *id;
@@ -103,7 +102,7 @@ bool connection::transmit_path_probe(train& out, time_point now) {
     packet->pad_to(room.size());
     path_probe_->validation.on_challenge_sent(room.size());
     out.mark = ecn::not_ect;
-    finish(*packet, now, false);
+    finish(*packet, now, sent_as::elsewhere);
     out.path = path_probe_->addresses;
     out.size = out.segment_size = packet->size();
     ++statistics_.datagrams_sent;

@@ -28,6 +28,7 @@ void connection::receive_datagram(received_datagram& datagram, time_point now) {
     mark_ready();
     arrival_ = datagram.path;
     arrival_size_ = datagram.payload.size();
+    arrival_credit_ = static_cast<std::size_t>(path::amplification_factor) * arrival_size_;
     if (!elsewhere) path_.on_received(datagram.payload.size());
     last_activity_ = now;
     close_.on_datagram();

@@ -34,10 +34,18 @@ std::optional<time_point> connection::next_loss_time() const {
     return earliest;
 }
 
+// What the amplification limit must leave for a datagram: with an Initial packet in it that elicits an acknowledgment, 1200
+// bytes.
+std::size_t connection::least_datagram(bool with_initial) const {
+    if (complete_) return least_packet;
+    return with_initial ? min_initial_datagram_size : min_unvalidated_datagram;
+}
+
 // RFC 9002 A.8
 std::optional<connection::probe_deadline> connection::next_probe() const {
     // A server that may not send anything waits for the client: RFC 9002 6.2.2.1.
-    if (path_.amplification_allowance() == 0) return std::nullopt;
+    const auto& initial = space(packet_space_id::initial);
+    if (path_.amplification_allowance() < least_datagram(initial.sent.ack_eliciting_outstanding() > 0)) return std::nullopt;
     const auto backoff = 1 << std::min(probe_count_, max_backoff);
     std::optional<probe_deadline> earliest;
     for (const auto& s : spaces_) {

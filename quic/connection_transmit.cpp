@@ -11,8 +11,6 @@ namespace {
 
 // A packet behind another one in a datagram is worth its header and tag only if it can say something.
 constexpr std::size_t min_coalesced_room = 128;
-// Less than this is not worth a datagram of its own while the peer's address is unproven: wait for more allowance.
-constexpr std::size_t min_unvalidated_datagram = 256;
 
 }  // namespace
 
@@ -78,7 +76,7 @@ bool connection::transmit_mtu_probe(train& out, time_point now) {
     packet->pad_to(*size);
     packet->contents().control.push_back(mtu_probe_token{static_cast<std::uint32_t>(*size)});
     out.mark = path_.ecn().mark();
-    finish(*packet, now, false);
+    finish(*packet, now, sent_as::mtu_probe);
     path_.mtu().on_probe_sent(*size);
     path_.on_sent(*size);
     out.size = out.segment_size = *size;
@@ -250,14 +248,15 @@ void connection::write_application_frames(packet_builder& packet, time_point now
 }
 
 // Seals a packet and remembers it. Returns the bytes that count against the window.
-std::size_t connection::finish(packet_builder& packet, time_point now, bool counts) {
+std::size_t connection::finish(packet_builder& packet, time_point now, sent_as how) {
     const auto id = space_of(packet.level());
     auto& s = space(id);
     const bool early = packet.level() == encryption_level::zero_rtt;
-    if (trace_ != nullptr) trace_packet(packet, now, counts);
+    const bool elsewhere = how == sent_as::elsewhere;
+    if (trace_ != nullptr) trace_packet(packet, now, how == sent_as::ordinary);
     packet.seal(early ? early_.keys : id == packet_space_id::application ? application_keys_.write() : s.write);
 
-    const auto mark = path_.ecn().mark();
+    const auto mark = elsewhere ? ecn::not_ect : path_.ecn().mark();
     packet.contents().ect0 = mark == ecn::ect0;
     packet.contents().key_generation = early ? no_key_generation : static_cast<std::uint32_t>(application_keys_.updates());
     path_.ecn().on_sent(id, mark);
@@ -270,12 +269,13 @@ std::size_t connection::finish(packet_builder& packet, time_point now, bool coun
     if (eliciting) idle_.on_sent_ack_eliciting(now);
     ++statistics_.packets_sent;
     const auto size = packet.size();
-    const bool in_flight = counts && packet.in_flight();
+    const bool in_flight = how == sent_as::ordinary && packet.in_flight();
     s.sent.on_sent({.number = packet.number(),
                     .sent = now,
                     .bytes = static_cast<std::uint32_t>(size),
                     .ack_eliciting = eliciting,
                     .in_flight = in_flight,
+                    .left_path = elsewhere,
                     .contents = std::move(packet.contents())},
                    path_.sender());
     if (trace_ != nullptr) trace_congestion(sample_cause::sent, now);

@@ -2,6 +2,11 @@
 
 namespace tandem::quic {
 
+void ecn_validation::go_on_from(const ecn_validation& before) {
+    sent_ = before.sent_;
+    reported_ = before.reported_;
+}
+
 void ecn_validation::on_sent(packet_space_id space, ecn mark) {
     if (mark != ecn::ect0) return;
     ++sent_[static_cast<std::size_t>(space)];

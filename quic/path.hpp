@@ -21,6 +21,8 @@
 namespace tandem::quic {
 
 constexpr std::size_t min_initial_datagram_size = 1200;  // RFC 9000 14.1
+// Less than this is not worth a datagram of its own while the client's address is unproven: wait for more allowance.
+constexpr std::size_t min_unvalidated_datagram = 256;
 
 class path {
 public:
@@ -80,9 +82,10 @@ public:
     void on_received(std::size_t bytes) { received_ += bytes; }
     void on_sent(std::size_t bytes) { sent_ += bytes; }
     void validate() { validated_ = true; }
-    // The sender of the path before goes on: only the peer's port is new (RFC 9000 9.4).
+    // What is known of the path before holds on: only the peer's port is new (RFC 9000 9.4).
     void take_sender(path& other) {
         sender_ = std::move(other.sender_);
+        ecn_ = other.ecn_;
         mtu_ = other.mtu_;
         max_datagram_size_ = other.max_datagram_size_;
     }

@@ -44,8 +44,11 @@ bool peer_connection_ids::retire_below(std::uint64_t limit) {
         bounded = retire(it->sequence) && bounded;
         it = ids_.erase(it);
     }
-    const auto it = std::find_if(ids_.begin(), ids_.end(), [&](const entry& e) { return e.sequence == in_use; });
-    current_ = it == ids_.end() ? 0 : static_cast<std::size_t>(it - ids_.begin());
+    auto it = std::find_if(ids_.begin(), ids_.end(), [&](const entry& e) { return e.sequence == in_use; });
+    // They come in any order; those below the one in use would never be.
+    if (it == ids_.end())
+        it = std::min_element(ids_.begin(), ids_.end(), [](auto& a, auto& b) { return a.sequence < b.sequence; });
+    current_ = static_cast<std::size_t>(it - ids_.begin());
     return bounded;
 }
 
@@ -80,19 +83,21 @@ void peer_connection_ids::retire_spare() {
 
 std::optional<connection_error> peer_connection_ids::on_new(const new_connection_id_frame& f) {
     if (current().empty()) return violation("a new connection ID from a peer that uses none");
+    bool repeated = false;
     for (const auto& e : ids_) {
         const bool same_id = e.id == f.id;
         if (e.sequence == f.sequence && (!same_id || (e.token && *e.token != f.reset_token)))
             return violation("one sequence number, two connection IDs");
         if (e.sequence != f.sequence && (same_id || e.token == f.reset_token))
             return violation("one connection ID, two sequence numbers");
-        if (e.sequence == f.sequence) return std::nullopt;  // repeated
+        repeated = repeated || e.sequence == f.sequence;
     }
     if (f.sequence < retired_below_) {  // RFC 9000 19.15: retired before it was ever used
         if (!retire(f.sequence)) return limit_error("retired connection IDs faster than it acknowledged");
         return std::nullopt;
     }
-    ids_.push_back({f.sequence, f.id, f.reset_token});
+    // Who sends one again may have more to be retired by then.
+    if (!repeated) ids_.push_back({f.sequence, f.id, f.reset_token});
     // RFC 9000 5.1.1: retire first, then count.
     if (f.retire_prior_to > retired_below_ && !retire_below(f.retire_prior_to)) {
         return limit_error("retired connection IDs faster than it acknowledged");

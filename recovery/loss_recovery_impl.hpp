@@ -143,7 +143,8 @@ bool loss_recovery<Contents>::declare_lost(entry& t, const sender& s, time_point
     t.lost_at = now;
     ++total_lost_;
     lost_.push_back(&t);
-    return persistent_ && t.ack_eliciting && persistent_->on_lost(t.sent, s.rtt(), s.first_rtt_sample());
+    // What does not count against the window went on another path, or was larger than is known to pass (RFC 9000 14.4).
+    return persistent_ && t.ack_eliciting && t.in_flight && persistent_->on_lost(t.sent, s.rtt(), s.first_rtt_sample());
 }
 
 // Tells the sender of all in lost_ at once: one congestion event, however many there are.

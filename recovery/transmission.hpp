@@ -28,7 +28,7 @@ struct transmission {
     std::uint32_t bytes = 0;  // counted against the congestion window if in_flight
     bool ack_eliciting = false;
     bool in_flight = false;  // RFC 9002 2
-    bool left_path = false;  // sent on a path that is no longer in use: says nothing about the present one
+    bool left_path = false;  // sent on another path than the one in use: says nothing about that
     fate state = fate::outstanding;
     time_point lost_at;          // when it was declared lost, if it was
     delivery_snapshot snapshot;  // filled by loss_recovery::on_sent

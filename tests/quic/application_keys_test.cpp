@@ -63,6 +63,30 @@ TEST_F(ApplicationKeys, OldKeysOpenWhatWasOvertakenForAWhile) {
     EXPECT_EQ(ours.updates(), 1u);
 }
 
+// However long the peer takes to follow an update of ours, what its first packet with new keys overtook is still read.
+TEST_F(ApplicationKeys, OldKeysAreKeptFromTheFirstPacketWithNewOnesOn) {
+    const time_point begin{1h};
+    EXPECT_EQ(receive(0, 0, begin), result::opened);
+    ours.update(begin + 1s);
+    EXPECT_EQ(receive(2, 1, begin + 5s), result::opened);
+    EXPECT_EQ(receive(1, 0, begin + 5s + 999ms), result::opened) << "RFC 9001 6.5";
+}
+
+// A peer that acknowledges an update and does not follow it (RFC 9001 6.2 forbids that) can still be read.
+TEST_F(ApplicationKeys, NoSecondUpdateBeforeThePeerFollowed) {
+    const time_point begin{1h};
+    EXPECT_EQ(receive(0, 0, begin), result::opened);
+    ours.update(begin + 1s);
+    std::vector<std::uint8_t> bytes(200);
+    auto packet = packet_builder::begin(bytes, {.level = encryption_level::one_rtt});
+    packet->frames().write(ping_frame{});
+    packet->seal(ours.write());
+    ours.on_acknowledged(1, begin);
+    EXPECT_FALSE(ours.update_due(1, begin + 10s));
+    EXPECT_EQ(receive(1, 1, begin + 10s), result::opened);
+    EXPECT_TRUE(ours.update_due(1, begin + 10s));
+}
+
 TEST_F(ApplicationKeys, NewKeysForAnOlderNumberAreAnError) {
     EXPECT_EQ(receive(0, 0), result::opened);
     EXPECT_EQ(receive(7, 0), result::opened);
@@ -109,6 +133,7 @@ TEST_F(ApplicationKeys, UpdatesAreDueOnceThePresentKeysAreAcknowledged) {
     seal(10);
     ours.on_acknowledged(0, now);
     EXPECT_FALSE(ours.update_due(10, now)) << "only packets of older keys were acknowledged";
+    EXPECT_EQ(receive(0, 1), result::opened);  // the peer has followed
     ours.on_acknowledged(1, now);
     EXPECT_TRUE(ours.update_due(10, now));
     EXPECT_FALSE(ours.exhausted());

@@ -1,6 +1,9 @@
 // A hostile client against a real server: every cap and every rule whose breach must end the connection, or be shrugged off.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "hostile_client.hpp"
 
 namespace tandem::quic::test {
@@ -346,6 +349,62 @@ TEST_F(ConnectionAttack, ProbesFromElsewhereAreAnsweredThere) {
     EXPECT_LE(elsewhere, 8 * 3 * 60u);
 }
 
+// RFC 9000 8: three times the datagram, however many challenges it holds.
+TEST_F(ConnectionAttack, ChallengesOfOneDatagramFromElsewhereShareItsCredit) {
+    ASSERT_TRUE(client.handshake());
+    client.receive_all();
+    client.path.remote.port = 1;
+    const auto challenges = client.build(one_rtt, [](frame_writer& out) {
+        for (std::uint8_t i = 0; i < 4; ++i) out.write(path_challenge_frame{{i}});
+    });
+    client.send_raw(challenges);
+    std::vector<std::uint8_t> buffer(65536);
+    std::size_t elsewhere = 0;
+    for (train out{.buffer = buffer}; server.transmit(client.now, out);) elsewhere += out.path.remote.port == 1 ? out.size : 0;
+    EXPECT_GT(elsewhere, 0u);
+    EXPECT_LE(elsewhere, 3 * challenges.size());
+}
+
+TEST_F(ConnectionAttack, EachChallengeOfADatagramFromElsewhereIsAnswered) {
+    ASSERT_TRUE(client.handshake());
+    client.receive_all();
+    client.path.remote.port = 1;
+    client.send(one_rtt, [](frame_writer& out) {
+        for (std::uint8_t i = 0; i < 4; ++i) out.write(path_challenge_frame{{i}});
+    });
+    client.receive_all();
+    EXPECT_EQ(client.received<path_response_frame>().size(), 4u);
+}
+
+// RFC 9000 9.5: who looks at two paths must not see one connection ID on both.
+TEST_F(ConnectionAttack, AnswersElsewhereDoNotLinkPaths) {
+    ASSERT_TRUE(client.handshake());
+    for (std::uint8_t n = 1; n <= 3; ++n) {
+        const std::array<std::uint8_t, 8> id{9, n};
+        client.send(one_rtt, [&](frame_writer& out) {
+            out.write(new_connection_id_frame{.sequence = n, .id = connection_id(id), .reset_token = {n}});
+        });
+    }
+    client.receive_all();
+    std::map<std::uint16_t, std::set<connection_id>> shown;
+    std::vector<std::uint8_t> buffer(65536);
+    for (const std::uint16_t port : {1, 2, 1, 3}) {
+        client.path.remote.port = port;
+        client.send(one_rtt, [](frame_writer& out) { out.write(path_challenge_frame{}); });
+        for (train out{.buffer = buffer}; server.transmit(client.now, out);) {
+            shown[out.path.remote.port].insert(connection_id(parse_invariant_header(out.datagram(0), 8)->destination));
+        }
+    }
+    std::set<connection_id> all;
+    std::size_t ids = 0;
+    for (const auto port : {1, 2}) {
+        ids += shown[port].size();
+        all.insert(shown[port].begin(), shown[port].end());
+    }
+    EXPECT_GE(ids, 2u);
+    EXPECT_EQ(all.size(), ids);
+}
+
 TEST_F(ConnectionAttack, OneRttBeforeTheHandshakeIsOverIsKeptOnlyWithinACap) {
     client.send_client_hello();
     client.receive_all();
@@ -413,6 +472,27 @@ TEST_F(ConnectionAttack, ClosingAnswersGetRarer) {
 }
 
 // RFC 9000 8.1: whatever comes, three times as much leaves.
+// RFC 9002 6.2.2.1: who may not send what is to be probed with waits, and does not back off meanwhile.
+TEST_F(ConnectionAttack, NoProbeTimeoutsWhileTheAmplificationLimitForbidsProbes) {
+    client.send_client_hello();
+    // Too small to be read, large enough to leave a remainder of credit.
+    for (int i = 0; i < 5; ++i) {
+        client.send_raw(client.build(
+            initial, [](frame_writer& out) { out.write(ping_frame{}); }, {}, false));
+    }
+    client.receive_all();
+    const auto id = victim()->handle();
+    for (int i = 0; i < 1000; ++i) {
+        const auto next = server.next_timeout();
+        if (!next || *next > client.now + 8s || server.find(id) == nullptr) break;
+        client.now = std::max(client.now, *next);
+        client.receive_all();
+    }
+    ASSERT_NE(server.find(id), nullptr);
+    EXPECT_LE(client.datagrams_received, 3u);
+    EXPECT_LE(server.find(id)->summary(client.now).timeouts, client.datagrams_received);
+}
+
 TEST_F(ConnectionAttack, NoAmplificationBeforeTheAddressIsProven) {
     client.send_client_hello();
     std::uint64_t sent = 1200;

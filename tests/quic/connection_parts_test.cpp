@@ -163,6 +163,31 @@ TEST(Ecn, FailsWhenAllMarkedPacketsAreLost) {
     EXPECT_EQ(e.current(), ecn_validation::state::failed);
 }
 
+// What the peer acknowledges of the path before is no fault of the next one.
+TEST(Ecn, AnotherPathGoesOnWithTheCounts) {
+    ecn_validation first(true);
+    for (int i = 0; i < 10; ++i) first.on_sent(application, ecn::ect0);
+    first.on_ack(application, 8, ecn_counts{8, 0, 0});
+    ecn_validation second(true);
+    second.go_on_from(first);
+    EXPECT_EQ(second.current(), ecn_validation::state::testing);
+    for (int i = 0; i < 10; ++i) second.on_sent(application, second.mark());
+    EXPECT_FALSE(second.on_ack(application, 3, ecn_counts{13, 0, 0}));
+    EXPECT_EQ(second.current(), ecn_validation::state::capable);
+}
+
+// RFC 9000 10.2.2
+TEST(CloseProcess, DrainingEndsWhenClosingWouldHaveEnded) {
+    close_process c;
+    c.begin_closing({.code = 5}, start + 3s);
+    c.begin_draining(start + 5s);
+    EXPECT_EQ(c.deadline(), start + 3s);
+    EXPECT_FALSE(c.packet_due());
+    close_process other;
+    other.begin_draining(start + 5s);
+    EXPECT_EQ(other.deadline(), start + 5s);
+}
+
 TEST(CloseProcess, AnswersGetRarer) {
     close_process c;
     c.begin_closing({.code = 5}, start);
@@ -274,6 +299,25 @@ TEST(PeerConnectionIds, TakesRepeatsAndRefusesContradictions) {
     EXPECT_TRUE(ids.on_new(token)->is(transport_error::protocol_violation));
     peer_connection_ids none(connection_id(), 4);
     EXPECT_TRUE(none.on_new(new_id(1))->is(transport_error::protocol_violation));
+}
+
+TEST(PeerConnectionIds, LeavesNoneBehindThatCameLate) {
+    peer_connection_ids ids(id_of(100), 4);
+    ASSERT_FALSE(ids.on_new(new_id(2)));
+    ASSERT_FALSE(ids.on_new(new_id(1)));
+    ASSERT_FALSE(ids.on_new(new_id(3, 1)));
+    EXPECT_EQ(ids.current(), id_of(1));
+    ASSERT_NE(ids.spare(), nullptr);
+    EXPECT_EQ(*ids.spare(), id_of(2));
+}
+
+TEST(PeerConnectionIds, ARepeatMayRetireMore) {
+    peer_connection_ids ids(id_of(100), 4);
+    ASSERT_FALSE(ids.on_new(new_id(1)));
+    ASSERT_FALSE(ids.on_new(new_id(2)));
+    ASSERT_FALSE(ids.on_new(new_id(2, 2)));
+    EXPECT_EQ(ids.current(), id_of(2));
+    EXPECT_EQ(ids.pending_retirements(), 2u);
 }
 
 TEST(PeerConnectionIds, MovesOnWhenTheOneInUseIsRetired) {

@@ -1,6 +1,7 @@
 // The peer's address changes, or ours does (RFC 9000 8.2, 9).
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "../seed.hpp"
@@ -210,11 +211,56 @@ TEST(migration, a_client_that_moves_into_nowhere_comes_back) {
     p.run_for(1s);
     const auto here = p.client_connection()->path().local;
     const ip_endpoint nowhere{ip_address::v4(198, 51, 100, 7), 4000};
-    p.on_wire = [&](flying& f) { return !f.to_server || p.client_connection()->path().local != nowhere; };
+    std::map<ip_endpoint, std::set<connection_id>> shown;
+    p.on_wire = [&](flying& f) {
+        const auto local = p.client_connection()->path().local;
+        if (f.to_server) shown[local].insert(connection_id(parse_invariant_header(f.bytes, 8)->destination));
+        return !f.to_server || local != nowhere;
+    };
     EXPECT_TRUE(p.client_connection()->migrate(nowhere, p.now));
     transfer t(p, true, 100'000);
     ASSERT_TRUE(run_transfers(p, {&t}, 20s));
     EXPECT_EQ(p.client_connection()->path().local, here);
+    for (const auto& id : shown[here]) EXPECT_FALSE(shown[nowhere].contains(id)) << "RFC 9000 9.5";
+}
+
+// RFC 9000 9.4: what goes to the address that was left says nothing of the new one.
+TEST(migration, the_challenge_to_the_path_that_was_left_is_not_missed) {
+    pipe p;
+    nat n(p);
+    ASSERT_TRUE(p.handshake());
+    p.run_for(1s);
+    const auto before = p.server_connection()->statistics();
+    n.rebind_port();
+    p.client_connection()->ping();
+    p.run_for(50ms);
+    transfer t(p, false, 30'000);
+    ASSERT_TRUE(run_transfers(p, {&t}, 5s));
+    p.run_for(1s);
+    const auto after = p.server_connection()->statistics();
+    EXPECT_EQ(p.server_connection()->path().remote, n.outside);
+    EXPECT_GE(after.packets_lost, 1u);  // it is noticed
+    EXPECT_EQ(after.ssthresh, before.ssthresh);
+    EXPECT_GE(after.congestion_window, before.congestion_window);
+}
+
+// The peer's counts go on from those of the path before (RFC 9000 13.4.2.1).
+TEST(migration, marks_are_tested_anew_and_used_on_the_new_path) {
+    for (bool port_only : {true, false}) {
+        pipe p;
+        nat n(p);
+        ASSERT_TRUE(p.handshake());
+        transfer t(p, false, 1'000'000);
+        ASSERT_TRUE(p.run_for(10s, [&] {
+            t.step();
+            return t.received() > 300'000;
+        }));
+        ASSERT_TRUE(p.server_connection()->statistics().ecn_capable);
+        port_only ? n.rebind_port() : n.rebind_address();
+        ASSERT_TRUE(run_transfers(p, {&t}, 10s));
+        EXPECT_EQ(p.server_connection()->path().remote, n.outside);
+        EXPECT_TRUE(p.server_connection()->statistics().ecn_capable) << port_only;
+    }
 }
 
 TEST(migration, is_refused_where_it_cannot_be) {

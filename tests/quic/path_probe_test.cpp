@@ -1,6 +1,9 @@
 // Paths that are tried before they are used, and the server's preferred address (RFC 9000 9.1, 9.6).
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "hostile_client.hpp"
 #include "pipe.hpp"
 
@@ -16,6 +19,7 @@ TEST(PathProbe, TellsThatAPathWorksAndLeavesTheOtherInUse) {
     p.run_for(100ms);
     const auto here = p.client_connection()->path();
     transfer up(p, true, 3'000'000);
+    ASSERT_TRUE(p.client_connection()->statistics().ecn_capable);
     ASSERT_TRUE(p.client_connection()->probe(wifi, p.now));
     EXPECT_FALSE(p.client_connection()->probe(wifi, p.now));  // one at a time
     ASSERT_TRUE(run_transfers(p, {&up}, 20s));
@@ -25,6 +29,7 @@ TEST(PathProbe, TellsThatAPathWorksAndLeavesTheOtherInUse) {
     EXPECT_EQ(p.client_connection()->path(), here);
     EXPECT_EQ(p.server_connection()->path().remote, here.local);
     EXPECT_TRUE(events_of<path_changed>(p.server_events).empty());
+    EXPECT_TRUE(p.client_connection()->statistics().ecn_capable);  // the probe was not marked, and not counted as if it were
 
     ASSERT_TRUE(p.client_connection()->migrate(wifi, p.now));
     p.run_for(1ms);
@@ -50,6 +55,25 @@ TEST(PathProbe, TellsThatAPathDoesNotWork) {
     transfer up(p, true, 100'000);
     EXPECT_TRUE(run_transfers(p, {&up}, 20s));
     EXPECT_TRUE(p.client_connection()->probe(wifi, p.now));  // with another connection ID
+}
+
+// RFC 9000 9.5: the connection ID of one address is not used at another.
+TEST(PathProbe, MovingElsewhereTakesAnotherConnectionId) {
+    pipe p;
+    ASSERT_TRUE(p.handshake());
+    p.run_for(100ms);
+    const ip_endpoint third{ip_address::v4(203, 0, 113, 10), 6000};
+    std::map<ip_endpoint, std::set<connection_id>> shown;
+    p.on_wire = [&](flying& f) {
+        if (f.to_server) shown[f.path.remote].insert(connection_id(parse_invariant_header(f.bytes, 8)->destination));
+        return true;
+    };
+    ASSERT_TRUE(p.client_connection()->probe(wifi, p.now));
+    p.run_for(100ms);
+    ASSERT_TRUE(p.client_connection()->migrate(third, p.now));
+    p.run_for(100ms);
+    EXPECT_EQ(p.server_connection()->path().remote, third);
+    for (const auto& id : shown[wifi]) EXPECT_FALSE(shown[third].contains(id));
 }
 
 TEST(PathProbe, IsRefusedWhereOneCannotMove) {
