@@ -4,11 +4,28 @@ import json
 
 from nat import Nat
 from qlog import Qlog
-from world import PROGRAMS, TANDEM, check, free_port, run, sha
+from world import PROGRAMS, TANDEM, World, check, free_port, run, sha
 
 V1, V2 = "00000001", "6b3343cf"
 REBIND_AFTER = 1_000_000  # of 5 000 000 bytes
 SLOW = 8_000_000  # bytes a second: keys may be updated again only after three probe timeouts
+CASES = []
+
+
+def special(function):
+    """A case that no other server has."""
+    CASES.append(function)
+    return function
+
+
+def case(name, server, feature, *arguments, started_with=()):
+    """A case that uses a feature of a server, which is started with some options."""
+    def use(world):
+        with server(world, *started_with) as port:
+            feature(world, port, *arguments)
+
+    use.__name__ = name
+    CASES.append(use)
 
 
 def get(world, port, *options, name="5m.bin"):
@@ -41,19 +58,9 @@ def retries(world, port):
     check(sources, "the server does not confirm the Retry in its transport parameters")
 
 
-def get_gtlsserver_retries(world):
-    with world.gtlsserver("-V") as port:
-        retries(world, port)
-
-
-def get_nginx_retries(world):
-    with world.nginx() as port:
-        retries(world, port)
-
-
-def get_aioquic_retries(world):
-    with world.aioquic_server() as port:
-        retries(world, port)
+case("get_gtlsserver_retries", World.gtlsserver, retries, started_with=["-V"])
+case("get_nginx_retries", World.nginx, retries)
+case("get_aioquic_retries", World.aioquic_server, retries)
 
 
 def speaks_version_2(world, port, name="5m.bin"):
@@ -62,20 +69,10 @@ def speaks_version_2(world, port, name="5m.bin"):
     check(log.versions("received", "handshake") == {V2} and log.versions("sent", "initial") == {V2}, "packets of another version")
 
 
-def get_gtlsserver_speaks_version_2(world):
-    with world.gtlsserver() as port:
-        speaks_version_2(world, port)
-
-
-def get_caddy_speaks_version_2(world):
-    # quic-go updates keys after 100 packets, in version 2 too with the label of version 1 (RFC 9369 3.3.2 has "quicv2 ku"): a short file.
-    with world.caddy() as port:
-        speaks_version_2(world, port, "1k.bin")
-
-
-def get_aioquic_speaks_version_2(world):
-    with world.aioquic_feature_server() as port:
-        speaks_version_2(world, port)
+case("get_gtlsserver_speaks_version_2", World.gtlsserver, speaks_version_2)
+# quic-go updates keys after 100 packets, in version 2 too with the label of version 1 (RFC 9369 3.3.2 has "quicv2 ku"): a short file.
+case("get_caddy_speaks_version_2", World.caddy, speaks_version_2, "1k.bin")
+case("get_aioquic_speaks_version_2", World.aioquic_feature_server, speaks_version_2)
 
 
 def is_moved_to_version_2(world, port):
@@ -86,16 +83,11 @@ def is_moved_to_version_2(world, port):
     check(log.versions("received", "handshake") == {V2} and log.versions("sent", "handshake") == {V2}, "did not end with version 2")
 
 
-def get_gtlsserver_moves_us_to_version_2(world):
-    with world.gtlsserver("--preferred-versions=v2,v1") as port:
-        is_moved_to_version_2(world, port)
+case("get_gtlsserver_moves_us_to_version_2", World.gtlsserver, is_moved_to_version_2, started_with=["--preferred-versions=v2,v1"])
+case("get_aioquic_moves_us_to_version_2", World.aioquic_feature_server, is_moved_to_version_2)  # takes the client's first
 
 
-def get_aioquic_moves_us_to_version_2(world):
-    with world.aioquic_feature_server() as port:  # takes the client's first
-        is_moved_to_version_2(world, port)
-
-
+@special
 def get_nginx_knows_only_version_1(world):
     with world.nginx() as port:
         log = get(world, port, "--quic-version", "v2")
@@ -112,41 +104,16 @@ def updates_keys(world, port, *options):
     check(log.key_updates("local_update") >= 2, "not in the log")
 
 
-def get_gtlsserver_follows_key_updates(world):
-    with world.gtlsserver() as port:
-        updates_keys(world, port)
+case("get_gtlsserver_follows_key_updates", World.gtlsserver, updates_keys)
+case("get_gtlsserver_follows_key_updates_over_version_2", World.gtlsserver, updates_keys, "--version", "v2", "--prefer", "v2")
+case("get_nginx_follows_key_updates", World.nginx, updates_keys)
+case("get_caddy_follows_key_updates", World.caddy, updates_keys)
+case("get_aioquic_follows_key_updates", World.aioquic_feature_server, updates_keys)
+case("get_bun_follows_key_updates", World.bun_server, updates_keys, "--alpn", "hq-interop")
+case("get_deno_follows_key_updates", World.deno_server, updates_keys, "--alpn", "hq-interop")
 
 
-def get_gtlsserver_follows_key_updates_over_version_2(world):
-    with world.gtlsserver() as port:
-        updates_keys(world, port, "--version", "v2", "--prefer", "v2")
-
-
-def get_nginx_follows_key_updates(world):
-    with world.nginx() as port:
-        updates_keys(world, port)
-
-
-def get_caddy_follows_key_updates(world):
-    with world.caddy() as port:
-        updates_keys(world, port)
-
-
-def get_aioquic_follows_key_updates(world):
-    with world.aioquic_feature_server() as port:
-        updates_keys(world, port)
-
-
-def get_bun_follows_key_updates(world):
-    with world.bun_server() as port:
-        updates_keys(world, port, "--alpn", "hq-interop")
-
-
-def get_deno_follows_key_updates(world):
-    with world.deno_server() as port:
-        updates_keys(world, port, "--alpn", "hq-interop")
-
-
+@special
 def get_aioquic_updates_keys(world):
     with world.aioquic_feature_server("--key-update") as port:
         _, log = quic_client(world, port, names=["1k.bin", "5m.bin", "s3.bin"])
@@ -165,24 +132,10 @@ def is_rebound(world, port):
         check(log.frames("sent", "path_response"), "no PATH_RESPONSE was sent")
 
 
-def get_gtlsserver_after_nat_rebinding(world):
-    with world.gtlsserver() as port:
-        is_rebound(world, port)
-
-
-def get_nginx_after_nat_rebinding(world):
-    with world.nginx() as port:
-        is_rebound(world, port)
-
-
-def get_caddy_after_nat_rebinding(world):
-    with world.caddy() as port:
-        is_rebound(world, port)
-
-
-def get_aioquic_after_nat_rebinding(world):
-    with world.aioquic_feature_server() as port:
-        is_rebound(world, port)
+case("get_gtlsserver_after_nat_rebinding", World.gtlsserver, is_rebound)
+case("get_nginx_after_nat_rebinding", World.nginx, is_rebound)
+case("get_caddy_after_nat_rebinding", World.caddy, is_rebound)
+case("get_aioquic_after_nat_rebinding", World.aioquic_feature_server, is_rebound)
 
 
 def migrates(world, port):
@@ -193,26 +146,13 @@ def migrates(world, port):
     check(len(ids) >= 2, "the same connection ID on both paths")
 
 
-def get_gtlsserver_after_migration(world):
-    with world.gtlsserver() as port:
-        migrates(world, port)
+case("get_gtlsserver_after_migration", World.gtlsserver, migrates)
+case("get_nginx_after_migration", World.nginx, migrates)
+case("get_caddy_after_migration", World.caddy, migrates)
+case("get_aioquic_after_migration", World.aioquic_feature_server, migrates)
 
 
-def get_nginx_after_migration(world):
-    with world.nginx() as port:
-        migrates(world, port)
-
-
-def get_caddy_after_migration(world):
-    with world.caddy() as port:
-        migrates(world, port)
-
-
-def get_aioquic_after_migration(world):
-    with world.aioquic_feature_server() as port:
-        migrates(world, port)
-
-
+@special
 def get_goes_to_preferred_address_of_gtlsserver(world):
     preferred = free_port()
     with world.gtlsserver(f"--preferred-ipv4-addr=127.0.0.1:{preferred}") as port:
@@ -229,19 +169,9 @@ def marks(world, port, ends_as):
     check(reported == (ends_as == "capable"), "what the peer's ACK frames say does not fit")
 
 
-def get_gtlsserver_reports_ecn(world):
-    with world.gtlsserver() as port:
-        marks(world, port, "capable")
-
-
-def get_caddy_reports_ecn(world):
-    with world.caddy() as port:
-        marks(world, port, "capable")
-
-
-def get_nginx_reports_no_ecn(world):
-    with world.nginx() as port:
-        marks(world, port, "failed")
+case("get_gtlsserver_reports_ecn", World.gtlsserver, marks, "capable")
+case("get_caddy_reports_ecn", World.caddy, marks, "capable")
+case("get_nginx_reports_no_ecn", World.nginx, marks, "failed")
 
 
 # Datagrams (RFC 9221).
@@ -252,28 +182,6 @@ def exchanges_datagrams(world, port):
     check(len(log.frames("sent", "datagram")) == 5 and len(log.frames("received", "datagram")) == 5, "not in the log")
 
 
-def get_aioquic_echoes_datagrams(world):
-    with world.aioquic_feature_server() as port:
-        exchanges_datagrams(world, port)
-
-
-def get_bun_echoes_datagrams(world):
-    with world.bun_server() as port:
-        exchanges_datagrams(world, port)
-
-
-def get_deno_echoes_datagrams(world):
-    with world.deno_server() as port:
-        exchanges_datagrams(world, port)
-
-
-CASES = [get_gtlsserver_follows_key_updates_over_version_2, get_gtlsserver_retries, get_nginx_retries, get_aioquic_retries,
-         get_gtlsserver_speaks_version_2, get_caddy_speaks_version_2, get_aioquic_speaks_version_2,
-         get_gtlsserver_moves_us_to_version_2, get_aioquic_moves_us_to_version_2, get_nginx_knows_only_version_1,
-         get_gtlsserver_follows_key_updates, get_nginx_follows_key_updates, get_caddy_follows_key_updates, get_aioquic_follows_key_updates,
-         get_bun_follows_key_updates, get_deno_follows_key_updates, get_aioquic_updates_keys,
-         get_gtlsserver_after_nat_rebinding, get_nginx_after_nat_rebinding, get_caddy_after_nat_rebinding, get_aioquic_after_nat_rebinding,
-         get_gtlsserver_after_migration, get_nginx_after_migration, get_caddy_after_migration, get_aioquic_after_migration,
-         get_goes_to_preferred_address_of_gtlsserver,
-         get_gtlsserver_reports_ecn, get_caddy_reports_ecn, get_nginx_reports_no_ecn,
-         get_aioquic_echoes_datagrams, get_bun_echoes_datagrams, get_deno_echoes_datagrams]
+case("get_aioquic_echoes_datagrams", World.aioquic_feature_server, exchanges_datagrams)
+case("get_bun_echoes_datagrams", World.bun_server, exchanges_datagrams)
+case("get_deno_echoes_datagrams", World.deno_server, exchanges_datagrams)

@@ -1,5 +1,6 @@
 """Runs tandem against programs by others, as client and as server, and compares every file. Prints one line per case."""
 
+import concurrent.futures
 import fnmatch
 import sys
 import tempfile
@@ -280,22 +281,30 @@ CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserve
          http1_requests_are_read_as_nginx_reads_them, wireshark_decrypts_the_simulation]
 
 
+AT_A_TIME = 2  # most cases wait for programs that start, and for timers
+
+
+def outcome(case, world):
+    """Whether a case passes, and the line that says so."""
+    begin = time.monotonic()
+    try:
+        case(world)
+        return True, f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)"
+    except Exception as error:  # whatever it is, the other cases go on
+        return False, f"FAIL {case.__name__}: {type(error).__name__}: {error}"
+
+
 def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else "*"
-    passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="tandem-peers-") as folder:
+    cases = [case for case in CASES if fnmatch.fnmatch(case.__name__, pattern)]
+    passed = 0
+    with tempfile.TemporaryDirectory(prefix="tandem-peers-") as folder, concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         world = World(folder)
-        for case in CASES:
-            if not fnmatch.fnmatch(case.__name__, pattern):
-                continue
-            begin = time.monotonic()
-            try:
-                case(world)
-                passed += 1
-                print(f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
-            except Exception as error:  # whatever it is, the next case goes on
-                failed += 1
-                print(f"FAIL {case.__name__}: {type(error).__name__}: {error}", flush=True)
+        for future in concurrent.futures.as_completed([pool.submit(outcome, case, world) for case in cases]):
+            good, line = future.result()
+            passed += good
+            print(line, flush=True)
+    failed = len(cases) - passed
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

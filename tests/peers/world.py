@@ -7,6 +7,7 @@ import pathlib
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 TANDEM = os.environ["TANDEM"]
@@ -65,15 +66,22 @@ def sha(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+GIVEN = set()  # ports that a case has, bound already or not yet; two cases run at a time
+GIVING = threading.Lock()
+
+
 def free_port():
-    """A port that is free for TCP and for UDP."""
+    """A port that is free for TCP and for UDP, and was never given before."""
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.bind(("127.0.0.1", 0))
             port = tcp.getsockname()[1]
             with contextlib.suppress(OSError):
                 udp.bind(("127.0.0.1", port))
-                return port
+                with GIVING:
+                    if port not in GIVEN:
+                        GIVEN.add(port)
+                        return port
 
 
 def udp_bound(port):
