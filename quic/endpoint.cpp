@@ -62,7 +62,9 @@ void endpoint::state::receive(received_datagram& datagram, time_point now) {
     const auto header = parse_invariant_header(datagram.payload, local_connection_id_size);
     if (!header || header->destination.size() > connection_id::max_size || datagram.path.remote.port == 0) {
         // A foreign version may have longer IDs: it is told our versions (RFC 9000 6.1).
-        if (header && header->long_form && datagram.path.remote.port != 0) return answer_unknown_version(datagram, *header);
+        const bool foreign = header && header->long_form && header->version != static_cast<std::uint32_t>(version::negotiation) &&
+                             !speaks(static_cast<version>(header->version));
+        if (foreign && datagram.path.remote.port != 0) return answer_unknown_version(datagram, *header);
         return drop(drop_reason::malformed);
     }
     const auto it = ids_.find(connection_id(header->destination));

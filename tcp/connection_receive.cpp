@@ -52,14 +52,16 @@ void connection::receive_segment(const segment& in, time_point now, unsigned seg
         return;
     }
     if (!in.has(flag::ack)) return drop(segment_drop::no_acknowledgment, in, now);
-    if (mark == ecn::ce) ++stats_.ce_received;
-    if (ecn_.on_segment(in.flags, mark, !in.payload.empty())) ack_.at_once();
+    if (!receive_ack(in, sequence, now)) return;
+    // Not before the acknowledgment fits: who forges a segment guesses a number in the window more easily than both, and a
+    // timestamp far ahead would make all of the peer's look old (RFC 7323 5.3, RFC 5961 5).
     if (timestamps_.enabled() && in.options.timestamps) {
         timestamps_.update(in.options.timestamps->value, sequence <= last_ack_sent_, now);
     }
+    if (mark == ecn::ce) ++stats_.ce_received;
+    if (ecn_.on_segment(in.flags, mark, !in.payload.empty())) ack_.at_once();
     heard_at_ = now;
     keepalives_unanswered_ = 0;
-    if (!receive_ack(in, sequence, now)) return;
     if (state_ != state::closed) receive_text(in, sequence, now, segment_count);
 }
 
@@ -192,7 +194,8 @@ void connection::receive_fin(std::uint64_t fin_sequence, time_point now) {
         return;
     }
     if (fin_sequence != rcv_nxt_) {
-        if (fin_sequence > rcv_nxt_) early_fin_ = fin_sequence;
+        // Beyond the window it was not permitted, as little as the text before it.
+        if (fin_sequence > rcv_nxt_ && fin_sequence < receive_base() + window_.edge()) early_fin_ = fin_sequence;
         return;
     }
     fin_received_ = true;

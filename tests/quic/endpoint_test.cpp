@@ -67,6 +67,9 @@ TEST(Endpoint, AnswersNoSmallOrSpecialDatagrams) {
     give(server, {0xc0}, {});
     give(server, {0x40, 1, 2, 3}, {});
     give(server, long_header(1, 8, 1200), {});
+    // With IDs that only other versions have: Version Negotiation is never answered, and ours is dropped (RFC 9000 6.1, 17.2).
+    give(server, long_header(0, 30, 1200), {});
+    give(server, long_header(1, 30, 1200), {});
     EXPECT_TRUE(next_datagram(server, {}).empty());
     EXPECT_EQ(server.statistics().dropped[drop_reason::too_small], 1u);
     EXPECT_EQ(server.statistics().dropped[drop_reason::unexpected_packet], 1u);

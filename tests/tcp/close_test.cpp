@@ -201,6 +201,27 @@ TEST(close, fin_before_the_data_it_follows) {
     )");
 }
 
+// What lies beyond the window is not taken, the FIN as little as the bytes before it.
+TEST(close, fin_beyond_the_window_is_not_remembered) {
+    auto c = script::no_timestamps();
+    c.receive_window = c.max_receive_window = 2000;
+    script s(c);
+    s.run(script::connected);
+    s.run(R"(
+        0.200 < FP. 1001:3001(2000) ack 1 win 65535
+        0.200 > . 1:1(0) ack 1
+        0.300 < . 1:1001(1000) ack 1 win 65535
+        0.300 > . 1:1(0) ack 2001
+        0.300 event readable
+        0.400 read 2000
+        0.400 > . 1:1(0) ack 2001 win 2000
+        0.500 < . 2001:3001(1000) ack 1 win 65535
+        0.500 event readable
+        0.500 readable 1000
+        0.500 state ESTABLISHED
+    )");
+}
+
 TEST(close, time_wait_answers_the_fin_again_and_starts_over) {  // RFC 9293 3.10.7.4 eighth
     script s(script::no_timestamps());
     s.run(script::connected);

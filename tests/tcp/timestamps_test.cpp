@@ -58,6 +58,18 @@ TEST(paws, an_older_timestamp_is_a_segment_of_another_turn) {  // RFC 7323 5.3 R
     EXPECT_EQ(s.object()->stats().paws_rejected, 1u);
 }
 
+// A forged segment in the window, with a timestamp far ahead and an acknowledgment that was only guessed.
+TEST(paws, learns_nothing_from_segments_with_a_wrong_acknowledgment) {
+    script s;
+    s.run(script::connected_with_timestamps);
+    s.run(R"(
+        0.200 < P. 1:101(100) ack 70000 win 65535 <nop,nop,TS val 2000000000 ecr 100>
+        0.200 > . 1:1(0) ack 1 <nop,nop,TS val 200 ecr 1000>
+        0.300 < P. 1:101(100) ack 1 win 65535 <nop,nop,TS val 1200 ecr 100>
+        0.300 readable 100
+    )");
+}
+
 TEST(paws, wraps_around) {
     script s;
     s.run(R"(
