@@ -312,7 +312,7 @@ private:
     std::optional<time_point> give_up_at() const;
     std::optional<time_point> keepalive_at() const;
 
-    void release_memory(time_point now);
+    void release_memory();
 
     // connection_api.cpp
     void reset_peer();

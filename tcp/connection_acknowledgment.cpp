@@ -120,6 +120,7 @@ void connection::advance(std::uint64_t ack, naming& how, time_point now) {
     }
     if (tail_probe_end_ != 0 && ack >= tail_probe_end_) tail_probe_end_ = 0;
     progress_at_ = now;
+    rest_at_ = now + rest;
     unreachable_ = false;
     timer_.on_progress(now);
     // Without SACK, what a duplicate ACK was taken for may have been wrong: a segment the peer stops at is missing (RFC

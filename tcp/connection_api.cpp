@@ -267,6 +267,10 @@ bool connection::peer_closed() const { return fin_received_; }
 
 void connection::consume(std::size_t n, time_point now, byte_time_runs* times) {
     in_.consume(n, times);
+    if (!rest_at_ && state_ != state::closed) {
+        rest_at_ = now + rest;
+        wake();
+    }
     window_.on_consumed(in_.read_offset(), now, sender_.rtt().has_sample() ? sender_.rtt().smoothed() : duration::zero());
     if (state_ == state::closed && readable() == 0) wake();  // the last thing that kept it
     if (fin_received_ || state_ < state::established || state_ > state::fin_wait_2) return;

@@ -88,7 +88,7 @@ void connection::expire(time_point now) {
             return;
         }
     }
-    if (due(rest_at_)) release_memory(now);
+    if (due(rest_at_)) release_memory();
     ack_.on_timeout(now);
     if (state_ == state::time_wait) return;
     if (due(give_up_at())) {
@@ -105,12 +105,10 @@ void connection::expire(time_point now) {
     if (state_ != state::closed) arm_timer(now);
 }
 
-void connection::release_memory(time_point now) {
+// Where something is going on, its end sets the time anew: an acknowledgment, or the application that reads.
+void connection::release_memory() {
     rest_at_.reset();
-    if (recovery_.ack_eliciting_outstanding() > 0 || !out_.all_acknowledged() || readable() > 0) {
-        rest_at_ = now + rest;
-        return;
-    }
+    if (recovery_.ack_eliciting_outstanding() > 0 || !out_.all_acknowledged() || readable() > 0) return;
     out_.shrink();
     in_.shrink();
     segments_.shrink();

@@ -114,5 +114,28 @@ TEST(allocation, an_idle_connection_has_4_kib) {
     std::printf("bytes of heap per idle connection: %.0f before its first byte, %.0f after 20 kB\n", fresh, used);
 }
 
+// Bytes that nobody reads for days are no reason to wake up; when they are read, memory is given back all the same.
+TEST(allocation, unread_bytes_set_no_timer) {
+    hosts h(1);
+    const ip_endpoint service{server_address, 80};
+    ASSERT_TRUE(h.server.listen(service, {}));
+    const auto c = h.client.connect({client_address, 0}, service, {}, h.now);
+    connection_handle s;
+    h.application = [&] {
+        while (const auto e = h.server.poll_event()) s = e->connection;
+    };
+    h.run_for(std::chrono::seconds(1));
+    h.client.find(c)->write(std::vector<std::uint8_t>(1000));
+    h.run_for(std::chrono::seconds(10));
+    ASSERT_EQ(h.server.find(s)->readable(), 1000u);
+    EXPECT_FALSE(h.server.next_timeout());
+    EXPECT_FALSE(h.client.next_timeout());
+    EXPECT_GT(h.server.find(s)->memory(), 0u);
+    h.server.find(s)->consume(1000, h.now);
+    h.run_for(std::chrono::seconds(10));
+    EXPECT_EQ(h.server.find(s)->memory(), 0u);
+    EXPECT_FALSE(h.server.next_timeout());
+}
+
 }  // namespace
 }  // namespace tandem::tcp::test
