@@ -112,6 +112,7 @@ bool pipe::transmit_from(endpoint& from, bool to_server) {
         check_amplification(f);
         if (on_wire && !on_wire(f)) continue;
         const auto delay = f.delay;
+        if (f.twice) wire_.push({now + delay, order_++, std::make_shared<flying>(f)});
         wire_.push({now + delay, order_++, std::make_shared<flying>(std::move(f))});
     }
     return true;

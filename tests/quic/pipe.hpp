@@ -41,7 +41,8 @@ struct flying {
     std::vector<std::uint8_t> bytes;
     ip_path path;  // as the receiver sees it
     ecn mark = ecn::not_ect;
-    duration delay{};  // on the wire
+    duration delay{};    // on the wire
+    bool twice = false;  // a copy follows
 };
 
 class pipe {

@@ -87,7 +87,7 @@ private:
         if (bleached_) f.mark = ecn::not_ect;
         if (f.mark == ecn::ect0 && chance(marks_)) f.mark = ecn::ce;
         if (chance(disorder_)) f.delay += std::chrono::microseconds(random_.below(20'000));
-        if (chance(copies_)) pipe_.deliver(f);
+        f.twice = chance(copies_);
         return !chance(loss_);
     }
 
