@@ -30,6 +30,12 @@ std::vector<field> response_lines(response&& r, const body_source* body, std::st
     return lines;
 }
 
+std::vector<field> interim_lines(const response& r) {
+    std::vector<field> lines{{":status", std::to_string(r.status)}};
+    lines.insert(lines.end(), r.fields.begin(), r.fields.end());
+    return lines;
+}
+
 bool prepare(response& r, std::unique_ptr<body_source>& body, bool asks_tunnel) {
     const bool switches = r.status == 101 && asks_tunnel;
     const bool invalid = !(switches ? invalid_reason(r.fields) : invalid_reason(r)).empty();

@@ -16,6 +16,8 @@ std::vector<field> request_lines(const request&, const body_source* body);
 // `request_method` tells whether a Content-Length without a body is one of the answer to HEAD.
 std::vector<field> response_lines(response&&, const body_source* body, std::string_view request_method);
 
+std::vector<field> interim_lines(const response&);
+
 // What the sessions make of a response to be sent: 500 of one that may not be; of 101 to a request for another protocol what
 // accepts it, true then; 501 where a 2xx would accept it unawares (RFC 8441 5). Without its body where it was changed.
 bool prepare(response&, std::unique_ptr<body_source>& body, bool asks_tunnel);

@@ -92,6 +92,34 @@ bool has_folded_line(std::string_view section) {
     return false;
 }
 
+// RFC 9112 2.3: the first line ends with a version, which is not one of HTTP/1; else it is merely malformed.
+bool names_another_version(std::string_view section) {
+    const auto line = section.substr(0, section.find("\r\n"));
+    const auto at = line.rfind(' ');
+    const auto version = at == std::string_view::npos ? std::string_view{} : line.substr(at + 1);
+    const auto digit = [&](std::size_t i) { return version[i] >= '0' && version[i] <= '9'; };
+    return version.size() == 8 && version.starts_with("HTTP/") && digit(5) && version[6] == '.' && digit(7) &&
+           version != "HTTP/1.0" && version != "HTTP/1.1";
+}
+
+// Of the lines that end a chunk and begin the next: whether the one with the size has a quote without its counterpart.
+bool has_open_quote(std::string_view lines) {
+    if (lines.starts_with("\r\n")) lines.remove_prefix(2);
+    const auto line = lines.substr(0, lines.find("\r\n"));
+    return std::count(line.begin(), line.end(), '"') % 2 != 0 || line.find('\\') != std::string_view::npos;
+}
+
+// RFC 9110 5.5 permits a tab around a value, but not all who read these two take it away.
+bool has_tab_in_framing(std::string_view section) {
+    for (auto line = section.find("\r\n"); line != std::string_view::npos; line = section.find("\r\n", line + 2)) {
+        const auto text = section.substr(line + 2, section.find("\r\n", line + 2) - line - 2);
+        const auto name = text.substr(0, text.find(':'));
+        const bool frames = equals_ignoring_case(name, "transfer-encoding") || equals_ignoring_case(name, "content-length");
+        if (frames && text.find('\t') != std::string_view::npos) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 struct http1_parser::state {
@@ -171,12 +199,14 @@ http1_parser::step http1_parser::state::feed_head(std::string_view input) {
     taken += held.size() - old_size;
     got_some = true;
     if (has_folded_line(held)) return fail(400, "a header line is folded", taken);
+    if (side == role::requests && has_tab_in_framing(held)) return fail(400, "a tab in a field that frames the message", taken);
     make_codec();
     error_code ec;
     put(held, ec);
     if (ec) {
         if (to.too_many) return fail(431, "too many header fields", taken);
-        if (ec == beast::http::error::bad_version) return fail(505, "not a version of HTTP/1", taken);
+        if (ec == beast::http::error::bad_version && names_another_version(held))
+            return fail(505, "not a version of HTTP/1", taken);
         return fail(400, "malformed header section: " + ec.message(), taken);
     }
     held.clear();
@@ -231,6 +261,8 @@ http1_parser::step http1_parser::state::feed_chunk_line(std::string_view input) 
         if (line_end == std::string_view::npos) break;
         if (held.size() < 2 || held[held.size() - 2] != '\r')
             return fail(400, "a line of the chunked body does not end in CRLF", taken);
+        // Beast would look for the end of a quoted string in the lines behind; others do not.
+        if (has_open_quote(held)) return fail(400, "a quoted string in a chunk's line does not end there", taken);
         error_code ec;
         put(held, ec);
         if (ec == beast::http::error::need_more) continue;

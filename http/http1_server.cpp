@@ -273,7 +273,7 @@ std::size_t http1_server::transmit(std::span<std::uint8_t> out, time_point now) 
     if (s.over || !s.current) return 0;
     if (s.current->expects_continue && !s.current->answered) {
         s.current->expects_continue = false;
-        s.writer.prepend("HTTP/1.1 100 Continue\r\n\r\n");
+        s.writer.inform(frame_interim({100, {}}));
     }
     auto id = s.current->id;
     auto n = s.writer.transmit(out);
@@ -326,6 +326,14 @@ void http1_server::respond(request_id id, response message, std::unique_ptr<body
     s.answer(std::move(message), std::move(source));
 }
 
+void http1_server::inform(request_id id, response message, time_point) {
+    auto& s = *state_;
+    if (!s.current || s.current->id != id || s.current->answered || s.current->version < 11) return;
+    if (!invalid_interim_reason(message).empty()) return;
+    if (message.status == 100) s.current->expects_continue = false;
+    s.writer.inform(frame_interim(message));
+}
+
 void http1_server::resume_body(request_id id) {
     if (state_->current && state_->current->id == id) state_->writer.resume();
 }
@@ -373,6 +381,7 @@ std::optional<server_event> http1_server::poll_event() {
 }
 
 std::size_t http1_server::active_requests() const { return state_->current ? 1 : 0; }
+std::optional<time_point> http1_server::unfinished_head() const { return state_->head_since; }
 const wait_ledger& http1_server::ledger() const { return state_->waits; }
 
 }  // namespace tandem::http

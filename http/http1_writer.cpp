@@ -38,8 +38,6 @@ void http1_writer::start(std::string head, http1_framing framing, std::unique_pt
     started_ = failed_ = waiting_ = false;
 }
 
-void http1_writer::prepend(std::string_view text) { text_.insert(text_at_, text); }
-
 void http1_writer::abandon() {
     text_.clear();
     text_at_ = 0;
@@ -158,6 +156,12 @@ http1_framed_head frame_switch(const response& r, std::string_view protocol, con
     out.framing = body ? http1_framing::until_close : http1_framing::none;
     out.closes = true;
     return out;
+}
+
+std::string frame_interim(const response& r) {
+    auto text = "HTTP/1.1 " + std::to_string(r.status) + ' ' + std::string(reason_phrase(r.status)) + "\r\n";
+    append_fields(text, r.fields);
+    return text + "\r\n";
 }
 
 http1_framed_head frame_response(const response& r, const body_source* body, std::string_view request_method, int version,

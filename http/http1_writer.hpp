@@ -21,8 +21,8 @@ public:
     static constexpr std::size_t min_room = 64;
 
     void start(std::string head, http1_framing framing, std::unique_ptr<body_source> body);
-    // Text that goes before anything else that is waiting (an interim response).
-    void prepend(std::string_view text);
+    // An interim response, while no message is being written.
+    void inform(std::string_view text) { text_ += text; }
     std::size_t transmit(std::span<std::uint8_t> out);
     void resume() { waiting_ = false; }
 
@@ -58,6 +58,7 @@ struct http1_framed_head {
 http1_framed_head frame_request(const request&, const body_source* body);
 // RFC 9110 15.2.2: the answer after which the connection speaks another protocol, until it is closed.
 http1_framed_head frame_switch(const response&, std::string_view protocol, const body_source* body);
+std::string frame_interim(const response&);
 // `version` is the request's; `close` adds Connection: close, and lets a body of unknown length end with the stream for HTTP/1.0.
 http1_framed_head frame_response(const response&, const body_source* body, std::string_view request_method, int version,
                                  bool close, bool announce_keep_alive);

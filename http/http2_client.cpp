@@ -114,8 +114,9 @@ void http2_client::state::on_interim(http2_exchange& e) {
 
 void http2_client::state::on_too_large(http2_exchange& e) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_CANCEL);
-    fail_exchange(
-        e, {failure_kind::too_large, h3_code_of(NGHTTP2_CANCEL), false, "the answer's header section is larger than allowed"});
+    fail_exchange(e, {failure_kind::too_large, h3_code_of(NGHTTP2_CANCEL), false,
+                      e.interim > limit_.interim_responses ? "too many interim responses"
+                                                           : "the answer's header section is larger than allowed"});
 }
 
 void http2_client::state::on_received(http2_exchange& e) {

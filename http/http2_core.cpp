@@ -73,7 +73,7 @@ http2_core::http2_core(side which, const limits& limit)
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     if (which == side::client) settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
-    if (which == side::server && !limit.tunnel_protocols.empty())
+    if (which == side::server && !limit.tunnel_protocols.empty() && limit.extended_connect)
         settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
     const bool ready =
         session_ && nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0 &&
@@ -98,6 +98,7 @@ http2_exchange& http2_core::add(std::int32_t stream, request_id id) {
     slot = std::make_unique<http2_exchange>();
     slot->id = id;
     slot->stream = stream;
+    slot->begun = now_;
     if (limit_.record_waits) slot->ledger.record_intervals();
     by_id_[id] = slot.get();
     return *slot;
@@ -110,6 +111,14 @@ void http2_core::drop(http2_exchange& e) {
     auto it = exchanges_.find(e.stream);
     graveyard_.push_back(std::move(it->second));
     exchanges_.erase(it);
+}
+
+std::optional<time_point> http2_core::unfinished_head() const {
+    std::optional<time_point> oldest;
+    for (const auto& [stream, e] : exchanges_) {
+        if (!e->head_told && !e->answered && (!oldest || e->begun < *oldest)) oldest = e->begun;
+    }
+    return oldest;
 }
 
 void http2_core::refuse(http2_exchange& e) {
@@ -201,6 +210,11 @@ bool http2_core::submit_response(http2_exchange& e, const std::vector<field>& li
     provider.read_callback = http2_callbacks::read_data;
     const auto nva = nv_of(lines);
     return nghttp2_submit_response(session_, e.stream, nva.data(), nva.size(), e.source ? &provider : nullptr) == 0;
+}
+
+bool http2_core::submit_interim(http2_exchange& e, const std::vector<field>& lines) {
+    const auto nva = nv_of(lines);
+    return nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, e.stream, nullptr, nva.data(), nva.size(), nullptr) == 0;
 }
 
 std::int32_t http2_core::submit_request(const std::vector<field>& lines, bool has_body) {

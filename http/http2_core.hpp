@@ -30,6 +30,7 @@ struct http2_exchange {
     std::string method;  // of the request
 
     // Coming in.
+    time_point begun;              // when its first frame came, or went
     http::fields section;          // the header section, then the trailer section
     std::size_t section_size = 0;  // as RFC 9113 10.5.1 counts
     http::request head;            // server: the pseudo-header fields
@@ -85,6 +86,7 @@ public:
     void set_now(time_point now) { now_ = now; }
     const std::optional<session_error>& over() const { return over_; }
     std::size_t active() const { return exchanges_.size(); }
+    std::optional<time_point> unfinished_head() const;
     const wait_ledger& total_waits();
 
 protected:
@@ -111,6 +113,7 @@ protected:
     // Sends GOAWAY and ends the session.
     void fail(std::uint32_t code, std::string text);
     bool submit_response(http2_exchange&, const std::vector<field>& lines);
+    bool submit_interim(http2_exchange&, const std::vector<field>& lines);
     // The new stream, or a negative number.
     std::int32_t submit_request(const std::vector<field>& lines, bool has_body);
 

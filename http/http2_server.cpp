@@ -22,6 +22,8 @@ std::uint32_t http2_code_of(h3_error code) {
             return NGHTTP2_CANCEL;
         case h3_error::excessive_load:
             return NGHTTP2_ENHANCE_YOUR_CALM;
+        case h3_error::version_fallback:
+            return NGHTTP2_HTTP_1_1_REQUIRED;
         case h3_error::internal_error:
             return NGHTTP2_INTERNAL_ERROR;
         default:
@@ -35,7 +37,7 @@ struct http2_server::state final : http2_core {
     explicit state(const limits& limit) : http2_core(side::server, limit) {}
 
     void respond(http2_exchange& e, response message, std::unique_ptr<body_source> body);
-    void send_continue(http2_exchange& e);
+    void inform(http2_exchange& e, const response& message) { submit_interim(e, interim_lines(message)); }
     void finish(http2_exchange& e);
     void fail_exchange(http2_exchange& e, failure_kind kind, std::uint32_t code, std::string text);
     void count_abnormal_end();
@@ -111,13 +113,6 @@ void http2_server::state::respond(http2_exchange& e, response message, std::uniq
     }
 }
 
-void http2_server::state::send_continue(http2_exchange& e) {
-    static std::uint8_t name[] = {':', 's', 't', 'a', 't', 'u', 's'};
-    static std::uint8_t value[] = {'1', '0', '0'};
-    const nghttp2_nv line{name, value, sizeof name, sizeof value, NGHTTP2_NV_FLAG_NONE};
-    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, e.stream, nullptr, &line, 1, nullptr);
-}
-
 void http2_server::state::on_sent(http2_exchange& e) {
     if (e.tunnel && !e.received_told && !e.refused) return;  // the other half goes on
     finish(e);
@@ -160,7 +155,7 @@ void http2_server::state::before_write() {
     // RFC 9110 10.1.1, unless the answer or the body is there. The application had its chance to answer since the last time.
     for (auto id : std::exchange(continue_now, std::exchange(awaiting_continue, {}))) {
         auto* e = find(id);
-        if (e && !e->answered && e->body.empty() && !e->received) send_continue(*e);
+        if (e && !e->answered && e->body.empty() && !e->received) inform(*e, {100, {}});
     }
     end_if_drained();
 }
@@ -213,6 +208,14 @@ void http2_server::respond(request_id id, response message, std::unique_ptr<body
     if (e && e->head_told && !e->answered && !s.over()) s.respond(*e, std::move(message), std::move(body));
 }
 
+void http2_server::inform(request_id id, response message, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto* e = s.find(id);
+    if (!e || !e->head_told || e->answered || s.over() || !invalid_interim_reason(message).empty()) return;
+    s.inform(*e, message);
+}
+
 void http2_server::resume_body(request_id id) {
     if (auto* e = state_->find(id)) state_->resume_body(*e);
 }
@@ -253,6 +256,7 @@ std::optional<server_event> http2_server::poll_event() {
 }
 
 std::size_t http2_server::active_requests() const { return state_->active(); }
+std::optional<time_point> http2_server::unfinished_head() const { return state_->unfinished_head(); }
 const wait_ledger& http2_server::ledger() const { return state_->total_waits(); }
 
 }  // namespace tandem::http

@@ -28,6 +28,7 @@ public:
     const std::optional<session_error>& error() const;
 
     void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) override;
+    void inform(request_id, response, time_point now) override;
     void resume_body(request_id) override;
     std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) override;
     void refuse_body(request_id, time_point now) override;
@@ -36,6 +37,7 @@ public:
     void close(time_point now) override;
     std::optional<server_event> poll_event() override;
     std::size_t active_requests() const override;
+    std::optional<time_point> unfinished_head() const override;
     const wait_ledger& ledger() const override;
 
 private:

@@ -28,7 +28,8 @@ http3_core::http3_core(stream_transport& transport, const limits& limit, quic::p
     settings.qpack_max_dtable_capacity = limit.qpack_table;
     settings.qpack_encoder_max_dtable_capacity = limit.qpack_table;
     settings.qpack_blocked_streams = limit.qpack_blocked_streams;
-    settings.enable_connect_protocol = side == quic::perspective::server && !limit.tunnel_protocols.empty();  // RFC 9220 3
+    settings.enable_connect_protocol =
+        side == quic::perspective::server && !limit.tunnel_protocols.empty() && limit.extended_connect;  // RFC 9220 3
     auto make = side == quic::perspective::client ? &nghttp3_conn_client_new_versioned : &nghttp3_conn_server_new_versioned;
     // Fails only when memory is at its end.
     if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nullptr, this) !=
@@ -223,6 +224,7 @@ void http3_core::read_stream(quic::stream_id stream) {
 }
 
 void http3_core::feed(quic::stream_id stream, http3_exchange* e, std::span<const std::uint8_t> data, bool end) {
+    if (e && !e->begun && !data.empty()) e->begun = now_;
     feeding_ = e;
     fed_as_body_ = 0;
     inside_nghttp3_ = true;

@@ -28,12 +28,13 @@ struct http3_exchange {
     std::string method;  // of the request
 
     // Coming in.
-    http::fields section;          // the header section, then the trailer section
-    std::size_t section_size = 0;  // as RFC 9114 4.2.2 counts
-    http::request head;            // server: the pseudo-header fields
-    int status = 0;                // client
-    std::size_t interim = 0;       // client: responses before the final one
-    bool ends_with_head = false;   // the header section was the whole message
+    std::optional<time_point> begun;  // when its first byte came
+    http::fields section;             // the header section, then the trailer section
+    std::size_t section_size = 0;     // as RFC 9114 4.2.2 counts
+    http::request head;               // server: the pseudo-header fields
+    int status = 0;                   // client
+    std::size_t interim = 0;          // client: responses before the final one
+    bool ends_with_head = false;      // the header section was the whole message
     bool head_told = false;
     bool too_large = false;
     bool received = false;  // the end of the message came

@@ -20,7 +20,8 @@ struct http3_server::state final : http3_core {
     state(stream_transport& transport, const limits& limit) : http3_core(transport, limit, quic::perspective::server) {}
 
     void respond(http3_exchange& e, response message, std::unique_ptr<body_source> body);
-    void send_continue(http3_exchange& e);
+    void inform(http3_exchange& e, const response& message);
+    std::optional<time_point> unfinished_head() const;
     void finish(http3_exchange& e);
     void fail_exchange(http3_exchange& e, failure_kind kind, std::uint64_t code, std::string text);
     void peer_ended(http3_exchange& e, std::uint64_t code, std::string text);
@@ -142,11 +143,23 @@ void http3_server::state::respond(http3_exchange& e, response message, std::uniq
     }
 }
 
-void http3_server::state::send_continue(http3_exchange& e) {
-    static constexpr std::uint8_t name[] = {':', 's', 't', 'a', 't', 'u', 's'};
-    static constexpr std::uint8_t value[] = {'1', '0', '0'};
-    const nghttp3_nv line{name, value, sizeof name, sizeof value, NGHTTP3_NV_FLAG_NONE};
-    nghttp3_conn_submit_info(conn_, static_cast<std::int64_t>(e.stream.value), &line, 1);
+void http3_server::state::inform(http3_exchange& e, const response& message) {
+    const auto lines = interim_lines(message);
+    std::vector<nghttp3_nv> nva;
+    for (const auto& f : lines) {
+        nva.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()),
+                       reinterpret_cast<const std::uint8_t*>(f.value.data()), f.name.size(), f.value.size(),
+                       NGHTTP3_NV_FLAG_NONE});
+    }
+    nghttp3_conn_submit_info(conn_, static_cast<std::int64_t>(e.stream.value), nva.data(), nva.size());
+}
+
+std::optional<time_point> http3_server::state::unfinished_head() const {
+    std::optional<time_point> oldest;
+    for (const auto& [stream, e] : exchanges_) {
+        if (e->begun && !e->head_told && !e->answered && (!oldest || *e->begun < *oldest)) oldest = e->begun;
+    }
+    return oldest;
 }
 
 void http3_server::state::on_sent(http3_exchange& e) {
@@ -202,7 +215,7 @@ void http3_server::state::before_write() {
     // RFC 9110 10.1.1, unless the answer or the body is there. The application had its chance to answer since the last time.
     for (auto id : std::exchange(continue_now, std::exchange(awaiting_continue, {}))) {
         auto* e = find(id);
-        if (e && !e->answered && e->body.empty() && !e->received) send_continue(*e);
+        if (e && !e->answered && e->body.empty() && !e->received) inform(*e, {100, {}});
     }
     if (draining && !std::exchange(goaway_sent, true)) nghttp3_conn_shutdown(conn_);
 }
@@ -239,6 +252,14 @@ void http3_server::respond(request_id id, response message, std::unique_ptr<body
     s.set_now(now);
     auto* e = s.find(id);
     if (e && e->head_told && !e->answered && !s.over()) s.respond(*e, std::move(message), std::move(body));
+}
+
+void http3_server::inform(request_id id, response message, time_point now) {
+    auto& s = *state_;
+    s.set_now(now);
+    auto* e = s.find(id);
+    if (!e || !e->head_told || e->answered || s.over() || !invalid_interim_reason(message).empty()) return;
+    s.inform(*e, message);
 }
 
 void http3_server::resume_body(request_id id) {
@@ -285,6 +306,7 @@ std::optional<server_event> http3_server::poll_event() {
 }
 
 std::size_t http3_server::active_requests() const { return state_->active(); }
+std::optional<time_point> http3_server::unfinished_head() const { return state_->unfinished_head(); }
 const wait_ledger& http3_server::ledger() const { return state_->total_waits(); }
 
 }  // namespace tandem::http

@@ -46,6 +46,8 @@ struct limits {
     // extended CONNECT (RFC 8441, RFC 9220) if there is any, and answer 501 to others; HTTP/1.1 overlooks other upgrades, as RFC
     // 9110 7.8 permits.
     std::vector<std::string> tunnel_protocols;
+    // Server: whether HTTP/2 and HTTP/3 offer that at all; without it only HTTP/1.1 does.
+    bool extended_connect = true;
     // Client: the ledger of each request also keeps when its bytes waited, not only how long (wait_ledger::record_intervals).
     bool record_waits = false;
 };

@@ -118,6 +118,11 @@ std::string_view invalid_reason(const response& r) {
     return invalid_reason(r.fields);
 }
 
+std::string_view invalid_interim_reason(const response& r) {
+    if (r.status < 100 || r.status > 199 || r.status == 101) return "the status is not one of an interim response";
+    return invalid_reason(r.fields);
+}
+
 bool response_has_body(std::string_view request_method, int status) {
     return request_method != "HEAD" && status >= 200 && status != 204 && status != 304;
 }
@@ -172,9 +177,10 @@ std::string_view reason_phrase(int status) {
         int status;
         std::string_view text;
     };
-    static constexpr std::array<phrase, 45> phrases{{
+    static constexpr std::array<phrase, 46> phrases{{
         {100, "Continue"},
         {101, "Switching Protocols"},
+        {102, "Processing"},
         {103, "Early Hints"},
         {200, "OK"},
         {201, "Created"},

@@ -88,6 +88,7 @@ bool is_connection_specific(std::string_view name);
 // Everything of a message that can be checked before it is sent; the text says what is wrong, or is empty.
 std::string_view invalid_reason(const request&);
 std::string_view invalid_reason(const response&);
+std::string_view invalid_interim_reason(const response&);  // of one with status 1xx
 std::string_view invalid_reason(const fields&);
 
 // RFC 9110 6.4.1: whether a response may have a body at all (not to HEAD; not 1xx, 204, 304).

@@ -59,6 +59,9 @@ public:
     // end). Status 101 takes a request with a protocol as a tunnel (client_session.hpp), and is for those alone; another status
     // refuses it. In HTTP/2 and HTTP/3, where 2xx would accept it unawares, 2xx to such a request is sent as 501.
     virtual void respond(request_id, response, std::unique_ptr<body_source> body, time_point now) = 0;
+    // Sends an interim response (RFC 9110 15.2) before the answer: 103 Early Hints, say. Any number of them; not 101, and none to
+    // a client of HTTP/1.0. What may not be sent is not.
+    virtual void inform(request_id, response, time_point now) = 0;
     // The body source of this response, which gave nothing, has more now.
     virtual void resume_body(request_id) = 0;
     // Copies request body bytes out, giving the peer credit for more; 0 when there are none now.
@@ -74,6 +77,8 @@ public:
     virtual std::optional<server_event> poll_event() = 0;
 
     virtual std::size_t active_requests() const = 0;
+    // Since when the oldest of the header sections has been on its way that have begun and are not whole.
+    virtual std::optional<time_point> unfinished_head() const = 0;
     // Waiting of all bytes this side received on the connection.
     virtual const wait_ledger& ledger() const = 0;
 };

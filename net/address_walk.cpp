@@ -20,7 +20,8 @@ address_walk::address_walk(boost::asio::any_io_executor executor, http_target ta
       options_(options),
       hooks_(std::move(hooks)),
       lookup_(std::make_shared<host_lookup>(executor_)),
-      timer_(executor_) {}
+      timer_(executor_),
+      phase_timer_(executor_) {}
 
 void address_walk::trace(const std::string& line) const {
     if (options_.trace) options_.trace(line);
@@ -69,14 +70,28 @@ void address_walk::next() {
     hooks_.attempt(current_);
 }
 
+void address_walk::begin_phase(duration limit, const std::string& what) {
+    phase_timer_.cancel();
+    if (over_ || limit <= duration::zero()) return;
+    phase_timer_.expires_after(limit);
+    phase_timer_.async_wait([self = shared_from_this(), limit, what, attempt = attempt_](const boost::system::error_code& error) {
+        if (error || self->over_ || attempt != self->attempt_) return;
+        self->hooks_.abandon();
+        self->failed({failure_class::timed_out,
+                      "could not connect to " + self->where() + ": " + what + " not done within " + seconds_text(limit), true});
+    });
+}
+
 void address_walk::succeeded() {
     over_ = true;
     timer_.cancel();
+    phase_timer_.cancel();
 }
 
 void address_walk::failed(http_error why) {
     if (over_) return;
     timer_.cancel();
+    phase_timer_.cancel();
     // Another address of the same host shows the same certificate and speaks the same protocols.
     bool same_everywhere =
         why.kind == failure_class::certificate || why.kind == failure_class::tls || why.kind == failure_class::protocol;
@@ -94,6 +109,7 @@ void address_walk::exhaust(http_error why) {
 void address_walk::stop() {
     over_ = true;
     timer_.cancel();
+    phase_timer_.cancel();
     lookup_->stop();
 }
 

@@ -30,6 +30,8 @@ public:
                  address_walk_hooks hooks);
 
     void start();
+    // What the attempt does now may take so long; zero: as long as the attempt may.
+    void begin_phase(duration limit, const std::string& what);
     void succeeded();
     void failed(http_error why);  // this address; the next one is tried, except where that makes no sense
     void stop();
@@ -51,6 +53,7 @@ private:
     address_walk_hooks hooks_;
     std::shared_ptr<host_lookup> lookup_;
     boost::asio::steady_timer timer_;
+    boost::asio::steady_timer phase_timer_;
     connection_times times_;
     std::vector<ip_address> left_;
     ip_endpoint current_;

@@ -33,9 +33,10 @@ void host_lookup::start(const http_target& target, const http_connection_options
         boost::asio::post(executor_, [self = shared_from_this(), known] { self->finish(without_duplicates(known)); });
         return;
     }
-    timer_.expires_after(options.connect_timeout);
-    timer_.async_wait([self = shared_from_this(), host = target.host,
-                       timeout = options.connect_timeout](const boost::system::error_code& error) {
+    const auto most = options.resolve_timeout > duration::zero() ? std::min(options.resolve_timeout, options.connect_timeout)
+                                                                 : options.connect_timeout;
+    timer_.expires_after(most);
+    timer_.async_wait([self = shared_from_this(), host = target.host, timeout = most](const boost::system::error_code& error) {
         if (error) return;
         self->finish(
             http_error{failure_class::timed_out, "could not resolve " + host + " within " + seconds_text(timeout), true});

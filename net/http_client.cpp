@@ -1,5 +1,6 @@
 #include <tandem/net/http_client.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include <tandem/net/clock.hpp>
@@ -8,6 +9,12 @@
 
 namespace tandem::net {
 
+namespace {
+
+http_target target_of(const http::url& url) { return {url.scheme == "https", url.host, url.port}; }
+
+}  // namespace
+
 class http_client::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(boost::asio::any_io_executor executor, http_client_options options)
@@ -15,21 +22,27 @@ public:
 
     request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
     void start(request_handle handle, http_request request, std::shared_ptr<transfer_sink> sink);
+    void submit_over_http1(std::unique_ptr<pending_transfer> transfer);
     void resume(request_handle handle);
     const boost::asio::any_io_executor& executor() const { return executor_; }
     void cancel(request_handle handle, const http_error& why);
     void close_idle() {
-        for (auto& [name, origin] : origins_) origin->close_idle();
+        for (auto* all : {&origins_, &http1_origins_}) {
+            for (auto& [name, origin] : *all) origin->close_idle();
+        }
     }
     void stop() {
-        for (auto& [name, origin] : origins_) origin->stop();
-        origins_.clear();
+        for (auto* all : {&origins_, &http1_origins_}) {
+            for (auto& [name, origin] : *all) origin->stop();
+            all->clear();
+        }
     }
 
 private:
     boost::asio::any_io_executor executor_;
     http_client_options options_;
     std::map<std::string, std::shared_ptr<http_origin>> origins_;
+    std::map<std::string, std::shared_ptr<http_origin>> http1_origins_;  // for what they do not serve over HTTP/2 and HTTP/3
     request_handle next_ = 1;
 };
 
@@ -50,8 +63,13 @@ http_client::request_handle http_client::impl::submit(http_request request, std:
 void http_client::impl::start(request_handle handle, http_request request, std::shared_ptr<transfer_sink> sink) {
     auto& origin = origins_[request.url.origin()];
     if (!origin) {
-        origin = std::make_shared<http_origin>(executor_, options_,
-                                               http_target{request.url.scheme == "https", request.url.host, request.url.port});
+        origin = std::make_shared<http_origin>(executor_, options_, target_of(request.url));
+        const auto& permitted = options_.protocols;
+        if (std::find(permitted.begin(), permitted.end(), http_protocol::http2) != permitted.end()) {
+            origin->on_unserved([weak = weak_from_this()](std::unique_ptr<pending_transfer> transfer) {
+                if (auto self = weak.lock()) self->submit_over_http1(std::move(transfer));
+            });
+        }
     }
     auto transfer = std::make_unique<pending_transfer>();
     transfer->handle = handle;
@@ -70,15 +88,31 @@ void http_client::impl::start(request_handle handle, http_request request, std::
     origin->submit(std::move(transfer));
 }
 
+// What the server does not serve over HTTP/2 or HTTP/3.
+void http_client::impl::submit_over_http1(std::unique_ptr<pending_transfer> transfer) {
+    const auto& url = transfer->info.url;
+    auto& origin = http1_origins_[url.origin()];
+    if (!origin) {
+        auto options = options_;
+        options.protocols = {http_protocol::http1};
+        origin = std::make_shared<http_origin>(executor_, options, target_of(url));
+    }
+    origin->submit(std::move(transfer));
+}
+
 void http_client::impl::resume(request_handle handle) {
-    for (auto& [name, origin] : origins_) {
-        if (origin->resume(handle)) return;
+    for (auto* all : {&origins_, &http1_origins_}) {
+        for (auto& [name, origin] : *all) {
+            if (origin->resume(handle)) return;
+        }
     }
 }
 
 void http_client::impl::cancel(request_handle handle, const http_error& why) {
-    for (auto& [name, origin] : origins_) {
-        if (origin->cancel(handle, why)) return;
+    for (auto* all : {&origins_, &http1_origins_}) {
+        for (auto& [name, origin] : *all) {
+            if (origin->cancel(handle, why)) return;
+        }
     }
 }
 

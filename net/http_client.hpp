@@ -29,8 +29,9 @@ struct http_client_options {
     // What is known of origins from earlier, and learnt: where QUIC did not work TCP goes first for a while. May be null; may be
     // shared by clients of one thread.
     std::shared_ptr<http::alt_svc_cache> known;
-    std::size_t http1_connections = 6;      // per origin; HTTP/2 and HTTP/3 use one
-    std::size_t concurrent_requests = 100;  // per origin, over all its connections; WebSockets count
+    std::size_t http1_connections = 6;                 // per origin; HTTP/2 and HTTP/3 use one
+    duration idle_timeout = std::chrono::seconds(90);  // a connection without a request is ended then; zero: never
+    std::size_t concurrent_requests = 100;             // per origin, over all its connections; WebSockets count
 };
 
 // What is known about one request; times are set as they come to pass.
@@ -65,6 +66,8 @@ public:
     virtual bool on_body(std::span<const std::uint8_t>) = 0;
     // A redirection is being followed; the answer that comes is that of `to`.
     virtual void on_redirect(const http::response&, const http::url& to) { static_cast<void>(to); }
+    // The response's trailer section, after its body.
+    virtual void on_trailers(const http::fields&) {}
     // False: on_body() is not called until http_client::resume(); the server is held back.
     virtual bool wants_body() { return true; }
     // A tunnel's other side has ended its bytes (http_request::protocol); on_end() comes when this side has, too.
@@ -79,9 +82,10 @@ struct http_request {
     std::string body;     // sent if not empty, or if `has_body`
     bool has_body = false;
     // Asks the server to turn the stream, or connection, into another protocol, for which its options::limits.tunnel_protocols
-    // must be ready: the method is CONNECT then, whatever is said here, and HTTP/1.1 is asked by Upgrade. With status 101 it has
-    // done so in every version; what `source` gives and the sink gets are the protocol's bytes from then on. Redirections and
-    // content codings are left alone.
+    // must be ready: the method is CONNECT then, whatever is said here, and HTTP/1.1 is asked by Upgrade; where a server offers
+    // no extended CONNECT HTTP/1.1 is used, if http_protocol::http2 is permitted. With status 101 the server has done so in every
+    // version; what `source` gives and the sink gets are the protocol's bytes from then on. Redirections and content codings are
+    // left alone.
     std::string protocol;
     // Called before each attempt, when the version that carries it is known; may change fields.
     std::function<void(http::request&, http_protocol)> prepare;

@@ -50,8 +50,13 @@ struct http_connection_options {
     quic::config quic;
     bool follow_addresses = true;  // QUIC: go on from another address when the machine's change
     http::limits limits;
-    duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together
+    duration connect_timeout = std::chrono::seconds(30);  // resolving, connecting and TLS together, over all addresses
+    // Each of them alone; zero: none of its own.
+    duration resolve_timeout{};
+    duration tcp_timeout{};  // one address: TCP's handshake
+    duration tls_timeout{};  // one address: the handshake of TLS, or of QUIC
     std::vector<address_override> overrides;
+    enum class ip_family : std::uint8_t { any, v4, v6 } family = ip_family::any;  // only addresses of this one
     // Ask DNS for HTTPS records too (RFC 9460), where HTTP/3 is permitted: they tell of it, of ports and of other hosts before
     // the first packet. Not for hosts with an override or without a public name.
     bool https_records = true;

@@ -43,7 +43,9 @@ public:
     void on_over(std::function<void()> done) { state_->on_over(std::move(done)); }
 
     // void(error_code, std::size_t): bytes of the request's body; boost::asio::error::eof after the last one. One read at a time
-    // (error::already_started). A client that waits for "100 Continue" gets it unless the answer is there first.
+    // (error::already_started). A client that waits for "100 Continue" gets it unless the answer is there first. A body longer
+    // than request_limits::largest_body ends with errc::message_size; it was answered 413 then, or cut off if it was answered
+    // before.
     template <class MutableBuffers, class CompletionToken>
     auto async_read_some(const MutableBuffers& buffers, CompletionToken&& token) {
         boost::asio::mutable_buffer out;
@@ -63,6 +65,8 @@ public:
     // The request's trailer section; complete when the body has ended.
     const http::fields& trailers() const { return state_->trailers(); }
 
+    // Interim responses (1xx, not 101) before the answer: 103 Early Hints, say. Any number; clients of HTTP/1.0 get none.
+    void inform(http::response head) { state_->inform(std::move(head)); }
     // The whole answer. Only the first answer counts. What is left of the request's body is thrown away.
     void respond(http::response head, std::unique_ptr<http::body_source> body = nullptr) {
         state_->respond(std::move(head), std::move(body));
@@ -92,8 +96,9 @@ public:
     }
     // The answer is complete. Trailers are sent where the version and the framing have a place for them.
     void finish(http::fields trailers = {}) { state_->finish(std::move(trailers)); }
-    // Cuts the exchange off; the client is told that it is not whole.
-    void reset() { state_->reset(); }
+    // Cuts the exchange off; the client is told that it is not whole, and why where its version can say so
+    // (http::h3_error::version_fallback: ask over HTTP/1.1).
+    void reset(http::h3_error code = http::h3_error::internal_error) { state_->reset(code); }
 
 private:
     std::shared_ptr<detail::exchange> state_;

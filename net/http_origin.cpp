@@ -22,6 +22,9 @@ constexpr duration sweep_interval = std::chrono::milliseconds(100);  // how exac
 
 http_error describe(const http::request_failure& failure) {
     using http::failure_kind;
+    // RFC 9113 7, RFC 9114 8.1: the server wants to be asked over HTTP/1.1.
+    if (failure.kind == failure_kind::reset && failure.code == static_cast<std::uint64_t>(http::h3_error::version_fallback))
+        return {failure_class::unsupported, failure.text, false};
     switch (failure.kind) {
         case failure_kind::malformed:
         case failure_kind::too_large:
@@ -44,7 +47,8 @@ http_origin::http_origin(boost::asio::any_io_executor executor, const http_clien
       name_((target_.secure ? "https://" : "http://") + target_.host + ":" + std::to_string(target_.port)),
       protocols_(options.protocols),
       watch_(executor_),
-      sweep_timer_(executor_) {
+      sweep_timer_(executor_),
+      idle_timer_(executor_) {
     if (!target_.secure) protocols_ = {http_protocol::http1};
     shape_ = protocols_.size() == 1 ? protocols_.front() : http_protocol::http2;
 }
@@ -89,6 +93,7 @@ void http_origin::dispatch() {
         ++connecting;
         ++usable;
     }
+    note_idle();
 }
 
 bool http_origin::submit_to(link& l) {
@@ -217,6 +222,9 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
     } else if (auto* received = std::get_if<http::client_events::received>(&event)) {
         auto it = l.active.find(received->id);
         if (it != l.active.end()) it->second->sink->on_body_end();
+    } else if (auto* trailers = std::get_if<http::client_events::trailers>(&event)) {
+        auto it = l.active.find(trailers->id);
+        if (it != l.active.end()) it->second->sink->on_trailers(trailers->fields);
     } else if (auto* finished = std::get_if<http::client_events::finished>(&event)) {
         auto node = l.active.extract(finished->id);
         if (node.empty()) return;
@@ -299,7 +307,12 @@ void http_origin::request_failed(link& l, http::request_id id, const http::reque
     }
     auto node = l.active.extract(it);
     --active_;
-    retry_or_end(std::move(node.mapped()), describe(failure));
+    auto why = describe(failure);
+    const bool elsewhere = why.kind == failure_class::unsupported && unserved_ && target_.secure && !node.mapped()->answered &&
+                           l.connection->protocol() != http_protocol::http1;
+    if (!elsewhere) return retry_or_end(std::move(node.mapped()), why);
+    if (options_.connection.trace) options_.connection.trace(why.text + "; asking over HTTP/1.1");
+    unserved_(std::move(node.mapped()));
 }
 
 void http_origin::on_over(links::iterator l, const http_error& why) {
@@ -423,12 +436,46 @@ void http_origin::close_idle() {
         l->connection->stop();
         links_.erase(l);
     }
+    if (links_.empty()) idle_timer_.cancel();
+}
+
+// Which connections have nothing to do, and since when.
+void http_origin::note_idle() {
+    if (options_.idle_timeout <= duration::zero()) return;
+    std::optional<time_point> oldest;
+    for (auto& l : links_) {
+        if (!l.ready || !l.active.empty()) {
+            l.idle_since.reset();
+            continue;
+        }
+        if (!l.idle_since) l.idle_since = now();
+        oldest = std::min(oldest.value_or(*l.idle_since), *l.idle_since);
+    }
+    if (!oldest || std::exchange(idle_watched_, true)) return;
+    idle_timer_.expires_after(*oldest + options_.idle_timeout - now());
+    idle_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        auto self = weak.lock();
+        if (!self) return;
+        self->idle_watched_ = false;
+        if (!error && !self->stopped_) self->end_idle();
+    });
+}
+
+void http_origin::end_idle() {
+    for (auto it = links_.begin(); it != links_.end();) {
+        auto l = it++;
+        if (!l->idle_since || now() - *l->idle_since < options_.idle_timeout) continue;
+        l->connection->stop();
+        links_.erase(l);
+    }
+    note_idle();
 }
 
 void http_origin::stop() {
     stopped_ = true;
     watch_.cancel();
     sweep_timer_.cancel();
+    idle_timer_.cancel();
     for (auto& l : links_) l.connection->stop();
     links_.clear();
     queue_.clear();

@@ -34,6 +34,8 @@ public:
     http_origin(boost::asio::any_io_executor executor, const http_client_options& options, http_target target);
 
     void submit(std::unique_ptr<pending_transfer> transfer);
+    // Who takes what the server refuses to serve over HTTP/2 or HTTP/3; without it such transfers fail.
+    void on_unserved(std::function<void(std::unique_ptr<pending_transfer>)> take) { unserved_ = std::move(take); }
     bool resume(std::uint64_t handle);                         // false: not ours
     bool cancel(std::uint64_t handle, const http_error& why);  // false: not ours
     void close_idle();
@@ -46,6 +48,7 @@ private:
         std::shared_ptr<http_connection> connection;
         std::map<http::request_id, std::unique_ptr<pending_transfer>> active;
         std::uint64_t served = 0;  // requests submitted so far
+        std::optional<time_point> idle_since;
         bool ready = false;
         std::string network;                  // through which it goes, as `known` calls it
         bool going_away = false;              // takes no more requests
@@ -74,6 +77,8 @@ private:
     void on_race(const http::race& race);
     void learn(const link& l, const http::response& message);
     void remember(const link& l);
+    void note_idle();
+    void end_idle();
     void sweep();
     std::optional<http_error> overdue(const pending_transfer& transfer, time_point at) const;
 
@@ -90,10 +95,13 @@ private:
     http_target target_;
     std::string name_;
     std::vector<http_protocol> protocols_;
-    http_protocol shape_;       // what connections turned out to be: decides how many are of use
+    http_protocol shape_;  // what connections turned out to be: decides how many are of use
+    std::function<void(std::unique_ptr<pending_transfer>)> unserved_;
     bool quic_silent_ = false;  // it stopped to carry anything
     boost::asio::steady_timer watch_;
     boost::asio::steady_timer sweep_timer_;
+    boost::asio::steady_timer idle_timer_;
+    bool idle_watched_ = false;
     bool sweeping_ = false;
     bool watching_ = false;
     std::deque<std::unique_ptr<pending_transfer>> queue_;

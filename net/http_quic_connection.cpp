@@ -154,6 +154,7 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
                                      "could not connect to " + self->walk_->where() + " (UDP): " + error.code.message(), true});
                      }});
     attempt_->io->start();
+    walk_->begin_phase(options_.tls_timeout, "QUIC's handshake");
 }
 
 std::uint64_t quic_connection_client::bytes_received() const {

@@ -18,9 +18,10 @@ quic::endpoint_config endpoint_config(const http_server_options& options, const 
     config.server = options.tls;
     // What clients may remember of HTTP/3's settings (RFC 9114 7.2.4.2).
     const auto& limits = options.limits;
-    config.accepted.early_data_application =
-        "h3 " + std::to_string(limits.field_section_size) + ' ' + std::to_string(limits.qpack_table) + ' ' +
-        std::to_string(limits.qpack_blocked_streams) + (limits.tunnel_protocols.empty() ? "" : " connect");
+    config.accepted.early_data_application = "h3 " + std::to_string(limits.field_section_size) + ' ' +
+                                             std::to_string(limits.qpack_table) + ' ' +
+                                             std::to_string(limits.qpack_blocked_streams) +
+                                             (limits.tunnel_protocols.empty() || !limits.extended_connect ? "" : " connect");
     worker.configure(config);
     return config;
 }

@@ -56,6 +56,7 @@ private:
     };
 
     void resolved(http::origin_knowledge found);
+    void keep_family(http::origin_knowledge& found) const;
     void go_on();
     void open(std::size_t candidate);
     void on_ready(std::size_t candidate);
@@ -98,8 +99,23 @@ void raced_connection::start() {
     });
 }
 
+void raced_connection::keep_family(http::origin_knowledge& found) const {
+    using family = http_connection_options::ip_family;
+    if (options_.family == family::any) return;
+    const auto other = [v6 = options_.family == family::v6](const ip_address& a) { return a.is_v6 != v6; };
+    std::erase_if(found.addresses, other);
+    for (auto& place : found.places) std::erase_if(place.addresses, other);
+    std::erase_if(found.places, [](const auto& place) { return place.addresses.empty(); });
+}
+
 void raced_connection::resolved(http::origin_knowledge found) {
     times_.resolved = now();
+    keep_family(found);
+    if (found.addresses.empty() && found.places.empty()) {
+        const char* wanted = options_.family == http_connection_options::ip_family::v6 ? "IPv6" : "IPv4";
+        return end(
+            {failure_class::resolve, "could not resolve host " + target_.host + ": it has no " + wanted + " address", true});
+    }
     std::optional<duration> round_trip;
     if (memory_.known) {
         const auto& first = found.addresses.empty() ? found.places.front().addresses.front() : found.addresses.front();

@@ -21,6 +21,7 @@ void http_router::add(std::string_view method, std::string_view pattern, http_ha
 
 void http_router::operator()(std::shared_ptr<http_exchange> exchange) const {
     const auto& request = exchange->request();
+    if (request.path == "*") return exchange->respond({204, {}});  // OPTIONS: of the server as a whole (RFC 9110 9.3.7)
     auto path = std::string_view(request.path).substr(0, request.path.find('?'));
     auto first = std::find_if(routes_.begin(), routes_.end(), [&](const route& r) { return r.fits(path); });
     std::string allowed;

@@ -15,7 +15,8 @@ public:
     // a beginning. `method`: "GET" (HEAD too, unless it has a handler of its own), ..., or "*" for all.
     void add(std::string_view method, std::string_view pattern, http_handler handler);
 
-    // 404 where no pattern fits, 405 with Allow where no method does (RFC 9110 15.5.6), 204 with Allow to OPTIONS.
+    // 404 where no pattern fits, 405 with Allow where no method does (RFC 9110 15.5.6), 204 with Allow to OPTIONS,
+    // and 204 to "OPTIONS *".
     void operator()(std::shared_ptr<http_exchange> exchange) const;
 
 private:

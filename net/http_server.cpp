@@ -121,7 +121,11 @@ void http_server::impl::refresh_fields() {
     auto seconds = wall_clock();
     if (seconds == date_) return;
     date_ = seconds;
-    context_.quic_fields = {{"date", http::format_date(seconds)}, {"server", "tandem"}};
+    context_.quic_fields = options_.fields;
+    for (const auto& [name, value] :
+         {std::pair<const char*, std::string>{"date", http::format_date(seconds)}, {"server", "tandem"}}) {
+        if (!context_.quic_fields.contains(name)) context_.quic_fields.append(name, value);
+    }
     context_.tcp_fields = context_.quic_fields;
     if (options_.quic && !listeners_.empty()) {  // RFC 7838 3
         context_.tcp_fields.append("alt-svc",

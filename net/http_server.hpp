@@ -45,6 +45,7 @@ struct http_server_options {
     lingering_limits lingering;                                // TCP connections, after the last answer
     std::size_t max_tcp_connections = 4096;                    // more wait in the kernel's queue
     duration sweep_interval = std::chrono::milliseconds(500);  // how often the limits of time are looked at
+    http::fields fields;                                       // every response gets these too, unless it has one of that name
     access_log access;
     std::function<void(std::string_view line)> log;  // what happens to connections, one line each
 };

@@ -31,6 +31,9 @@ public:
         return next_ ? (skipped_ += bytes.size()) <= longest_redirection : sink_->on_body(bytes);
     }
     bool wants_body() override { return next_ || sink_->wants_body(); }
+    void on_trailers(const http::fields& fields) override {
+        if (!next_) sink_->on_trailers(fields);
+    }
     bool on_restart() override { return !next_ && sink_->on_restart(); }
     void on_resumed(std::uint64_t at, const transfer_info& info) override { sink_->on_resumed(at, counted(info)); }
 
@@ -103,6 +106,7 @@ public:
         return result == status::good;
     }
     bool wants_body() override { return sink_->wants_body(); }
+    void on_trailers(const http::fields& fields) override { sink_->on_trailers(fields); }
     bool on_restart() override {
         if (broken_ || !sink_->on_restart()) return false;
         decoder_.reset();

@@ -65,6 +65,7 @@ private:
     http_connection_hooks hooks_;
     boost::asio::any_io_executor executor_;
     std::shared_ptr<address_walk> walk_;
+    duration tcp_timeout_{}, tls_timeout_{};
     Transport transport_;
     typename Transport::socket socket_;
     std::shared_ptr<pump> pump_;
@@ -76,6 +77,8 @@ private:
 
 template <class Engine, class Transport>
 void http_tcp_connection<Engine, Transport>::start(const http_target& target, const http_connection_options& options) {
+    tcp_timeout_ = options.tcp_timeout;
+    tls_timeout_ = options.tls_timeout;
     auto weak = this->weak_from_this();
     walk_ = std::make_shared<address_walk>(executor_, target, options,
                                            address_walk_hooks{[weak](const ip_endpoint& e) {
@@ -93,6 +96,7 @@ void http_tcp_connection<Engine, Transport>::start(const http_target& target, co
 template <class Engine, class Transport>
 void http_tcp_connection<Engine, Transport>::attempt(const ip_endpoint& remote) {
     socket_ = transport_.make();
+    walk_->begin_phase(tcp_timeout_, "TCP's handshake");
     transport_.connect(socket_, remote,
                        [self = this->shared_from_this(), attempt = ++attempts_](const boost::system::error_code& error) {
                            if (!self->stopped_ && attempt == self->attempts_) self->connected(error);
@@ -105,6 +109,7 @@ void http_tcp_connection<Engine, Transport>::connected(const boost::system::erro
     if (hooks_.heard) hooks_.heard();
     auto at = now();
     walk_->times().connected = at;
+    walk_->begin_phase(tls_timeout_, "TLS handshake");
     walk_->trace("connected to " + walk_->current().to_string() + " (TCP)");
     auto weak = this->weak_from_this();
     pump_ = std::make_shared<pump>(std::move(socket_), kind_.make(at),

@@ -158,7 +158,7 @@ void tcp_listener<Transport>::sweep(time_point now) {
         if (c->stream->lingering()) continue;
         // TCP takes megabytes that a slow client reads for minutes.
         const auto before = std::exchange(c->unacknowledged, c->stream->unacknowledged());
-        if (c->unacknowledged < before) c->requests.still_read(now);
+        if (c->unacknowledged < before) c->requests.still_read(now, before - c->unacknowledged, c->unacknowledged);
         if (c->requests.overdue(session, now)) {
             if (context_.options.log) context_.options.log("TCP " + c->remote.to_string() + ": dropped, nothing came in time");
             c->stream->stop();

@@ -22,7 +22,7 @@ void request_loop::on_event(http::server_event& event, time_point now) {
     if (auto* asked = std::get_if<request>(&event)) {
         answer(*asked, now);
     } else if (auto* available = std::get_if<body>(&event)) {
-        if (auto e = find(available->id)) e->body_available(now, limits_.request_body);
+        if (auto e = find(available->id)) e->body_available(now);
     } else if (auto* last = std::get_if<http::server_events::trailers>(&event)) {
         if (auto e = find(last->id)) e->set_trailers(std::move(last->fields));
     } else if (auto* whole = std::get_if<received>(&event)) {
@@ -32,6 +32,33 @@ void request_loop::on_event(http::server_event& event, time_point now) {
     } else if (auto* gone = std::get_if<failed>(&event)) {
         over(gone->id, false, now);
     }
+}
+
+namespace {
+
+// The host of "host", "host:port" or "[address]:port".
+std::string_view host_of(std::string_view authority) {
+    const auto end = authority.starts_with('[') ? authority.find(']') : std::string_view::npos;
+    return authority.substr(0, end != std::string_view::npos ? end + 1 : authority.find(':'));
+}
+
+}  // namespace
+
+// What no handler is asked.
+bool request_loop::refused(detail::exchange& e) const {
+    const auto& asked = e.request();
+    int status = 0;
+    if (const auto length = http::parse_content_length(asked.fields.find("content-length").value_or("0"));
+        !handlers_.answer && asked.protocol.empty() && length.value_or(0) > limits_.largest_body)
+        status = 413;
+    if (const auto& hosts = limits_.hosts; !hosts.empty()) {  // RFC 9110 7.4
+        const auto host = http::to_lower(host_of(asked.authority));
+        if (std::find(hosts.begin(), hosts.end(), host) == hosts.end()) status = 421;
+    }
+    if (status == 0) return false;
+    auto page = status_page(status);
+    e.respond(std::move(page.head), std::move(page.body));
+    return true;
 }
 
 std::shared_ptr<detail::exchange> request_loop::find(http::request_id id) const {
@@ -45,8 +72,12 @@ void request_loop::answer(http::server_events::request& event, time_point now) {
     const auto id = event.id;
     detail::exchange_host& host = *this;
     auto e = std::make_shared<detail::exchange>(host, event, source_, executor_, now);
+    e->set_limits(limits_.largest_body, limits_.request_body);
+    if (exchanges_.empty()) slow_since_ = now, moved_ = 0;
     exchanges_.emplace(id, e);
-    if (handlers_.answer) {
+    if (refused(*e)) {
+        // It is answered.
+    } else if (handlers_.answer) {
         auto answer = handlers_.answer(e->request(), source_);
         e->respond(std::move(answer.head), std::move(answer.body));
     } else {
@@ -67,7 +98,8 @@ void request_loop::decorate(http::fields& fields) {
 }
 
 void request_loop::over(http::request_id id, bool complete, time_point now) {
-    quiet_since_ = now;
+    quiet_since_ = slow_since_ = now;
+    moved_ = taken_since_ = 0;
     header_begun_.reset();
     auto node = exchanges_.extract(id);
     if (node.empty()) return;
@@ -81,20 +113,36 @@ void request_loop::progress(time_point now, bool received) {
     if (received && exchanges_.empty() && !header_begun_) header_begun_ = now;
 }
 
-void request_loop::still_read(time_point now) {
-    quiet_since_ = now;
+void request_loop::still_read(time_point now, std::uint64_t bytes, std::uint64_t left) {
     header_begun_.reset();
+    moved_ += bytes;
+    taken_since_ += bytes;
+    if (left > 0 && taken_since_ < limits_.stall_bytes) return;
+    quiet_since_ = now;
+    taken_since_ = 0;
 }
 
-bool request_loop::overdue(const http::server_session* session, time_point now) const {
+bool request_loop::overdue(const http::server_session* session, time_point now) {
     if (session == nullptr) return now - opened_ >= limits_.handshake_timeout;
-    if (session->active_requests() > 0) {
-        // How long tunnels may be quiet is their protocol's business.
-        const bool stalled =
-            std::any_of(exchanges_.begin(), exchanges_.end(), [](const auto& e) { return !e.second->is_tunnel(); });
-        return (stalled || exchanges_.empty()) && now - quiet_since_ >= limits_.stall_timeout;
+    const auto begun = session->unfinished_head();
+    if (begun && now - *begun >= limits_.header_timeout) return true;
+    if (session->active_requests() == 0) return header_begun_ && now - *header_begun_ >= limits_.header_timeout;
+    if (exchanges_.empty()) return now - quiet_since_ >= limits_.stall_timeout;
+    return stalled(now);
+}
+
+// How long tunnels may be quiet is their protocol's business, how long an answer takes the handler's.
+bool request_loop::stalled(time_point now) {
+    using turn = detail::exchange::turn;
+    bool waits = false, converses = false;
+    for (const auto& [id, e] : exchanges_) {
+        const auto whose = e->whose_turn();
+        waits = waits || whose == turn::client;
+        converses = converses || whose == turn::conversation;
     }
-    return header_begun_ && now - *header_begun_ >= limits_.header_timeout;
+    if (!waits && !converses) quiet_since_ = now;
+    if (!waits || moved_ >= limits_.stall_bytes) slow_since_ = now, moved_ = 0;
+    return now - std::min(quiet_since_, slow_since_) >= limits_.stall_timeout;
 }
 
 bool request_loop::idle_for_long(const http::server_session& session, time_point now) const {

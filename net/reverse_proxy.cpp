@@ -26,6 +26,7 @@ struct proxy {
         : options(std::move(o)), client(executor, options.client) {}
     reverse_proxy_options options;
     http_client client;
+    std::size_t under_way = 0;
 };
 
 // One request on its way: its body to the origin, the response's body back. The proxy's client owns it as a sink, so it
@@ -33,11 +34,22 @@ struct proxy {
 class passage final : public transfer_sink, public std::enable_shared_from_this<passage> {
 public:
     passage(const std::shared_ptr<proxy>& p, std::shared_ptr<http_exchange> exchange)
-        : proxy_(p), exchange_(std::move(exchange)) {}
+        : proxy_(p), exchange_(std::move(exchange)) {
+        ++p->under_way;
+    }
+    ~passage() override {
+        if (const auto owner = proxy_.lock()) --owner->under_way;
+    }
+    passage(const passage&) = delete;
+    passage& operator=(const passage&) = delete;
 
     void start();
 
+    void on_interim(const http::response& response, const transfer_info&) override {
+        if (response.status != 100) exchange_->inform(response);  // 100 is for this hop: the server says it when the body is read
+    }
     void on_response(const http::response& response, const transfer_info&) override;
+    void on_trailers(const http::fields& fields) override { trailers_ = fields; }
     bool on_body(std::span<const std::uint8_t> bytes) override;
     bool wants_body() override { return unwritten_.empty(); }
     void on_end(const std::optional<http_error>& error, const transfer_info&) override;
@@ -62,6 +74,7 @@ private:
     bool read_to_end_ = false;
     bool read_failed_ = false;
     std::vector<std::uint8_t> unwritten_;  // of the response's body
+    http::fields trailers_;
     std::optional<http_error> failure_;
     bool begun_ = false;
     bool over_ = false;  // the origin has said everything
@@ -105,6 +118,9 @@ http_request passage::request(const reverse_proxy_options& options) const {
                       "proxy-authorization", "expect"}) {
         out.fields.erase(name);
     }
+    if (const auto left = http::parse_content_length(asked.fields.find("max-forwards").value_or(""));
+        left && *left > 0 && asked.method == "OPTIONS")
+        out.fields.set("max-forwards", std::to_string(*left - 1));  // RFC 9110 7.6.2
     out.fields.append("forwarded",
                       "for=" + forwarded_node(source.remote) + ";host=\"" + asked.authority + "\";proto=" + asked.scheme);
     out.fields.append("x-forwarded-for", source.remote.address.to_string());
@@ -112,6 +128,9 @@ http_request passage::request(const reverse_proxy_options& options) const {
     out.fields.append("x-forwarded-host", asked.authority);
     auto version = source.protocol.substr(std::min(source.protocol.find('/'), source.protocol.size() - 1) + 1);
     out.fields.append("via", std::string(version.substr(0, version.find(' '))) + " tandem");  // RFC 9110 7.6.3
+    if (options.keep_host) {
+        out.prepare = [host = asked.authority](http::request& r, http_protocol) { r.authority = host; };
+    }
     out.first_byte_timeout = options.first_byte_timeout;
     out.stall_timeout = options.stall_timeout;
     return out;
@@ -199,10 +218,19 @@ void passage::on_end(const std::optional<http_error>& error, const transfer_info
 }
 
 void passage::end() {
-    if (!failure_) return exchange_->finish();
+    if (!failure_) return exchange_->finish(std::move(trailers_));
     if (begun_) return exchange_->reset();
     auto page = status_page(failure_->kind == failure_class::timed_out ? 504 : 502);
     exchange_->respond(std::move(page.head), std::move(page.body));
+}
+
+// The status with which the gateway itself answers; 0: the origin does.
+int own_status(const proxy& p, const http::request& asked) {
+    if (!asked.protocol.empty()) return 501;  // it joins messages, not tunnels
+    // A page that can make a browser ask so would read in the answer what it may not know of the request.
+    if (asked.method == "TRACE" || asked.method == "CONNECT") return 405;
+    if (asked.method == "OPTIONS" && (asked.path == "*" || asked.fields.find("max-forwards") == "0")) return 204;
+    return p.under_way >= p.options.max_requests ? 503 : 0;
 }
 
 }  // namespace
@@ -210,9 +238,12 @@ void passage::end() {
 http_handler reverse_proxy(boost::asio::any_io_executor executor, reverse_proxy_options options) {
     auto shared = std::make_shared<proxy>(executor, std::move(options));
     return [shared](std::shared_ptr<http_exchange> exchange) {
-        if (exchange->request().protocol.empty()) return std::make_shared<passage>(shared, std::move(exchange))->start();
-        auto page = status_page(501);  // it joins messages, not tunnels
-        exchange->respond(std::move(page.head), std::move(page.body));
+        const int status = own_status(*shared, exchange->request());
+        if (status == 0) return std::make_shared<passage>(shared, std::move(exchange))->start();
+        auto answer = status == 204 ? http_answer{{204, {}}, nullptr} : status_page(status);
+        if (status == 503) answer.head.fields.append("retry-after", "1");
+        if (status == 405) answer.head.fields.append("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        exchange->respond(std::move(answer.head), std::move(answer.body));
     };
 }
 

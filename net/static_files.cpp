@@ -143,6 +143,12 @@ http_answer serve_file(const http::request& request, std::string_view name, int 
     return out;
 }
 
+// A segment of a relative path begins with a dot.
+bool is_hidden(std::string_view path) {
+    if (path == ".well-known" || path.starts_with(".well-known/")) path.remove_prefix(1);
+    return path.starts_with('.') || path.find("/.") != std::string_view::npos;
+}
+
 int status_of_errno(int error) {
     switch (error) {
         case EACCES:
@@ -191,15 +197,21 @@ std::unique_ptr<static_files> static_files::open(const std::string& directory, c
 static_files::~static_files() { ::close(root_); }
 
 http_answer static_files::respond(const http::request& request, std::int64_t now) const {
+    constexpr const char* methods = "GET, HEAD, OPTIONS";
+    if (request.method == "OPTIONS") return {{204, {{"allow", methods}}}, nullptr};  // RFC 9110 9.3.7
     if (request.method != "GET" && request.method != "HEAD") {
         auto page = status_page(405);
-        page.head.fields.append("allow", "GET, HEAD");
+        page.head.fields.append("allow", methods);
         return page;
     }
     auto path = relative_path(request.path);
     if (!path) return status_page(400);
+    if (!options_.hidden && is_hidden(*path)) return missing(request, now);
     int descriptor = open_beneath(root_, *path);
-    if (descriptor < 0) return status_page(status_of_errno(errno));
+    if (descriptor < 0) {
+        const int status = status_of_errno(errno);
+        return status == 404 ? missing(request, now) : status_page(status);
+    }
     struct stat status {};
     if (::fstat(descriptor, &status) != 0) {
         ::close(descriptor);
@@ -209,9 +221,19 @@ http_answer static_files::respond(const http::request& request, std::int64_t now
     if (S_ISDIR(status.st_mode)) return directory(request, *path, url_path, descriptor, now);
     if (!S_ISREG(status.st_mode) || url_path.ends_with('/')) {
         ::close(descriptor);
-        return status_page(404);
+        return missing(request, now);
     }
     return file(request, *path, descriptor, status, now);
+}
+
+http_answer static_files::missing(const http::request& request, std::int64_t now) const {
+    const int descriptor = options_.fallback.empty() ? -1 : open_beneath(root_, options_.fallback);
+    if (descriptor < 0) return status_page(404);
+    struct stat status {};
+    if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode))
+        return file(request, options_.fallback, descriptor, status, now);
+    ::close(descriptor);
+    return status_page(404);
 }
 
 // A compressed copy where there is one that is not older than the file and the client takes it.

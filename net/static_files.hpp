@@ -27,6 +27,8 @@ http_answer status_page(int status);
 struct static_files_options {
     bool listings = true;        // a page that lists a directory which has no index.html; without: 403
     bool precompressed = false;  // FILE.zst, FILE.br and FILE.gz stand for FILE, for clients that take them (RFC 9110 12.5.3)
+    bool hidden = false;         // files and directories whose names begin with '.' too; /.well-known (RFC 8615) is always there
+    std::string fallback;        // a file for paths of which there is none, with status 200; empty: 404
 };
 
 // Nothing outside the directory can be reached: paths are resolved beneath it by the kernel (openat2), symbolic links that lead
@@ -44,6 +46,7 @@ public:
 
 private:
     static_files(int root, const static_files_options& options) : root_(root), options_(options) {}
+    http_answer missing(const http::request&, std::int64_t now) const;
     http_answer file(const http::request&, const std::string& path, int descriptor, const struct stat&, std::int64_t now) const;
     http_answer directory(const http::request&, const std::string& path, std::string_view url_path, int descriptor,
                           std::int64_t now) const;

@@ -57,8 +57,8 @@ public:
     // A client's end, over whichever protocol `client` uses; the client must live as long as the WebSocket is wanted. The URL is
     // https: or http: (for wss: and ws:). void(error_code, websocket): connection_refused if the server answers otherwise, its
     // answer is response() then; errc::protocol_error for a wrong answer; else why there was none (failure() has a line of text).
-    // A server that speaks HTTP/2 or HTTP/3 but no extended CONNECT is operation_not_supported: ask with a client whose only
-    // protocol is HTTP/1.1.
+    // A server that speaks HTTP/2 or HTTP/3 but no extended CONNECT there is asked over HTTP/1.1, where the client's protocols
+    // permit that (they have http1 or http2); else it is operation_not_supported.
     template <class CompletionToken>
     static auto async_connect(http_client& client, http::url url, websocket_options options, CompletionToken&& token) {
         return boost::asio::async_initiate<CompletionToken, void(boost::system::error_code, websocket)>(

@@ -71,6 +71,28 @@ private:
     std::shared_ptr<outgoing> out_;
 };
 
+// Who is to hear how much of a body the session took.
+struct exchange::meter {
+    exchange_host* host = nullptr;  // null when the exchange is over
+};
+
+class exchange::metered_body final : public http::body_source {
+public:
+    metered_body(std::unique_ptr<http::body_source> body, std::shared_ptr<meter> m)
+        : body_(std::move(body)), meter_(std::move(m)) {}
+    result read(std::span<std::uint8_t> out) override {
+        const auto got = body_->read(out);
+        if (meter_->host != nullptr) meter_->host->moved(got.n);
+        return got;
+    }
+    std::optional<std::uint64_t> content_length() const override { return body_->content_length(); }
+    http::fields trailers() override { return body_->trailers(); }
+
+private:
+    std::unique_ptr<http::body_source> body_;
+    std::shared_ptr<meter> meter_;
+};
+
 exchange::exchange(exchange_host& host, http::server_events::request& event, const request_source& source,
                    boost::asio::any_io_executor executor, time_point begun)
     : host_(&host),
@@ -86,25 +108,55 @@ void exchange::read(std::span<std::uint8_t> out, operation op) {
     if (received_ || (!has_body_ && host_ != nullptr)) return op.complete(error::eof, 0);
     if (host_ == nullptr) return op.complete(error::connection_reset, 0);
     if (discarding_) return op.complete(error::operation_aborted, 0);
-    auto n = out.empty() ? 0 : host_->session().read_body(id_, out, now());
-    host_->wake();  // for the credit, or for 100 Continue
+    const auto at = now();
+    auto n = out.empty() ? 0 : take(out, at);
+    if (body_too_large(at)) return op.complete(error::message_size, 0);
+    if (host_ != nullptr) host_->wake();  // for the credit, or for 100 Continue
     if (n > 0 || out.empty()) return op.complete({}, n);
     reading_into_ = out;
     reading_ = std::move(op);
 }
 
+std::size_t exchange::take(std::span<std::uint8_t> out, time_point at) {
+    const auto n = host_->session().read_body(id_, out, at);
+    body_taken_ += n;
+    if (host_ != nullptr) host_->moved(n);
+    return n;
+}
+
+// More came than was announced, or nothing was: the answer is 413, unless it was given already.
+bool exchange::body_too_large(time_point at) {
+    if (body_taken_ <= largest_body_ || is_tunnel() || discarding_) return false;
+    reading_.complete(error::message_size, 0);
+    if (status_ != 0) {
+        reset(http::h3_error::excessive_load);
+    } else {
+        respond({413, {}}, nullptr);
+        if (host_ != nullptr) host_->session().refuse_body(id_, at);
+    }
+    return true;
+}
+
+exchange::turn exchange::whose_turn() const {
+    if (host_ == nullptr || is_tunnel()) return turn::handler;
+    const bool streams = outgoing_ && !outgoing_->end;
+    if (status_ != 0 && (!streams || outgoing_->taken < outgoing_->held.size())) return turn::client;
+    if (!reading_) return turn::handler;
+    return status_ == 0 ? turn::client : turn::conversation;
+}
+
 void exchange::cancel_read() { reading_.complete(error::operation_aborted, 0); }
 
-void exchange::body_available(time_point at, std::uint64_t discard_limit) {
-    discard_limit_ = discard_limit;
+void exchange::body_available(time_point at) {
     if (discarding_) return discard(at);
     if (!reading_) return;  // the next read finds it
-    if (auto n = host_->session().read_body(id_, reading_into_, at)) reading_.complete({}, n);
+    const auto n = take(reading_into_, at);
+    if (n > 0 && !body_too_large(at)) reading_.complete({}, n);
 }
 
 void exchange::discard(time_point at) {
     static thread_local std::array<std::uint8_t, 16 * 1024> sink;
-    while (auto n = host_->session().read_body(id_, sink, at)) {
+    while (auto n = take(sink, at)) {
         discarded_ += n;
         if (discarded_ > discard_limit_) return host_->session().refuse_body(id_, at);
     }
@@ -117,16 +169,27 @@ void exchange::received() {
 
 void exchange::ended() {
     host_ = nullptr;
+    if (meter_) meter_->host = nullptr;
     reading_.complete(boost::system::error_code(error::connection_reset), 0);
     if (outgoing_) outgoing_->writing.complete(error::connection_reset, 0);
     if (auto done = std::exchange(on_over_, {})) boost::asio::post(executor_, std::move(done));
+}
+
+void exchange::inform(http::response head) {
+    if (host_ == nullptr || status_ != 0) return;
+    host_->session().inform(id_, std::move(head), now());
+    host_->wake();
 }
 
 void exchange::respond(http::response head, std::unique_ptr<http::body_source> body) {
     if (host_ == nullptr || status_ != 0) return;
     host_->decorate(head.fields);
     status_ = head.status;
-    if (body) bytes_ = body->content_length();
+    if (body) {
+        bytes_ = body->content_length();
+        meter_ = std::make_shared<meter>(meter{host_});
+        body = std::make_unique<metered_body>(std::move(body), meter_);
+    }
     discarding_ = outgoing_ == nullptr;
     host_->session().respond(id_, std::move(head), std::move(body), now());
     if (discarding_) {
@@ -164,9 +227,9 @@ void exchange::finish(http::fields trailers) {
     host_->wake();
 }
 
-void exchange::reset() {
+void exchange::reset(http::h3_error code) {
     if (host_ == nullptr) return;
-    host_->session().reset(id_, http::h3_error::internal_error, now());
+    host_->session().reset(id_, code, now());
     host_->wake();
 }
 

@@ -33,8 +33,9 @@ class exchange_host {
 public:
     virtual ~exchange_host() = default;
     virtual http::server_session& session() = 0;
-    virtual void wake() = 0;                   // the session was given work
-    virtual void decorate(http::fields&) = 0;  // adds what every response gets
+    virtual void wake() = 0;                      // the session was given work
+    virtual void decorate(http::fields&) = 0;     // adds what every response gets
+    virtual void moved(std::uint64_t bytes) = 0;  // of a request's body, to the handler, or of a response's, to the session
 };
 
 class exchange {
@@ -56,28 +57,44 @@ public:
     void on_over(std::function<void()> done) { on_over_ = std::move(done); }
     void read(std::span<std::uint8_t> out, operation op);
     void cancel_read();
+    void inform(http::response head);
     void respond(http::response head, std::unique_ptr<http::body_source> body);
     void begin(http::response head, std::optional<std::uint64_t> length);
     void write(std::span<const std::uint8_t> bytes, operation op);
     void cancel_write();
     void finish(http::fields trailers);
-    void reset();
+    void reset(http::h3_error code);
     void released();
 
     // The loop's side.
-    void body_available(time_point now, std::uint64_t discard_limit);
+    void set_limits(std::uint64_t largest_body, std::uint64_t discarded) {
+        largest_body_ = largest_body;
+        discard_limit_ = discarded;
+    }
+    void body_available(time_point now);
     void set_trailers(http::fields fields) { trailers_ = std::move(fields); }
     void received();
     void ended();  // nothing of the connection is used after it
     int status() const { return status_; }
     bool is_tunnel() const { return status_ == 101; }
+    // Whose turn it is. The client's: bytes of its request are wanted, or bytes of the response wait for it to take them.
+    enum class turn : std::uint8_t {
+        handler,
+        client,
+        conversation,  // the client's, in a response that has begun: who answers while he is asked may speak rarely
+    };
+    turn whose_turn() const;
     std::optional<std::uint64_t> bytes() const { return bytes_; }
     time_point begun() const { return begun_; }
 
 private:
     struct outgoing;
     class streamed_body;
+    class metered_body;
+    struct meter;
 
+    std::size_t take(std::span<std::uint8_t> out, time_point now);
+    bool body_too_large(time_point now);
     void discard(time_point now);
 
     exchange_host* host_;
@@ -93,6 +110,9 @@ private:
     std::shared_ptr<outgoing> outgoing_;  // of a response in pieces
     std::span<std::uint8_t> reading_into_;
     operation reading_;
+    std::shared_ptr<meter> meter_;  // of the response's body, while the session has it
+    std::uint64_t largest_body_ = UINT64_MAX;
+    std::uint64_t body_taken_ = 0;  // of the request's
     std::uint64_t discard_limit_ = 0;
     std::uint64_t discarded_ = 0;
     bool has_body_ = false;

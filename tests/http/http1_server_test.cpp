@@ -96,7 +96,7 @@ const refusal refusals[] = {
     {"folded value", "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n\tb\r\n\r\n", 400},
     {"first line folded", "GET / HTTP/1.1\r\n Host: h\r\n\r\n", 400},
     {"bare LF after a field", "GET / HTTP/1.1\r\nHost: h\nX: y\r\n\r\n", 400},
-    {"bare LF after the request line", "GET / HTTP/1.1\nHost: h\r\n\r\n", 505},
+    {"bare LF after the request line", "GET / HTTP/1.1\nHost: h\r\n\r\n", 400},
     {"bare CR", "GET / HTTP/1.1\r\nHost: h\r\nX: a\rTransfer-Encoding: chunked\r\n\r\n", 400},
     {"NUL in a value", "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n"s, 400},
     {"NUL in a name", "GET / HTTP/1.1\r\nHost: h\r\nX\0: a\r\n\r\n"s, 400},
@@ -105,6 +105,8 @@ const refusal refusals[] = {
     {"other coding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
     {"coding with vertical tab", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \vchunked\r\n\r\n", 400},
     {"quoted coding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \"chunked\"\r\n\r\n", 501},
+    {"coding behind a tab", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\tchunked\r\n\r\n", 400},
+    {"length before a tab", "POST / HTTP/1.1\r\nHost: h\r\nX:\ty\r\nContent-length: 3\t\r\n\r\n", 400},
     {"coding in HTTP/1.0", "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
     {"no host", "GET / HTTP/1.1\r\nX: y\r\n\r\n", 400},
     {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
@@ -116,14 +118,14 @@ const refusal refusals[] = {
     {"user in absolute form", "GET http://u@h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"asterisk with GET", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"CONNECT without port", "CONNECT h HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-    {"space in the target", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", 505},
+    {"space in the target", "GET /a b HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"two spaces", "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"lone CR first", "\rGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
     {"HTTP/0.9", "GET /\r\n\r\n", 400},
     {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
     {"HTTP/1.2", "GET / HTTP/1.2\r\nHost: h\r\n\r\n", 505},
-    {"lower-case version", "GET / http/1.1\r\nHost: h\r\n\r\n", 505},
+    {"lower-case version", "GET / http/1.1\r\nHost: h\r\n\r\n", 400},
     {"TLS", "\x16\x03\x01\x02\x00\x01\r\n\r\n"s, 400},
     {"no colon", "GET / HTTP/1.1\r\nHost: h\r\nX\r\n\r\n", 400},
     {"empty name", "GET / HTTP/1.1\r\nHost: h\r\n: x\r\n\r\n", 400},
@@ -155,7 +157,8 @@ TEST(http1_server, a_body_that_goes_wrong_fails_its_request) {
     const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (std::string body :
          {"x\r\n", "5\nhello\r\n0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "-1\r\n", "0x5\r\nhello\r\n\r\n", "1g\r\na\r\n", "0\r\n\n",
-          "0\r\nA : b\r\n\r\n", "0\r\nTransfer-Encoding: chunked\r\n\r\n", "5;a=\"\n\"\r\nhello\r\n"}) {
+          "0\r\nA : b\r\n\r\n", "0\r\nTransfer-Encoding: chunked\r\n\r\n", "5;a=\"\n\"\r\nhello\r\n",
+          "5;a=\"\r\nhello\r\n0\r\n\r\n\"", "5;a=\"\\\"\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0;a=\"\r\n\r\n"}) {
         http1_server server;
         test::server_trace trace;
         feed(server, trace, head + body);
@@ -345,6 +348,24 @@ TEST(http1_server, continue_is_sent_when_the_application_has_not_answered) {
     EXPECT_EQ(sent_by(eager), "");
     eager.respond(0, {201, {}}, nullptr, at(0));
     EXPECT_EQ(sent_by(eager), "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
+}
+
+TEST(http1_server, interim_responses_come_before_the_answer) {
+    for (bool old : {false, true}) {
+        http1_server server;
+        test::server_trace trace;
+        feed(server, trace, old ? "GET / HTTP/1.0\r\n\r\n" : "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        server.inform(0, {103, {{"link", "</a>"}}}, at(0));
+        server.inform(0, {101, {}}, at(0));
+        EXPECT_EQ(sent_by(server), old ? "" : "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+        server.inform(0, {102, {}}, at(0));
+        server.inform(0, {103, {}}, at(0));
+        server.respond(0, {204, {}}, nullptr, at(0));
+        server.inform(0, {103, {}}, at(0));
+        EXPECT_EQ(sent_by(server),
+                  old ? "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
+                      : "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+    }
 }
 
 TEST(http1_server, throws_away_a_body_nobody_wants_up_to_a_limit) {

@@ -293,6 +293,22 @@ TEST_F(http2, continue_is_sent_when_the_application_has_not_answered) {
     EXPECT_EQ(asked.text, "interim 0 100; response 0 201; finished 0; ");
 }
 
+TEST_F(http2, interim_responses_come_before_the_answer) {
+    get("/");
+    run();
+    server->inform(0, {103, {{"link", "</a>"}}}, at(0));
+    server->inform(0, {101, {}}, at(0));  // not these
+    server->inform(0, {200, {}}, at(0));
+    server->inform(0, {102, {{"connection", "x"}}}, at(0));
+    run();
+    EXPECT_EQ(asked.text, "interim 0 103 link=</a>; ");
+    server->inform(0, {103, {}}, at(0));
+    server->respond(0, {204, {}}, nullptr, at(0));
+    server->inform(0, {103, {}}, at(0));
+    run();
+    EXPECT_EQ(asked.text, "interim 0 103 link=</a>; interim 0 103; response 0 204; finished 0; ");
+}
+
 TEST_F(http2, cookies_are_joined_and_host_is_checked) {
     client->submit({.authority = "host", .fields = {{"cookie", "a=1"}, {"cookie", "b=2"}}}, nullptr, at(0));
     client->submit({.authority = "host", .fields = {{"host", "other"}}}, nullptr, at(0));
@@ -383,6 +399,20 @@ TEST(http2_rules, connection_errors_have_their_codes) {  // RFC 9113
     EXPECT_EQ(goaway_after({settings, frame(2, 0, 0, "12345")}), 1) << "6.3: PRIORITY on stream 0";
     EXPECT_EQ(goaway_after({settings, frame(2, 0, 7, "12345"), request}), -1) << "6.3: of an idle stream, of no effect";
     EXPECT_EQ(goaway_after({settings, frame(0x55, 0, 1, "unknown types are ignored"), request}), -1) << "4.1";
+}
+
+TEST(http2_rules, header_sections_on_their_way_are_known) {
+    http2_server server;
+    const auto take = [&](const std::vector<std::uint8_t>& in, double ms) { server.receive(in, {}, at(ms)); };
+    take({preface.begin(), preface.end()}, 0);
+    take(frame(4, 0, 0), 0);
+    EXPECT_FALSE(server.unfinished_head());
+    take(frame(1, 1, 1, get_h.substr(0, 2)), 5);
+    take(frame(9, 0, 1, get_h.substr(2, 1)), 6);
+    EXPECT_EQ(server.unfinished_head(), at(5));
+    take(frame(9, 4, 1, get_h.substr(3)), 7);
+    EXPECT_FALSE(server.unfinished_head());
+    EXPECT_EQ(server.active_requests(), 1U);
 }
 
 TEST(http2_rules, floods_end_the_connection) {

@@ -46,6 +46,31 @@ TEST_F(http3_rules, interim_responses_over_the_limit) {
     }
 }
 
+TEST_F(http3_rules, header_sections_on_their_way_are_known) {
+    run();
+    server_end->inject(0, std::string("\x01\x0a\0\0", 4));  // HEADERS of ten bytes
+    server->pump(at(5));
+    server_end->inject(0, "\xd1");
+    server->pump(at(6));
+    EXPECT_EQ(server->unfinished_head(), at(5));
+    server_end->inject_reset(0, 0);
+    server->pump(at(7));
+    EXPECT_FALSE(server->unfinished_head());
+}
+
+TEST_F(http3_rules, interim_responses_come_before_the_answer) {
+    get("/");
+    run();
+    server->inform(0, {103, {{"link", "</a>"}}}, at(0));
+    server->inform(0, {101, {}}, at(0));
+    run();
+    EXPECT_EQ(asked.text, "interim 0 103 link=</a>; ");
+    server->inform(0, {103, {}}, at(0));
+    server->respond(0, {204, {}}, nullptr, at(0));
+    run();
+    EXPECT_EQ(asked.text, "interim 0 103 link=</a>; interim 0 103; response 0 204; finished 0; ");
+}
+
 TEST_F(http3_rules, trailers_over_the_limit) {
     limits small;
     small.field_section_size = 500;

@@ -4,6 +4,9 @@
 
 #include <zlib.h>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+
 #include "net/http_fixture.hpp"
 
 namespace tandem::net {
@@ -69,6 +72,27 @@ TEST_P(Client, RedirectionsChangeTheMethodAndKeepSecrets) {
     auto secret = following("/same");
     secret.fields.append("authorization", "Bearer x");
     EXPECT_EQ(fetch(secret)->body, "GET /end with credentials");
+}
+
+// RFC 9113 7, RFC 9114 8.1: HTTP_1_1_REQUIRED and H3_VERSION_FALLBACK.
+TEST_P(Client, ServersMayWantToBeAskedOverHttp1) {
+    serve(http_handler([](std::shared_ptr<http_exchange> e) {
+        if (e->source().protocol != "HTTP/1.1") return e->reset(http::h3_error::version_fallback);
+        e->respond(200, "text/plain", "over HTTP/1.1");
+    }));
+    std::vector<http_protocol> protocols{GetParam()};
+    if (GetParam() != http_protocol::http1) protocols = {http_protocol::http3, http_protocol::http2};
+    if (GetParam() == http_protocol::http2) protocols = {http_protocol::http2};
+    use(protocols);
+    for (int i = 0; i < 2; ++i) {
+        auto r = request("/");
+        r.method = "POST";
+        r.body = "question";
+        auto got = fetch(std::move(r));
+        EXPECT_FALSE(got->error) << got->error->text;
+        EXPECT_EQ(got->body, "over HTTP/1.1");
+        EXPECT_EQ(got->info.protocol, http_protocol::http1);
+    }
 }
 
 TEST_P(Client, LoopsOfRedirectionsEnd) {
@@ -154,6 +178,31 @@ public:
 private:
     std::size_t left_;
 };
+
+TEST_P(Client, IdleConnectionsAreEnded) {
+    client_options.idle_timeout = 100ms;
+    router.add("GET", "/", tell);
+    serve_routes();
+    EXPECT_FALSE(fetch(request("/"))->info.reused_connection);
+    EXPECT_TRUE(fetch(request("/"))->info.reused_connection);
+    run_until([&] { return server->statistics().open_connections == 0; });
+    EXPECT_FALSE(fetch(request("/"))->info.reused_connection);
+}
+
+// A peer that takes the connection, or the datagram, and says no more.
+TEST_P(Client, HandshakesHaveATimeOfTheirOwn) {
+    asio::ip::tcp::acceptor silent(io, {asio::ip::address_v4::loopback(), 0});
+    const auto port = silent.local_endpoint().port();
+    asio::ip::udp::socket mute(io, {asio::ip::address_v4::loopback(), port});
+    client_options.connection.tls_timeout = 150ms;
+    serve_routes();
+    auto got = fetch(request("/", port));
+    ASSERT_TRUE(got->error);
+    EXPECT_EQ(got->error->kind, failure_class::timed_out);
+    const std::string what = GetParam() == http_protocol::http3 ? "QUIC's" : "TLS";
+    EXPECT_EQ(got->error->text,
+              "could not connect to 127.0.0.1 port " + std::to_string(port) + ": " + what + " handshake not done within 0.15 s");
+}
 
 TEST_P(Client, SendsABodyFromASource) {
     router.add("POST", "/", spawn([](exchange_ptr e) -> asio::awaitable<void> {

@@ -143,12 +143,73 @@ TEST_P(Exchange, TrailersAndKnownLengths) {
     EXPECT_EQ(known->body, "abcdef");
     auto open = fetch(request("/open"));
     EXPECT_EQ(open->body, "abcdef");
+    EXPECT_EQ(open->trailers, (http::fields{{"checksum", "1"}}));
     auto head = request("/known");
     head.method = "HEAD";
     auto answer = fetch(std::move(head));
     EXPECT_FALSE(answer->error);
     EXPECT_EQ(answer->response.status, 200);
     EXPECT_EQ(answer->body, "");
+}
+
+TEST_P(Exchange, EarlyHints) {
+    serve(spawn([&](exchange_ptr e) -> awaitable<void> {
+        e->inform({103, {{"link", "</style.css>; rel=preload"}}});
+        e->inform({103, {{"link", "</more.css>; rel=preload"}}});
+        e->respond(200, "text/plain", "page");
+        e->inform({103, {}});  // too late
+        co_return;
+    }));
+    use({GetParam()});
+    auto got = fetch(request("/"));
+    EXPECT_EQ(got->body, "page");
+    ASSERT_EQ(got->interim.size(), 2U);
+    EXPECT_EQ(got->interim[0].status, 103);
+    EXPECT_EQ(got->interim[1].fields.find("link"), "</more.css>; rel=preload");
+}
+
+// A request's body that is larger than the server takes, of a length that is known and of one that is not.
+TEST_P(Exchange, LargestBody) {
+    server_options.requests.largest_body = 100'000;
+    int asked = 0;
+    std::vector<boost::system::error_code> ends;
+    serve(spawn([&](exchange_ptr e) -> awaitable<void> {
+        ++asked;
+        if (e->request().path == "/begun") e->begin({200, {}});
+        std::vector<char> piece(10'000);
+        boost::system::error_code end;
+        while (!end) co_await e->async_read_some(asio::buffer(piece), asio::redirect_error(use_awaitable, end));
+        ends.push_back(end);
+        e->respond({200, {}});
+        e->finish();
+    }));
+    use({GetParam()});
+    EXPECT_EQ(fetch(post("/", std::string(100'000, 'x')))->response.status, 200);
+    EXPECT_EQ(fetch(post("/", std::string(100'001, 'x')))->response.status, 413);
+    EXPECT_EQ(asked, 1);
+    struct unsaid final : http::body_source {
+        std::size_t left = 100'001;
+        result read(std::span<std::uint8_t> out) override {
+            const auto n = std::min(out.size(), left);
+            std::fill_n(out.begin(), n, std::uint8_t{'x'});
+            left -= n;
+            return {n, left == 0, false};
+        }
+    };
+    for (const char* path : {"/", "/begun"}) {
+        auto r = request(path);
+        r.method = "POST";
+        r.source = [] { return std::make_unique<unsaid>(); };
+        auto got = fetch(std::move(r));
+        if (path == std::string("/"))
+            EXPECT_EQ(got->response.status, 413);
+        else
+            EXPECT_TRUE(got->error);
+    }
+    ASSERT_EQ(ends.size(), 3U);
+    EXPECT_EQ(ends[0], asio::error::eof);
+    EXPECT_EQ(ends[1], asio::error::message_size);
+    EXPECT_EQ(ends[2], asio::error::message_size);
 }
 
 TEST_P(Exchange, RoutesByMethodAndPath) {
@@ -173,6 +234,9 @@ TEST_P(Exchange, RoutesByMethodAndPath) {
     auto refused = fetch(std::move(r));
     EXPECT_EQ(refused->response.status, 405);
     EXPECT_EQ(refused->response.fields.find("allow"), "GET, HEAD, POST, OPTIONS");
+    auto all = request("*");
+    all.method = "OPTIONS";
+    EXPECT_EQ(fetch(std::move(all))->response.status, 204);
 }
 
 TEST_P(Exchange, OutlivesTheServer) {

@@ -23,7 +23,9 @@ namespace asio = boost::asio;
 inline const ip_address loopback = ip_address::v4(127, 0, 0, 1);
 
 struct outcome final : transfer_sink {
+    void on_interim(const http::response& r, const transfer_info&) override { interim.push_back(r); }
     void on_response(const http::response& r, const transfer_info&) override { response = r; }
+    void on_trailers(const http::fields& fields) override { trailers = fields; }
     bool on_body(std::span<const std::uint8_t> bytes) override {
         body.append(bytes.begin(), bytes.end());
         return body.size() < stop_after;
@@ -34,7 +36,9 @@ struct outcome final : transfer_sink {
         info = i;
         done = true;
     }
+    std::vector<http::response> interim;
     http::response response{0, {}};
+    http::fields trailers;
     std::string body;
     std::size_t stop_after = SIZE_MAX;
     std::optional<http_error> error;

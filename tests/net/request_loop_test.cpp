@@ -15,7 +15,9 @@ using namespace std::chrono_literals;
 
 class fake_session final : public http::server_session {
 public:
-    void respond(http::request_id id, http::response head, std::unique_ptr<http::body_source>, time_point) override {
+    void inform(http::request_id, http::response, time_point) override {}
+    void respond(http::request_id id, http::response head, std::unique_ptr<http::body_source> body, time_point) override {
+        source = std::move(body);
         statuses.push_back(head.status);
         heads.push_back(std::move(head));
         last = id;
@@ -36,6 +38,7 @@ public:
         return e;
     }
     std::size_t active_requests() const override { return active; }
+    std::optional<time_point> unfinished_head() const override { return unfinished; }
     const wait_ledger& ledger() const override { return ledger_; }
 
     void ask(http::request_id id) {
@@ -48,6 +51,8 @@ public:
     std::vector<int> statuses;
     std::vector<http::response> heads;
     http::request_id last = 0;
+    std::unique_ptr<http::body_source> source;  // of the last response
+    std::optional<time_point> unfinished;
     std::size_t body_left = 0;
     std::size_t active = 0;
     int refusals = 0;
@@ -113,7 +118,7 @@ TEST_F(RequestLoop, WhoStillReadsIsNeitherOverdueNorIdle) {
     for (auto t = 5s; t < 200s; t += 5s) {
         EXPECT_FALSE(loop.overdue(&session, at(t)));
         EXPECT_FALSE(loop.idle_for_long(session, at(t)));
-        loop.still_read(at(t));
+        loop.still_read(at(t), limits.stall_bytes, 100);
         loop.progress(at(t), true);
     }
     EXPECT_TRUE(loop.overdue(&session, at(195s + limits.header_timeout)));
@@ -127,6 +132,94 @@ TEST_F(RequestLoop, StalledTransferIsOverdueAndAMovingOneIsNot) {
     loop.progress(at(69s), false);
     EXPECT_FALSE(loop.overdue(&session, at(128s)));
     EXPECT_TRUE(loop.overdue(&session, at(129s)));
+}
+
+// HTTP/2 and HTTP/3: however much else happens on the connection.
+TEST_F(RequestLoop, HeaderSectionsOfStreamsHaveTheirTime) {
+    session.active = 2;
+    session.ask(0);
+    loop.run(session, at(1s));
+    session.unfinished = at(5s);
+    for (auto t = 5s; t < 15s; t += 1s) {
+        loop.progress(at(t), true);
+        EXPECT_FALSE(loop.overdue(&session, at(t)));
+    }
+    EXPECT_TRUE(loop.overdue(&session, at(15s)));
+}
+
+class RequestLoopTurns : public RequestLoop {
+protected:
+    RequestLoopTurns() {
+        handlers = {{}, [this](std::shared_ptr<http_exchange> e) { exchange = std::move(e); }};
+        session.active = 1;
+        session.ask(0);
+        loop.run(session, at(0s));
+    }
+    // Looks every second, as something moves on the connection, until it is overdue; at most so long.
+    duration overdue_after(duration most, const std::function<void()>& each = {}) {
+        for (auto t = duration(1s); t <= most; t += 1s) {
+            clock += 1s;
+            loop.progress(at(clock), true);
+            if (each) each();
+            if (loop.overdue(&session, at(clock))) return t;
+        }
+        return duration::max();
+    }
+    std::size_t pull(std::size_t n) {
+        std::vector<std::uint8_t> out(n);
+        return session.source->read(out).n;
+    }
+    std::shared_ptr<http_exchange> exchange;
+    duration clock{};
+};
+
+TEST_F(RequestLoopTurns, AHandlerMayTakeItsTime) { EXPECT_EQ(overdue_after(1000s), duration::max()); }
+
+TEST_F(RequestLoopTurns, WhoTakesAResponseByteByByteIsOverdue) {
+    exchange->respond({200, {}}, std::make_unique<http::memory_body>(std::string(1'000'000, 'x')));
+    EXPECT_EQ(overdue_after(1000s, [&] { EXPECT_EQ(pull(50), 50U); }), 60s);
+}
+
+TEST_F(RequestLoopTurns, WhoTakesItSlowlyIsNot) {
+    exchange->respond({200, {}}, std::make_unique<http::memory_body>(std::string(1'000'000, 'x')));
+    EXPECT_EQ(overdue_after(1000s, [&] { EXPECT_EQ(pull(100), 100U); }), duration::max());
+}
+
+TEST_F(RequestLoopTurns, ResponsesInPiecesAreTheHandlersTurnWhileThereAreNone) {
+    exchange->begin({200, {}});
+    EXPECT_EQ(overdue_after(1000s), duration::max());
+    exchange->async_write_some(boost::asio::buffer("event", 5), [](auto...) {});
+    EXPECT_EQ(overdue_after(1000s), 60s);
+    EXPECT_EQ(pull(100), 5U);
+    EXPECT_EQ(overdue_after(1000s), duration::max());
+}
+
+TEST_F(RequestLoopTurns, WhoSendsABodyByteByByteIsOverdue) {
+    session.events.push_back(http::server_events::request{1, {}, true});
+    session.events.push_back(http::server_events::finished{0});
+    loop.run(session, at(0s));
+    char piece[100];
+    const auto read = [&] {
+        exchange->async_read_some(boost::asio::buffer(piece), [](auto...) {});
+        session.body_left = 50;
+        session.events.push_back(http::server_events::body{1});
+        loop.run(session, at(0s));
+        exchange->async_read_some(boost::asio::buffer(piece), [](auto...) {});
+    };
+    EXPECT_EQ(overdue_after(1000s, read), 60s);
+    exchange->begin({200, {}});  // a conversation
+    EXPECT_EQ(overdue_after(1000s, read), duration::max());
+}
+
+TEST_F(RequestLoop, OtherHostsAreMisdirected) {
+    limits.hosts = {"here", "[::1]"};
+    for (const char* authority : {"HERE", "here:4433", "[::1]:1", "there", "", "here.there"}) {
+        http::request r;
+        r.authority = authority;
+        session.events.push_back(http::server_events::request{session.statuses.size(), r, false});
+    }
+    loop.run(session, at(1s));
+    EXPECT_EQ(session.statuses, (std::vector<int>{404, 404, 404, 421, 421, 421}));
 }
 
 TEST_F(RequestLoop, BodiesAreReadAwayUpToTheLimit) {

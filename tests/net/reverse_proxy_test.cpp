@@ -105,6 +105,69 @@ TEST_P(Gateway, HeadEmptyAndErrors) {
     EXPECT_EQ(fetch(request("/api/page"))->body, "four");      // whatever happened before
 }
 
+TEST_P(Gateway, InterimResponsesAndTrailersAndHost) {
+    std::string host;
+    router.add("GET", "/base/page", spawn([&](exchange_ptr e) -> asio::awaitable<void> {
+                   host = e->request().authority;
+                   e->inform({103, {{"link", "</a>"}}});
+                   e->begin({200, {}});
+                   co_await asio::async_write(*e, asio::buffer(std::string("page")), asio::use_awaitable);
+                   e->finish({{"checksum", "1"}});
+               }));
+    for (bool keep : {false, true}) {
+        proxy.keep_host = keep;
+        serve_through();
+        auto got = fetch(request("/api/page"));
+        EXPECT_EQ(got->body, "page");
+        ASSERT_EQ(got->interim.size(), 1U);
+        EXPECT_EQ(got->interim[0].fields.find("link"), "</a>");
+        EXPECT_EQ(got->trailers, (http::fields{{"checksum", "1"}}));
+        EXPECT_EQ(host, "127.0.0.1:" + std::to_string((keep ? server : origin)->port()));
+        client.reset();
+        server.reset();
+    }
+}
+
+TEST_P(Gateway, AnswersSomeRequestsItself) {
+    std::string forwards;
+    router.add("*", "/base/*", [&](exchange_ptr e) {
+        forwards = e->request().fields.find("max-forwards").value_or("none");
+        e->respond({200, {}});
+    });
+    serve_through();
+    const auto ask = [&](const char* method, const char* path, http::fields fields = {}) {
+        auto r = request(path);
+        r.method = method;
+        r.fields = std::move(fields);
+        return fetch(std::move(r))->response.status;
+    };
+    EXPECT_EQ(ask("TRACE", "/api/page"), 405);
+    EXPECT_EQ(ask("OPTIONS", "*"), 204);
+    EXPECT_EQ(ask("OPTIONS", "/api/page", {{"max-forwards", "0"}}), 204);
+    EXPECT_EQ(forwards, "");
+    EXPECT_EQ(ask("OPTIONS", "/api/page", {{"max-forwards", "3"}}), 200);
+    EXPECT_EQ(forwards, "2");
+}
+
+TEST_P(Gateway, TooManyAtATimeAreSentAway) {
+    std::vector<exchange_ptr> held;
+    router.add("GET", "/base/slow", [&](exchange_ptr e) { held.push_back(std::move(e)); });
+    proxy.max_requests = 2;
+    serve_through();
+    auto first = get(request("/api/slow")), second = get(request("/api/slow"));
+    run_until([&] { return held.size() == 2; });
+    auto third = fetch(request("/api/slow"));
+    EXPECT_EQ(third->response.status, 503);
+    EXPECT_EQ(third->response.fields.find("retry-after"), "1");
+    for (auto& e : held) e->respond({204, {}});
+    run_until([&] { return first->done && second->done; });
+    held.clear();
+    auto fourth = get(request("/api/slow"));
+    run_until([&] { return held.size() == 1; });
+    held[0]->respond({204, {}});
+    run_until([&] { return fourth->done; });
+}
+
 TEST_P(Gateway, OriginsThatAreGoneOrSlow) {
     std::vector<exchange_ptr> held;
     router.add("GET", "/base/slow", [&](exchange_ptr e) { held.push_back(std::move(e)); });

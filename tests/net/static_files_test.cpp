@@ -71,10 +71,15 @@ TEST_F(StaticFiles, DecodesThePath) {
 }
 
 TEST_F(StaticFiles, RefusesOtherMethods) {
-    for (auto method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE"}) {
+    for (auto method : {"POST", "PUT", "DELETE", "TRACE"}) {
         auto answer = ask("/hello.txt", {}, method);
         EXPECT_EQ(answer.head.status, 405) << method;
-        EXPECT_EQ(field(answer, "allow"), "GET, HEAD");
+        EXPECT_EQ(field(answer, "allow"), "GET, HEAD, OPTIONS");
+    }
+    for (auto path : {"/hello.txt", "/nothing", "*"}) {
+        auto answer = ask(path, {}, "OPTIONS");
+        EXPECT_EQ(answer.head.status, 204);
+        EXPECT_EQ(field(answer, "allow"), "GET, HEAD, OPTIONS");
     }
 }
 
@@ -89,6 +94,42 @@ TEST_F(StaticFiles, MissingFiles) {
     EXPECT_EQ(ask("/hello.txt/").head.status, 404);
     EXPECT_EQ(ask("/hello.txt/more").head.status, 404);
     EXPECT_EQ(ask("/" + std::string(300, 'x')).head.status, 414);
+}
+
+TEST_F(StaticFiles, HiddenFilesAreNotThereUnlessWanted) {
+    root.write(".git/config", "secret");
+    root.write("sub/.htpasswd", "secret");
+    root.write(".well-known/security.txt", "contact");
+    root.write(".well-known/.more", "secret");
+    for (bool hidden : {false, true}) {
+        boost::system::error_code error;
+        static_files_options options;
+        options.hidden = hidden;
+        files = static_files::open(root.str(), options, error);
+        for (auto path : {"/.git/config", "/.git/", "/%2egit/config", "/sub/.htpasswd", "//.git/config", "/./.git/config",
+                          "/.well-known/.more"}) {
+            EXPECT_EQ(ask(path).head.status, hidden ? 200 : 404) << path;
+        }
+        EXPECT_EQ(ask("/.well-known/security.txt").head.status, 200);
+    }
+}
+
+TEST_F(StaticFiles, AFileMayStandForAllThatAreMissing) {
+    boost::system::error_code error;
+    static_files_options options;
+    options.fallback = "indexed/index.html";
+    files = static_files::open(root.str(), options, error);
+    for (auto path : {"/nothing", "/some/route?q", "/hello.txt/", "/.hidden"}) {
+        auto answer = ask(path);
+        EXPECT_EQ(answer.head.status, 200) << path;
+        EXPECT_EQ(field(answer, "content-type"), "text/html; charset=utf-8");
+        EXPECT_EQ(text(answer), "<p>index</p>");
+    }
+    EXPECT_EQ(ask("/%zz").head.status, 400);
+    EXPECT_EQ(ask("/nothing", {}, "POST").head.status, 405);
+    options.fallback = "not-there.html";
+    files = static_files::open(root.str(), options, error);
+    EXPECT_EQ(ask("/nothing").head.status, 404);
 }
 
 TEST_F(StaticFiles, PathsDoNotLeaveTheDirectory) {

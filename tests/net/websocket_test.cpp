@@ -232,13 +232,39 @@ TEST_P(WebSocket, ServersRefuse) {
     }
 }
 
+// Most servers: WebSockets over HTTP/1.1 only, whatever else they speak.
+TEST_P(WebSocket, OfferedOverHttp1Only) {
+    server_options.limits.extended_connect = false;
+    serve(spawn(echo));
+    for (bool both : {false, true}) {
+        use({GetParam()});
+        if (both && GetParam() != http_protocol::http3) break;
+        if (both) use({GetParam(), http_protocol::http2});
+        EXPECT_EQ(fetch(request("/"))->response.status, 426);  // there is a connection already
+        run([&]() -> awaitable<void> {
+            auto [error, socket] = co_await websocket::async_connect(*client, where(), websocket_settings, as_tuple);
+            if (!both && !http1() && GetParam() != http_protocol::http2) {
+                EXPECT_EQ(error, asio::error::operation_not_supported);
+                co_return;
+            }
+            EXPECT_FALSE(error) << socket.failure();
+            co_await socket.async_write_text("hello", use_awaitable);
+            EXPECT_EQ((co_await socket.async_read(use_awaitable)).data, "hello");
+            co_await socket.async_close(1000, "", use_awaitable);
+        });
+        if (both || http1() || GetParam() == http_protocol::http2) {
+            run_until([&] { return log.back() == "HTTP/1.1 GET / 101"; });
+        }
+    }
+}
+
 TEST_P(WebSocket, NotOffered) {
     server_options.limits.tunnel_protocols.clear();
     serve(spawn(echo));
     use({GetParam()});
     run([&]() -> awaitable<void> {
         auto [error, none] = co_await websocket::async_connect(*client, where(), websocket_settings, as_tuple);
-        if (http1()) {
+        if (http1() || GetParam() == http_protocol::http2) {  // HTTP/2 permits HTTP/1.1, which is tried
             EXPECT_EQ(error, asio::error::connection_refused);
             EXPECT_EQ(none.response().status, 426);
         } else {
