@@ -20,7 +20,8 @@ constexpr int timed_out = 28;
 constexpr int tls = 35;
 constexpr int redirects = 47;
 constexpr int coding = 61;
-constexpr int protocol = 56;  // or the connection was lost
+constexpr int too_large = 63;  // --max-filesize
+constexpr int protocol = 56;   // or the connection was lost
 constexpr int own_certificate = 58;
 constexpr int certificate = 60;
 constexpr int roots = 77;
@@ -38,7 +39,7 @@ constexpr const char* get_exit_codes =
     " 23 cannot write a file        26 cannot read a file        28 timed out\n"
     " 35 TLS handshake failed       47 too many redirections    56 protocol error or connection lost\n"
     " 58 --cert or --key not usable 60 certificate not accepted 61 content coding broken\n"
-    " 77 --cacert not usable       101 network unreachable\n"
+    " 63 larger than --max-filesize 77 --cacert not usable     101 network unreachable\n"
     "With several transfers it is the code of the first that failed.";
 constexpr const char* serve_exit_codes =
     "Exit codes:\n"

@@ -1,7 +1,4 @@
 // `tandem get`.
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -16,7 +13,6 @@
 
 #include <tandem/http/race.hpp>
 #include <tandem/net/clock.hpp>
-#include <tandem/net/file_body.hpp>
 #include <tandem/net/key_log_file.hpp>
 #include <tandem/net/qlog_directory.hpp>
 #include <tandem/net/tcp_stack.hpp>
@@ -24,7 +20,9 @@
 #include <tandem/tls/context.hpp>
 
 #include "exit_code.hpp"
+#include "get_progress.hpp"
 #include "get_report.hpp"
+#include "get_upload.hpp"
 #include "known_origins.hpp"
 #include "qlog_option.hpp"
 #include "session_file.hpp"
@@ -36,6 +34,8 @@ namespace {
 constexpr auto progress_interval = std::chrono::milliseconds(200);
 constexpr auto last_words = std::chrono::seconds(1);         // our own TCP goes with the program: for its FINs
 constexpr auto first_retry_delay = std::chrono::seconds(1);  // doubles
+constexpr auto longest_retry_after = std::chrono::minutes(10);
+constexpr auto rate_interval = std::chrono::milliseconds(20);
 
 int fail(int code, const std::string& text) {
     std::fprintf(stderr, "tandem: %s\n", text.c_str());
@@ -67,18 +67,6 @@ std::optional<net::address_override> parse_override(const std::string& text) {
     return out;
 }
 
-// The contents of a file; nothing if it cannot be read.
-std::unique_ptr<http::body_source> open_upload(const std::string& file) {
-    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat status {};
-    if (descriptor < 0) return nullptr;
-    if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-        ::close(descriptor);
-        return nullptr;
-    }
-    return std::make_unique<net::file_body>(descriptor, range{0, static_cast<std::uint64_t>(status.st_size)});
-}
-
 class getter {
 public:
     // `tcp`: our own, on `io`; null for the kernel's.
@@ -90,15 +78,16 @@ private:
     struct running {
         std::shared_ptr<get_transfer> sink;
         unsigned retries = 0;
+        net::http_client::request_handle handle = 0;
     };
 
     void submit_more();
     void submit(std::size_t index, unsigned retries);
     void done(std::size_t index, const get_result& result);
     bool retry(std::size_t index, const get_result& result);
+    void limit_rate();
     void tell(const get_result& result);
     void show_progress();
-    void clear_progress();
     void trace(std::string_view text, char mark) const;
 
     const get_options& options_;
@@ -108,6 +97,7 @@ private:
     net::http_client client_;
     boost::asio::signal_set signals_{io_, SIGINT, SIGTERM};
     boost::asio::steady_timer progress_timer_{io_};
+    boost::asio::steady_timer rate_timer_{io_};
     transfer_options transfer_options_;
     std::map<std::size_t, running> running_;
     std::map<std::size_t, std::unique_ptr<boost::asio::steady_timer>> waiting_;  // to be tried again
@@ -117,7 +107,7 @@ private:
     std::uint64_t finished_bytes_ = 0;
     time_point begun_ = net::now();
     bool progress_ = false;
-    bool progress_shown_ = false;
+    progress_display display_;
     int exit_code_ = exit_code::ok;
 };
 
@@ -127,9 +117,14 @@ getter::getter(boost::asio::io_context& io, std::shared_ptr<net::tcp_stack> tcp,
           if (options.verbose) client_options.connection.trace = [this](std::string_view line) { trace(line, '*'); };
           return std::move(client_options);
       }()) {
-    transfer_options_ = {options.include_headers || options.head, options.fail, options.create_dirs, options.resume, {}, {}};
+    transfer_options_.include_headers = options.include_headers || options.head;
+    transfer_options_.fail = options.fail;
+    transfer_options_.create_dirs = options.create_dirs;
+    transfer_options_.resume = options.resume;
+    transfer_options_.max_size = plan.max_size;
+    transfer_options_.rate = plan.rate;
     transfer_options_.note = [this](const std::string& text) {
-        clear_progress();
+        display_.clear();
         std::fprintf(stderr, "tandem: %s\n", text.c_str());
     };
     if (options.verbose) transfer_options_.trace = [this](std::string_view text) { trace(text, '<'); };
@@ -152,12 +147,13 @@ int getter::run() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {
         if (error) return;
         exit_code_ = exit_code::interrupted;
-        clear_progress();
+        display_.clear();
         fail(exit_code_, "interrupted");
         io_.stop();
     });
     submit_more();
     if (progress_) show_progress();
+    if (plan_.rate > 0) limit_rate();
     io_.run();
     return exit_code_;
 }
@@ -166,7 +162,7 @@ void getter::submit_more() {
     auto limit = options_.parallel ? options_.parallel_max : 1;
     while (next_ < plan_.jobs.size() && running_.size() + waiting_.size() < limit) submit(next_++, 0);
     if (!running_.empty() || !waiting_.empty() || next_ < plan_.jobs.size()) return;
-    clear_progress();
+    display_.clear();
     if (options_.json) std::fputs(json_report(results_, exit_code_).c_str(), stdout);
     std::fflush(stdout);
     if (!tcp_) return io_.stop();
@@ -187,17 +183,32 @@ void getter::submit(std::size_t index, unsigned retries) {
     request.stall_timeout = seconds(options_.stall_timeout);
     request.max_redirects = options_.location ? options_.max_redirects : 0;
     request.decode = options_.compressed;
-    if (!plan_.upload.empty()) request.source = [file = plan_.upload] { return open_upload(file); };
+    if (plan_.upload == "-") {
+        request.source = [this, index, used = false]() mutable -> std::unique_ptr<http::body_source> {
+            if (std::exchange(used, true)) return nullptr;  // it came and went
+            return open_standard_input(io_.get_executor(), [this, index] {
+                if (auto it = running_.find(index); it != running_.end()) client_.resume(it->second.handle);
+            });
+        };
+    } else if (!plan_.upload.empty()) {
+        request.source = [file = plan_.upload] { return open_upload(file); };
+    }
+    if (!plan_.host.empty()) {
+        request.prepare = [host = plan_.host, asked = job.url.authority()](http::request& r, net::http_protocol) {
+            if (r.authority == asked) r.authority = host;  // not where a redirection leads
+        };
+    }
     if (options_.verbose) {
-        std::string text = plan_.method + " " + job.url.path + "\nhost: " + job.url.authority() + "\n";
+        std::string text =
+            plan_.method + " " + job.url.path + "\nhost: " + (plan_.host.empty() ? job.url.authority() : plan_.host) + "\n";
         for (const auto& f : plan_.fields) text += f.name + ": " + f.value + "\n";
         trace(text, '>');
     }
     auto sink = std::make_shared<get_transfer>(job, plan_.method, transfer_options_,
                                                [this, index](const get_result& result) { done(index, result); });
     sink->prepare(request);
-    running_[index] = {sink, retries};
-    client_.submit(std::move(request), sink);
+    running_[index] = {sink, retries, 0};
+    running_[index].handle = client_.submit(std::move(request), sink);
 }
 
 void getter::done(std::size_t index, const get_result& result) {
@@ -210,9 +221,14 @@ void getter::done(std::size_t index, const get_result& result) {
 
 bool getter::retry(std::size_t index, const get_result& result) {
     auto retries = running_[index].retries;
-    if (!result.transient || retries >= options_.retry) return false;
+    if (!result.transient || retries >= options_.retry || plan_.upload == "-") return false;
     auto delay = first_retry_delay * (1 << std::min(retries, 9U));
-    clear_progress();
+    if (result.response && result.response->status >= 400) {  // RFC 9110 10.2.3
+        const auto after = http::parse_content_length(result.response->fields.find("retry-after").value_or(""));
+        if (after && *after > static_cast<std::uint64_t>(std::chrono::seconds(longest_retry_after).count())) return false;
+        if (after) delay = std::chrono::seconds(*after);
+    }
+    display_.clear();
     std::fprintf(stderr, "tandem: %s; trying again in %lld s\n",
                  result.error.empty()
                      ? (result.job->url.to_string() + " answered " + std::to_string(result.response->status)).c_str()
@@ -229,17 +245,29 @@ bool getter::retry(std::size_t index, const get_result& result) {
     return true;
 }
 
+// Transfers that have had their bytes for now are asked again soon.
+void getter::limit_rate() {
+    rate_timer_.expires_after(rate_interval);
+    rate_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        std::vector<net::http_client::request_handle> handles;
+        for (const auto& [index, r] : running_) handles.push_back(r.handle);
+        for (const auto handle : handles) client_.resume(handle);
+        limit_rate();
+    });
+}
+
 void getter::tell(const get_result& result) {
     if (result.exit_code != 0) {
         if (exit_code_ == exit_code::ok) exit_code_ = result.exit_code;
         // A host that cannot be reached fails all its transfers with the same words: once is enough.
         if (told_.insert(result.error).second) {
-            clear_progress();
+            display_.clear();
             fail(result.exit_code, result.error);
         }
     }
     if (!options_.write_out.empty()) {
-        clear_progress();
+        display_.clear();
         std::fputs(write_out(options_.write_out, result).c_str(), stdout);
         std::fflush(stdout);
     }
@@ -253,21 +281,16 @@ void getter::show_progress() {
     state.bytes = finished_bytes_;
     for (const auto& [index, r] : running_) {
         state.bytes += r.sink->received();
-        if (state.total == 1) state.expected = r.sink->expected();
+        const auto& job = plan_.jobs[index];
+        state.transfers.push_back(
+            {job.output.empty() ? job.url.to_string() : job.output, r.sink->received(), r.sink->expected()});
     }
     state.seconds = std::chrono::duration<double>(net::now() - begun_).count();
-    winsize size{};
-    std::size_t columns = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79U;
-    std::fprintf(stderr, "\r\033[K%s", progress_line(state, columns).c_str());
-    progress_shown_ = true;
+    display_.show(state);
     progress_timer_.expires_after(progress_interval);
     progress_timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) show_progress();
     });
-}
-
-void getter::clear_progress() {
-    if (std::exchange(progress_shown_, false)) std::fputs("\r\033[K", stderr);
 }
 
 std::vector<net::http_protocol> protocols(const get_options& o) {
@@ -314,6 +337,8 @@ int run_get(const get_options& o) {
         options.connection.overrides.push_back(std::move(*parsed));
     }
     options.connection.https_records = o.https_records;
+    using family = net::http_connection_options::ip_family;
+    options.connection.family = o.ipv4 ? family::v4 : o.ipv6 ? family::v6 : family::any;
     if (!o.dns_server.empty()) {
         const auto server = parse_name_server(o.dns_server);
         if (!server) return fail(exit_code::usage, "--dns-server " + o.dns_server + " is not ADDRESS[:PORT]");
@@ -330,7 +355,8 @@ int run_get(const get_options& o) {
     } else if (!o.key.empty()) {
         return fail(exit_code::usage, "--key without --cert");
     }
-    if (!plan.upload.empty() && !open_upload(plan.upload)) return fail(exit_code::read, "cannot read " + plan.upload);
+    if (!plan.upload.empty() && plan.upload != "-" && !open_upload(plan.upload))
+        return fail(exit_code::read, "cannot read " + plan.upload);
     if (const char* keylog = std::getenv("SSLKEYLOGFILE"); keylog != nullptr && *keylog != '\0') {
         std::string text;
         tls_options.key_log = net::key_log_file(keylog, text);
@@ -341,6 +367,9 @@ int run_get(const get_options& o) {
     options.connection.tls = tls::client_context::create(tls_options, tls_error);
     if (!options.connection.tls) return fail(exit_code::roots, tls_error.text);
     options.connection.connect_timeout = seconds(o.connect_timeout);
+    options.connection.resolve_timeout = seconds(o.resolve_timeout);
+    options.connection.tcp_timeout = seconds(o.tcp_timeout);
+    options.connection.tls_timeout = seconds(o.tls_timeout);
     options.connection.follow_addresses = o.migrate;
     auto& quic = options.connection.quic;
     if (const auto kind = recovery::parse_controller(o.congestion)) quic.controller = *kind;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <tuple>
 
 #include "command.hpp"
 #include "exit_code.hpp"
@@ -31,6 +32,7 @@ const std::string footer =
         "  %{time_namelookup} %{time_connect} %{time_appconnect} %{time_pretransfer} %{time_starttransfer} %{time_total}\n"
         "  %{url} %{url_effective} %{num_redirects} %{filename_effective} %{content_type} %{remote_ip} %{remote_port} "
         "%{num_connects} %{exitcode} %{errormsg}\n"
+        "  %{scheme} %{method} %{redirect_url} %{size_header} %{header{NAME}}\n"
         "\n"
         "Examples:\n"
         "  tandem get --http3 https://example.org/\n"
@@ -73,13 +75,27 @@ void add_request_options(CLI::App& sub, get_options& o) {
         ->take_all()
         ->allow_extra_args(false)
         ->group(group);
-    sub.add_option("-d,--data", o.data, "Body; @FILE takes it from a file, @- from standard input; several are joined with '&'")
+    sub.add_option("-d,--data,--data-binary", o.data,
+                   "Body; @FILE takes it from a file, as it is, @- from standard input; several are joined with '&'")
         ->take_all()
         ->allow_extra_args(false)
         ->group(group);
+    sub.add_option("--data-raw", o.raw_data, "The same, without a meaning for '@'; comes after -d")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->group(group);
+    sub.add_option("--data-urlencode", o.urlencode_data,
+                   "TEXT, NAME=TEXT, @FILE or NAME@FILE, percent-encoded; comes after these")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->group(group);
+    sub.add_flag("-G,--get", o.data_in_url, "Put what -d and the like say behind the URL's '?', and ask with GET")->group(group);
+    sub.add_option("-u,--user", o.user, "NAME:PASSWORD for Basic authentication")->group(group);
+    sub.add_option("-e,--referer", o.referer, "Referer field")->group(group);
     sub.add_option("-r,--range", o.range, "Bytes to ask for, for example 0-99 or -500")->group(group);
     sub.add_option("-T,--upload-file", o.upload,
-                   "Send this file with PUT, as it is read; '-' is standard input. To a URL that ends in '/' its name is added")
+                   "Send this file with PUT, as it is read; '-' is standard input, as it comes. To a URL that ends in '/' its "
+                   "name is added")
         ->group(group);
     sub.add_flag("-L,--location", o.location, "Follow redirections; Authorization and Cookie stay with their origin")
         ->group(group);
@@ -112,6 +128,8 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     http2->excludes(http3)->excludes(only)->excludes(qmux);
     http3->excludes(qmux);
     only->excludes(qmux);
+    auto* ipv4 = sub.add_flag("-4,--ipv4", o.ipv4, "Use IPv4 addresses only")->group(group);
+    sub.add_flag("-6,--ipv6", o.ipv6, "Use IPv6 addresses only")->excludes(ipv4)->group(group);
     sub.add_flag("--race", o.race, "Show the connection attempts on a time line, from where QUIC was known, and why one won")
         ->group(group);
     sub.add_flag("--https-records,!--no-https-records", o.https_records,
@@ -142,6 +160,11 @@ void add_connection_options(CLI::App& sub, get_options& o) {
         ->check(CLI::Range(0.001, 86400.0))
         ->capture_default_str()
         ->group(group);
+    for (auto [name, value, text] : {std::tuple{"--resolve-timeout", &o.resolve_timeout, "Seconds to resolve a name"},
+                                     std::tuple{"--tcp-timeout", &o.tcp_timeout, "Seconds to connect to one address over TCP"},
+                                     std::tuple{"--tls-timeout", &o.tls_timeout, "Seconds for one handshake of TLS or QUIC"}}) {
+        sub.add_option(name, *value, text)->check(CLI::Range(0.001, 86400.0))->group(group);
+    }
     sub.add_option("-m,--max-time", o.max_time, "Seconds for each transfer in all")->check(CLI::Range(0.001, 1e7))->group(group);
     sub.add_option("--first-byte-timeout", o.first_byte_timeout, "Seconds for the response to begin, once the request was sent")
         ->check(CLI::Range(0.001, 86400.0))
@@ -149,10 +172,15 @@ void add_connection_options(CLI::App& sub, get_options& o) {
     sub.add_option("--stall-timeout", o.stall_timeout, "Seconds without a byte of a response that has begun")
         ->check(CLI::Range(0.001, 86400.0))
         ->group(group);
-    sub.add_option("--retry", o.retry,
-                   "Try again this often after a failure that may pass (timeouts, lost connections, 408, 429, 5xx)")
+    sub.add_option(
+           "--retry", o.retry,
+           "Try again this often after a failure that may pass (timeouts, lost connections, 408, 429, 5xx), after 1, 2, 4 ...\n"
+           "seconds or as Retry-After says; POST and others that change something only where the server cannot have acted")
         ->check(CLI::Range(0, 100))
         ->group(group);
+    sub.add_option("--limit-rate", o.limit_rate, "Receive at most so many bytes a second from each transfer: 100KB, 1MB")
+        ->group(group);
+    sub.add_option("--max-filesize", o.max_filesize, "Refuse bodies longer than this (after decoding): 100KB, 1MB")->group(group);
     sub.add_flag("-Z,--parallel", o.parallel,
                  "Transfer several URLs at a time: HTTP/2 and HTTP/3 on one connection, HTTP/1.1 on up to six")
         ->group(group);

@@ -24,15 +24,23 @@ struct get_options {
 
     std::string method;
     std::vector<std::string> headers;
-    std::vector<std::string> data;
+    std::vector<std::string> data;            // -d
+    std::vector<std::string> raw_data;        // --data-raw
+    std::vector<std::string> urlencode_data;  // --data-urlencode
+    bool data_in_url = false;                 // -G
+    std::string user;                         // -u
+    std::string referer;
     std::string range;
     std::string upload;  // -T
     bool resume = false;
     bool location = false;
     unsigned max_redirects = 50;
     bool compressed = false;
-    double first_byte_timeout = 0;  // seconds; 0: none
-    double stall_timeout = 0;       // seconds; 0: none
+    double first_byte_timeout = 0;                                 // seconds; 0: none
+    double stall_timeout = 0;                                      // seconds; 0: none
+    double resolve_timeout = 0, tcp_timeout = 0, tls_timeout = 0;  // seconds; 0: none
+    std::string max_filesize;
+    std::string limit_rate;
     std::string cert;
     std::string key;
     std::string user_agent;
@@ -46,6 +54,8 @@ struct get_options {
     bool qmux = false;
     bool race = false;
     bool https_records = true;
+    bool ipv4 = false;
+    bool ipv6 = false;
     std::string dns_server;
     std::string alt_svc;
     std::string congestion = "cubic";

@@ -1,6 +1,7 @@
 // From the options of `tandem get` to the list of what is to be transferred.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,10 @@ struct get_plan {
     http::fields fields;
     std::string body;
     bool has_body = false;
-    std::string upload;  // file whose contents are the body; "-": standard input
+    std::string upload;                   // file whose contents are the body; "-": standard input
+    std::string host;                     // instead of the URL's, of those asked for; empty: the URL's
+    std::uint64_t max_size = UINT64_MAX;  // of a response's body
+    std::uint64_t rate = 0;               // bytes per second; 0: no limit
 };
 
 // An exit code and one line for a person.

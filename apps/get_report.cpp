@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include <tandem/http/redirect.hpp>
+
 #include "exit_code.hpp"
 #include "json_writer.hpp"
 
@@ -71,6 +73,14 @@ std::string variable(std::string_view name, const get_result& r) {
     if (name == "filename_effective") return r.job->output;
     if (name == "content_type") return field_of(r, "content-type");
     if (name == "method") return r.method;
+    if (name == "scheme") return (r.info.url.host.empty() ? r.job->url : r.info.url).scheme;
+    if (name == "size_header") return std::to_string(r.header_bytes);
+    if (name == "redirect_url") {  // where -L would have gone
+        const auto to = r.response ? http::redirection_of(r.info.url, r.method, *r.response) : std::nullopt;
+        return to ? to->to.to_string() : std::string();
+    }
+    if (name.starts_with("header{") && r.response) return r.response->fields.joined(http::to_lower(name.substr(7)));
+    if (name.starts_with("header{")) return {};
     if (name == "remote_ip") return info.remote.port == 0 ? std::string() : info.remote.address.to_string();
     if (name == "remote_port") return std::to_string(info.remote.port);
     if (name == "num_connects") return info.attempts > 0 && !info.reused_connection ? "1" : "0";
@@ -82,13 +92,6 @@ std::string variable(std::string_view name, const get_result& r) {
     return "%{" + std::string(name) + "}";
 }
 
-std::string size_text(double bytes) {
-    const char* units[] = {"B", "kB", "MB", "GB", "TB"};
-    std::size_t unit = 0;
-    while (bytes >= 1000 && unit + 1 < std::size(units)) bytes /= 1000, ++unit;
-    return fixed(bytes, unit == 0 ? 0 : 1) + " " + units[unit];
-}
-
 }  // namespace
 
 std::string write_out(std::string_view format, const get_result& result) {
@@ -96,10 +99,11 @@ std::string write_out(std::string_view format, const get_result& result) {
     for (std::size_t i = 0; i < format.size(); ++i) {
         auto rest = format.substr(i);
         if (rest.starts_with("%{")) {
-            auto close = rest.find('}');
+            const bool nested = rest.starts_with("%{header{");
+            auto close = rest.find(nested ? "}}" : "}");
             if (close != std::string_view::npos) {
                 out += variable(rest.substr(2, close - 2), result);
-                i += close;
+                i += close + (nested ? 1 : 0);
                 continue;
             }
         }
@@ -137,25 +141,6 @@ std::string json_report(const std::vector<get_result>& results, int exit_code) {
     }
     json.end_array().key("exit_code").value(static_cast<std::uint64_t>(exit_code)).end_object();
     return json.text() + "\n";
-}
-
-std::string progress_line(const progress_state& s, std::size_t columns) {
-    auto rate = s.seconds > 0 ? static_cast<double>(s.bytes) / s.seconds : 0;
-    std::string out;
-    if (s.total > 1) out += std::to_string(s.done) + "/" + std::to_string(s.total) + " files  ";
-    out += size_text(static_cast<double>(s.bytes));
-    if (s.expected && *s.expected > 0 && s.total == 1) {
-        auto share = std::min(1.0, static_cast<double>(s.bytes) / static_cast<double>(*s.expected));
-        out += " of " + size_text(static_cast<double>(*s.expected)) + "  " + fixed(100 * share, 0) + " %";
-        constexpr std::size_t width = 24;
-        auto filled = static_cast<std::size_t>(share * width);
-        out += "  [" + std::string(filled, '=') + std::string(width - filled, ' ') + "]";
-        if (rate > 0 && s.bytes < *s.expected) {
-            out += "  " + fixed((static_cast<double>(*s.expected) - static_cast<double>(s.bytes)) / rate, 0) + " s left";
-        }
-    }
-    out += "  " + size_text(rate) + "/s";
-    return out.substr(0, columns);
 }
 
 }  // namespace tandem::apps

@@ -1,6 +1,8 @@
 #include "get_transfer.hpp"
 
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/range.hpp>
+#include <tandem/net/clock.hpp>
 
 #include "exit_code.hpp"
 
@@ -100,6 +102,7 @@ void get_transfer::on_response(const http::response& response, const net::transf
     expected_.reset();
     if (auto length = response.fields.find("content-length")) expected_ = http::parse_content_length(*length);
     const auto head = header_text(response, info.protocol);
+    result_.header_bytes = head.size();
     if (options_.trace) options_.trace(head);
     if (response.status >= 400) {
         result_.transient = response.status == 408 || response.status == 429 || response.status == 500 ||
@@ -110,6 +113,7 @@ void get_transfer::on_response(const http::response& response, const net::transf
                                              std::string(http::reason_phrase(response.status)));
         }
     }
+    if (expected_ && result_.method != "HEAD" && too_large(*expected_)) return;
     if (result_.job->drop || !(resuming() ? open_part() : open_output()) || !options_.include_headers) return;
     const auto text = std::exchange(interim_, {}) + head;
     write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -117,8 +121,29 @@ void get_transfer::on_response(const http::response& response, const net::transf
 
 bool get_transfer::on_body(std::span<const std::uint8_t> bytes) {
     received_ += bytes.size();
-    if (result_.exit_code != 0) return false;
+    if (result_.exit_code != 0 || too_large(received_)) return false;
     return result_.job->drop || write(bytes);
+}
+
+bool get_transfer::too_large(std::uint64_t size) {
+    if (size <= options_.max_size) return false;
+    fail(exit_code::too_large, result_.job->url.to_string() + ": the body is longer than --max-filesize allows");
+    return true;
+}
+
+// With a limit of the rate: as many bytes as the time since the first is worth. Who resumes the transfer asks again.
+bool get_transfer::wants_body() {
+    if (options_.rate == 0 || result_.exit_code != 0) return true;
+    if (!body_since_) body_since_ = net::now();
+    const std::chrono::duration<double> since = net::now() - *body_since_;
+    return static_cast<double>(received_) <= since.count() * static_cast<double>(options_.rate);
+}
+
+void get_transfer::on_trailers(const http::fields& fields) {
+    if (!options_.trace) return;
+    std::string text = "trailers:\n";
+    for (const auto& f : fields) text += f.name + ": " + f.value + "\n";
+    options_.trace(text);
 }
 
 // What went to a pipe cannot be taken back.
@@ -139,6 +164,14 @@ void get_transfer::on_resumed(std::uint64_t at, const net::transfer_info& info) 
                   " over " + std::string(net::to_string(info.protocol)));
 }
 
+// RFC 9110 9.2.2: what is not idempotent only where the server has not acted on it.
+bool get_transfer::may_be_repeated(const std::optional<net::http_error>& error) const {
+    const auto& method = result_.method;
+    if (http::is_safe_method(method) || method == "PUT" || method == "DELETE") return true;
+    if (error) return error->retryable;
+    return result_.response && (result_.response->status == 429 || result_.response->status == 503);
+}
+
 void get_transfer::on_end(const std::optional<net::http_error>& error, const net::transfer_info& info) {
     result_.info = info;
     if (error) {
@@ -147,8 +180,11 @@ void get_transfer::on_end(const std::optional<net::http_error>& error, const net
             result_.transient = error->kind == failure_class::timed_out || error->kind == failure_class::lost ||
                                 error->kind == failure_class::refused;
         }
-        fail(exit_code_of(error->kind), error->text);
+        // Which transfer it was, unless it says; words about the way to a host are the same for all of its transfers.
+        const bool says = error->text.find(result_.job->url.host) != std::string::npos;
+        fail(exit_code_of(error->kind), says ? error->text : result_.job->url.to_string() + ": " + error->text);
     }
+    result_.transient = result_.transient && may_be_repeated(error);
     std::string why;
     if (result_.exit_code != 0) {
         output_.discard();

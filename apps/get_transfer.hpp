@@ -20,8 +20,9 @@ struct get_result {
     std::optional<http::response> response;
     net::transfer_info info;
     int exit_code = 0;
-    std::string error;       // one line; empty: none
-    bool transient = false;  // may go better another time
+    std::string error;             // one line; empty: none
+    std::size_t header_bytes = 0;  // of the response's header section, as -i shows it
+    bool transient = false;        // may go better another time
 };
 
 struct transfer_options {
@@ -29,6 +30,8 @@ struct transfer_options {
     bool fail = false;
     bool create_dirs = false;
     bool resume = false;                           // keep what arrived of a file, and go on with it another time
+    std::uint64_t max_size = UINT64_MAX;           // of a body
+    std::uint64_t rate = 0;                        // bytes of it per second; 0: no limit
     std::function<void(std::string_view)> trace;   // header sections, for -v
     std::function<void(const std::string&)> note;  // a line for a person; empty: none wanted
 };
@@ -49,6 +52,8 @@ public:
     void on_interim(const http::response&, const net::transfer_info&) override;
     void on_response(const http::response&, const net::transfer_info&) override;
     bool on_body(std::span<const std::uint8_t>) override;
+    bool wants_body() override;
+    void on_trailers(const http::fields& fields) override;
     bool on_restart() override;
     void on_resumed(std::uint64_t at, const net::transfer_info&) override;
     void on_end(const std::optional<net::http_error>&, const net::transfer_info&) override;
@@ -58,6 +63,8 @@ public:
 
 private:
     void fail(int code, std::string text);
+    bool may_be_repeated(const std::optional<net::http_error>& error) const;
+    bool too_large(std::uint64_t size);
     bool open_output();
     bool open_part();
     bool resuming() const { return options_.resume && !result_.job->drop && !result_.job->output.empty(); }
@@ -71,6 +78,7 @@ private:
     partial_file part_;    // what is asked for begins behind it
     std::string interim_;  // header sections of interim responses, for -i
     std::uint64_t received_ = 0;
+    std::optional<time_point> body_since_;
     std::optional<std::uint64_t> expected_;
 };
 

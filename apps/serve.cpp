@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,11 +27,13 @@
 #include <tandem/tls/context.hpp>
 #include <tandem/tls/fingerprint.hpp>
 
+#include "access_log.hpp"
 #include "control_path.hpp"
 #include "exit_code.hpp"
 #include "metrics.hpp"
 #include "output_file.hpp"
 #include "qlog_option.hpp"
+#include "quantities.hpp"
 #include "serve_certificate.hpp"
 #include "serve_site.hpp"
 #include "socket_report.hpp"
@@ -61,6 +64,15 @@ bool save(const std::string& path, const std::string& contents, std::string& why
     output_file file;
     return file.open(path, false, why) &&
            file.write({reinterpret_cast<const std::uint8_t*>(contents.data()), contents.size()}, why) && file.finish(why);
+}
+
+net::static_files_options files_options(const serve_options& o) {
+    net::static_files_options out;
+    out.listings = !o.no_listing;
+    out.precompressed = o.precompressed;
+    out.hidden = o.hidden;
+    out.fallback = o.fallback;
+    return out;
 }
 
 bool find_addresses(const serve_options& o, std::vector<ip_address>& out, std::string& why) {
@@ -115,13 +127,33 @@ void print_line(std::string line) {
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
-void log_access(const net::access_record& r) {
-    auto bytes = r.bytes ? std::to_string(*r.bytes) : "-";
-    char took[32];
-    std::snprintf(took, sizeof took, "%.1f ms", std::chrono::duration<double, std::milli>(r.took).count());
-    print_line(r.source.remote.to_string() + " \"" + r.request.method + ' ' + r.request.path + ' ' +
-               std::string(r.source.protocol) + "\" " + std::to_string(r.status) + ' ' + bytes + ' ' + took +
-               (r.complete ? "" : " (incomplete)"));
+net::access_log make_access_log(const std::string& format) {
+    const auto seconds = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+    if (format == "combined") return [seconds](const net::access_record& r) { print_line(combined_line(r, seconds())); };
+    if (format == "json") return [seconds](const net::access_record& r) { print_line(json_line(r, seconds())); };
+    return [](const net::access_record& r) { print_line(plain_line(r)); };
+}
+
+// Lines of --header, and what --host and --max-body say.
+bool find_answers(const serve_options& o, net::http_server_options& out, std::string& why) {
+    for (const auto& line : o.headers) {
+        const auto colon = std::min(line.find(':'), line.size());
+        const auto name = http::to_lower(line.substr(0, colon));
+        const auto begin = line.find_first_not_of(" \t", colon + 1);
+        const auto value =
+            begin == std::string::npos ? std::string() : line.substr(begin, line.find_last_not_of(" \t") - begin + 1);
+        out.fields.append(name, value);
+        if (colon == line.size() || name == "content-length" || !http::invalid_reason(out.fields).empty())
+            return why = "--header '" + line + "' is not 'Name: value' of a response", false;
+    }
+    for (const auto& host : o.hosts) {
+        if (!http::is_authority(host)) return why = "--host " + host + ": not the name of a host", false;
+        out.requests.hosts.push_back(http::to_lower(host));
+    }
+    const auto most = compare::parse_bytes(o.max_body);
+    if (!most) return why = "--max-body " + o.max_body + ": not a size", false;
+    out.requests.largest_body = *most;
+    return true;
 }
 
 std::string url_of(const ip_endpoint& e) {
@@ -167,9 +199,9 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     quic.accepted.early_data = o.early_data && o.proxies.empty();  // the server behind would have to be told (RFC 8470 5.1)
     quic.retry = o.retry ? quic::retry_policy::always : quic::retry_policy::when_busy;
     out.requests.idle_timeout = seconds(o.idle_timeout);
-    if (o.log) {
-        out.access = log_access;
-        out.log = [](std::string_view line) { print_line(std::string(line)); };
+    if (o.log || o.log_format != "plain") {
+        out.access = make_access_log(o.log_format);
+        if (o.log_format == "plain") out.log = [](std::string_view line) { print_line(std::string(line)); };
     }
     return out;
 }
@@ -349,7 +381,7 @@ int run_serve(const serve_options& o) {
     if (!find_addresses(o, addresses, text) || !find_preferred(o, preferred, text)) return fail(exit_code::usage, text);
 
     boost::system::error_code error;
-    auto files = net::static_files::open(o.directory, {!o.no_listing, o.precompressed}, error);
+    auto files = net::static_files::open(o.directory, files_options(o), error);
     if (!files) return fail(exit_code::read, "cannot serve " + o.directory + ": " + error.message());
 
     tls::error why;
@@ -369,6 +401,7 @@ int run_serve(const serve_options& o) {
     if (!here) return fail(exit_code::usage, text);
     auto options = server_options(o, std::move(context), std::move(addresses));
     options.preferred = std::move(preferred);
+    if (!find_answers(o, options, text)) return fail(exit_code::usage, text);
     if (logs) options.quic_config.accepted.tracer = quic::make_qlog_tracer(logs);
     if (threads > 1) return serve_threads(o, *here, threads, *certificate, names, std::move(options));
     return serve(o, *here, *certificate, names, options, logs);

@@ -87,6 +87,19 @@ void add_serve(CLI::App& app, command& chosen) {
     sub->add_flag("--no-listing", o->no_listing, "Answer 403 for a directory without index.html, instead of listing it");
     sub->add_flag("--precompressed", o->precompressed,
                   "Where FILE.zst, FILE.br or FILE.gz lies beside FILE, give it to clients that take it");
+    sub->add_flag("--hidden", o->hidden, "Serve files whose names begin with '.' too; those of /.well-known always are");
+    sub->add_option(
+        "--fallback", o->fallback,
+        "File of the directory to answer with where there is none (status 200), for applications of one page: index.html");
+    sub->add_option("--header", o->headers, "Field line 'Name: value' for every response; once more for each further one")
+        ->take_all()
+        ->allow_extra_args(false);
+    sub->add_option("--host", o->hosts,
+                    "Answer 421 to requests for another host than this; more than once if wanted (default: any host)")
+        ->take_all()
+        ->allow_extra_args(false);
+    sub->add_option("--max-body", o->max_body, "Answer 413 to requests for --proxy with a longer body: 1MB, 1GiB")
+        ->capture_default_str();
     sub->add_option("--proxy", o->proxies,
                     "[PATH=]URL: pass requests below PATH (default: all) on to that HTTP server; more than once if wanted")
         ->take_all()
@@ -106,6 +119,11 @@ void add_serve(CLI::App& app, command& chosen) {
                     "1 GiB and 10000 files in all");
     sub->add_flag("-q,--quiet", o->quiet, "Print nothing but errors");
     sub->add_flag("-l,--log", o->log, "Print a line for every request and every connection that ends");
+    sub->add_option("--log-format", o->log_format,
+                    "Of the lines for requests: plain; combined, as Apache and nginx write it; or json. The last two without "
+                    "lines for connections")
+        ->check(CLI::IsMember({"plain", "combined", "json"}))
+        ->capture_default_str();
     add_tcp_options(*sub, o->tcp, "Our own TCP");
     sub->add_option("--control", o->control,
                     "Socket for `tandem sockets` with --tcp=tun and --tcp=udp; 'none' for none "

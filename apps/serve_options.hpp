@@ -28,6 +28,11 @@ struct serve_options {
     bool no_tcp = false;
     bool no_listing = false;
     bool precompressed = false;
+    bool hidden = false;
+    std::string fallback;
+    std::vector<std::string> headers;  // 'Name: value' of every response
+    std::vector<std::string> hosts;    // of others' requests: 421
+    std::string max_body = "1GiB";
     std::vector<std::string> proxies;  // [PATH=]URL
     bool proxy_insecure = false;
     std::string metrics;  // path; empty: none
@@ -41,6 +46,7 @@ struct serve_options {
     std::string control;  // path of the control socket; empty: the default; none: "none"
     bool quiet = false;
     bool log = false;
+    std::string log_format = "plain";
 };
 
 int run_serve(const serve_options&);

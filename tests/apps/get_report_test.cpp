@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "apps/get_progress.hpp"
+
 namespace tandem::apps {
 namespace {
 
@@ -59,11 +61,23 @@ TEST_F(GetReport, Json) {
     }
 }
 
-TEST_F(GetReport, ProgressLine) {
-    EXPECT_EQ(progress_line({0, 1, 5'000'000, 10'000'000, 2}, 200),
-              "5.0 MB of 10.0 MB  50 %  [============            ]  2 s left  2.5 MB/s");
-    EXPECT_EQ(progress_line({3, 10, 1500, std::nullopt, 1}, 200), "3/10 files  1.5 kB  1.5 kB/s");
-    EXPECT_EQ(progress_line({3, 10, 1500, std::nullopt, 1}, 10).size(), 10U);
+TEST_F(GetReport, ProgressOfOneTransfer) {
+    using lines = std::vector<std::string>;
+    progress_state one{0, 1, 5'000'000, 2, {{"f", 5'000'000, 10'000'000}}};
+    EXPECT_EQ(progress_lines(one, 200, 8), lines{"5.0 MB of 10.0 MB  50 %  [============            ]  2 s left  2.5 MB/s"});
+    EXPECT_EQ(progress_lines(one, 10, 8), lines{"5.0 MB of "});
+    one.transfers[0].expected.reset();
+    EXPECT_EQ(progress_lines(one, 200, 8), lines{"5.0 MB  2.5 MB/s"});
+}
+
+TEST_F(GetReport, ProgressOfSeveralTransfers) {
+    using lines = std::vector<std::string>;
+    const progress_state several{
+        3, 10, 1500, 1, {{"a", 250, 1000}, {"https://host/a/rather/long/name", 1000, {}}, {"c", 250, 250}}};
+    EXPECT_EQ(progress_lines(several, 200, 2),
+              (lines{"a" + std::string(29, ' ') + "250 B of 1.0 kB  25 %  [======                  ]",
+                     "...//host/a/rather/long/name  1.0 kB", "3/10 files  1 more under way  1.5 kB  1.5 kB/s"}));
+    EXPECT_EQ(progress_lines(several, 200, 0), lines{"3/10 files  3 more under way  1.5 kB  1.5 kB/s"});
 }
 
 }  // namespace

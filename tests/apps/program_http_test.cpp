@@ -119,6 +119,52 @@ TEST_F(ProgramHttp, ProxyPassesRequestsOn) {
     expect_one_line(run_tandem({"serve", site.str(), "--port", "0", "--proxy", "ftp://h"}), exit_code::usage, "--proxy");
 }
 
+TEST_F(ProgramHttp, FieldsHostsAndFallback) {
+    site.write("index.html", "the application");
+    serving server(serve_arguments({"--header", "Access-Control-Allow-Origin: *", "--header", "server: mine", "--host", "Here",
+                                    "--fallback", "index.html"}));
+    for (auto protocol : {"--http1.1", "--http2", "--http3-only"}) {
+        auto got = get({protocol, "-i", "-H", "Host: here:1", server.url("/some/route")});
+        EXPECT_NE(got.out.find("access-control-allow-origin: *"), std::string::npos) << got.out;
+        EXPECT_NE(got.out.find("server: mine"), std::string::npos) << got.out;
+        EXPECT_TRUE(got.out.ends_with("the application"));
+        EXPECT_EQ(get({protocol, "-o", "/dev/null", "-w", "%{http_code}", server.url("/")}).out, "421");
+    }
+    for (auto line : {"nothing", ": x", "a b: c", "Connection: close", "Content-Length: 1"}) {
+        expect_one_line(run_tandem({"serve", site.str(), "--port", "0", "--header", line}), exit_code::usage, "--header '");
+    }
+    expect_one_line(run_tandem({"serve", site.str(), "--port", "0", "--host", "a/b"}), exit_code::usage, "--host a/b");
+}
+
+TEST_F(ProgramHttp, BodiesForProxiesHaveALimit) {
+    serving origin(serve_arguments());
+    serving front({site.str(), "--bind", "127.0.0.1", "--save-cert", certificate(), "--proxy", origin.url("/"),
+                   "--proxy-insecure", "--max-body", "1KB"});
+    const auto status = [&](const std::string& body) {
+        return get({"-o", "/dev/null", "-w", "%{http_code}", "-d", body, front.url("/")}).out;
+    };
+    EXPECT_EQ(status(std::string(1000, 'x')), "405");  // the origin's
+    EXPECT_EQ(status(std::string(1001, 'x')), "413");
+    expect_one_line(run_tandem({"serve", site.str(), "--port", "0", "--max-body", "much"}), exit_code::usage, "--max-body");
+}
+
+TEST_F(ProgramHttp, LogsAsOthersWriteThem) {
+    const auto log = (work.path() / "log").string();
+    for (std::string format : {"combined", "json"}) {
+        serving server(serve_arguments({"--log-format", format}), log);
+        get({"-A", "a\"b", "-e", "https://here/", server.url("/f")});
+        server.stop();
+        const auto text = contents(log);
+        EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+        EXPECT_TRUE(std::regex_match(
+            text, std::regex(
+                      format == "json"
+                          ? "\\{\"time\": \"\\d{4}-.*\"status\": 404.*\"user_agent\": \"a\\\\u0022b\"\\}\n"
+                          : "127\\.0\\.0\\.1 - - \\[.* \\+0000\\] \"GET /f HTTP/3\" 404 \\d+ \"https://here/\" \"a\\\\x22b\"\n")))
+            << text;
+    }
+}
+
 TEST_F(ProgramHttp, OptionsFromAFile) {
     site.write("f", "text");
     work.write("serve.toml", "# comment\nbind = [\"127.0.0.1\"]\nsave-cert = \"" + certificate() + "\"\ndirectory = \"" +
