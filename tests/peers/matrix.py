@@ -9,6 +9,7 @@ import time
 import browser
 import features_of_clients
 import features_of_servers
+import h2spec
 import hostile_http2
 import http1_differential
 from world import AIOQUIC, AIOQUIC_ENV, AIOQUIC_EXAMPLES, PEERS, TANDEM, World, check, run, sha
@@ -249,6 +250,11 @@ def hostile_http2_client_gets_the_right_errors(world):
         check(result.returncode == 0, f"the server does not go on: {result.stderr}")
 
 
+def http2_server_passes_h2spec(world):
+    with world.tandem_server() as port:
+        return h2spec.run(port, "/1k.bin")
+
+
 def http1_requests_are_read_as_nginx_reads_them(world):
     with world.tandem_server() as ours, world.nginx() as theirs:
         wrong = http1_differential.differences(ours, theirs)
@@ -277,7 +283,7 @@ CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserve
          serve_to_gtlsclient_of_an_unknown_version, serve_to_curl_with_ngtcp2, serve_to_curl_with_openssl, get_resumes_with_gtlsserver,
          get_resumes_with_nginx, get_resumes_with_aioquic, get_resumes_with_caddy, get_resumes_tls_over_tcp, serve_to_curl_over_http1,
          serve_to_curl_over_http2, serve_to_nghttp, serve_to_h2load, serve_to_aioquic, *features_of_servers.CASES,
-         *features_of_clients.CASES, *browser.CASES, hostile_http2_client_gets_the_right_errors,
+         *features_of_clients.CASES, *browser.CASES, hostile_http2_client_gets_the_right_errors, http2_server_passes_h2spec,
          http1_requests_are_read_as_nginx_reads_them, wireshark_decrypts_the_simulation]
 
 
@@ -285,11 +291,13 @@ AT_A_TIME = 2  # most cases wait for programs that start, and for timers
 
 
 def outcome(case, world):
-    """Whether a case passes, and the line that says so."""
+    """Whether a case passes (None: it could not be run), and the line that says so."""
     begin = time.monotonic()
     try:
-        case(world)
-        return True, f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)"
+        said = case(world)
+        return True, f"ok   {case.__name__} ({time.monotonic() - begin:.1f} s)" + (f" {said}" if said else "")
+    except h2spec.NotOnPath as why:
+        return None, f"--   {case.__name__}: {why}: not run"
     except Exception as error:  # whatever it is, the other cases go on
         return False, f"FAIL {case.__name__}: {type(error).__name__}: {error}"
 
@@ -297,16 +305,16 @@ def outcome(case, world):
 def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else "*"
     cases = [case for case in CASES if fnmatch.fnmatch(case.__name__, pattern)]
-    passed = 0
+    results = []
     with tempfile.TemporaryDirectory(prefix="tandem-peers-") as folder, concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         world = World(folder)
         for future in concurrent.futures.as_completed([pool.submit(outcome, case, world) for case in cases]):
             good, line = future.result()
-            passed += good
+            results.append(good)
             print(line, flush=True)
-    failed = len(cases) - passed
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    passed, failed, missing = results.count(True), results.count(False), results.count(None)
+    print(f"{passed} passed, {failed} failed" + (f", {missing} not run" if missing else ""))
+    return 1 if failed or not results else 0
 
 
 if __name__ == "__main__":
