@@ -363,8 +363,12 @@ private:
         bool preferred = false;  // the server's preferred address: it is gone to by itself
     };
     std::optional<path_probe> path_probe_;
-    std::optional<ip_path> proven_;          // by a probe
-    std::optional<ip_path> spare_shown_on_;  // where the next connection ID of the peer's was seen, besides the one in use
+    std::optional<ip_path> proven_;  // by a probe
+    struct shown_id {
+        connection_id id;
+        ip_path where;
+    };
+    std::optional<shown_id> spare_shown_;  // the peer's next connection ID, if it was seen beside the one in use
     std::optional<ip_endpoint>
         left_remote_;            // client: the server's address before its preferred one; late packets come from there
     connection_id peer_uses_;    // the ID of ours that the peer's latest packets are addressed to

@@ -26,16 +26,18 @@ connection::off_path_frame connection::take_off_path() {
 // RFC 9000 9.5: one connection ID is not shown on two paths. The peer's next one, for this path beside the present one; null if
 // the peer gave us no choice.
 const connection_id* connection::spare_id_for(const ip_path& where) {
-    if (spare_shown_on_ && *spare_shown_on_ != where) peer_ids_.retire_spare();
     const auto* spare = peer_ids_.spare();
-    spare_shown_on_ = spare != nullptr ? std::optional(where) : std::nullopt;
+    if (spare != nullptr && spare_shown_ && spare_shown_->id == *spare && spare_shown_->where != where) {
+        peer_ids_.retire_spare();
+        spare = peer_ids_.spare();
+    }
+    if (spare != nullptr) spare_shown_ = {*spare, where};
     return spare;
 }
 
 // Leaves the present one for good.
 bool connection::advance_id_for(const ip_path& where) {
     spare_id_for(where);
-    spare_shown_on_.reset();
     return peer_ids_.advance();
 }
 

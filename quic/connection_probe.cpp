@@ -71,7 +71,6 @@ void connection::on_probe_failed() {
     add_event(quic::path_failed{path_probe_->addresses});
     path_probe_.reset();
     peer_ids_.retire_spare();  // RFC 9000 9.5: it was shown there
-    spare_shown_on_.reset();
 }
 
 // To a path that was shown to work.

@@ -405,6 +405,31 @@ TEST_F(ConnectionAttack, AnswersElsewhereDoNotLinkPaths) {
     EXPECT_EQ(all.size(), ids);
 }
 
+// One that replaced it was shown nowhere yet.
+TEST_F(ConnectionAttack, AReplacedIdIsNotTakenForOneThatWasShown) {
+    ASSERT_TRUE(client.handshake());
+    const auto issue = [&](std::uint8_t n, std::uint64_t retire_prior_to) {
+        const std::array<std::uint8_t, 8> id{9, n};
+        client.send(one_rtt, [&](frame_writer& out) {
+            out.write(new_connection_id_frame{n, retire_prior_to, connection_id(id), {n}});
+        });
+    };
+    const auto probe = [&](std::uint16_t port) {
+        client.path.remote.port = port;
+        client.send(one_rtt, [](frame_writer& out) { out.write(path_challenge_frame{}); });
+        client.path.remote = pipe::client_address;
+        client.receive_all();
+    };
+    issue(1, 0);
+    probe(1);
+    issue(2, 2);
+    issue(3, 2);
+    probe(2);
+    std::set<std::uint64_t> retired;
+    for (const auto& f : client.received<retire_connection_id_frame>()) retired.insert(f.sequence);
+    EXPECT_EQ(retired, (std::set<std::uint64_t>{0, 1}));
+}
+
 TEST_F(ConnectionAttack, OneRttBeforeTheHandshakeIsOverIsKeptOnlyWithinACap) {
     client.send_client_hello();
     client.receive_all();
