@@ -1,15 +1,3 @@
 # Finds nghttp3; defines Nghttp3::nghttp3.
-find_path(Nghttp3_INCLUDE_DIR nghttp3/nghttp3.h)
-find_library(Nghttp3_LIBRARY nghttp3)
-if(Nghttp3_INCLUDE_DIR)
-  file(STRINGS "${Nghttp3_INCLUDE_DIR}/nghttp3/version.h" line REGEX "define NGHTTP3_VERSION \"")
-  string(REGEX REPLACE ".*\"([0-9.]+).*" "\\1" Nghttp3_VERSION "${line}")
-endif()
-include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(Nghttp3 REQUIRED_VARS Nghttp3_LIBRARY Nghttp3_INCLUDE_DIR VERSION_VAR Nghttp3_VERSION)
-if(Nghttp3_FOUND AND NOT TARGET Nghttp3::nghttp3)
-  add_library(Nghttp3::nghttp3 UNKNOWN IMPORTED)
-  set_target_properties(Nghttp3::nghttp3 PROPERTIES IMPORTED_LOCATION "${Nghttp3_LIBRARY}"
-                        INTERFACE_INCLUDE_DIRECTORIES "${Nghttp3_INCLUDE_DIR}")
-endif()
-mark_as_advanced(Nghttp3_INCLUDE_DIR Nghttp3_LIBRARY)
+include("${CMAKE_CURRENT_LIST_DIR}/TandemFind.cmake")
+tandem_find(Nghttp3 HEADER nghttp3/nghttp3.h LIBRARY nghttp3 PACKAGE "libnghttp3-dev (bookworm-backports)" VERSION_FILE nghttp3/version.h VERSION_MACRO NGHTTP3_VERSION TARGET Nghttp3::nghttp3)

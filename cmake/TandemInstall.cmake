@@ -30,4 +30,5 @@ configure_package_config_file(cmake/tandemConfig.cmake.in ${PROJECT_BINARY_DIR}/
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tandemConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/tandemConfig.cmake ${PROJECT_BINARY_DIR}/tandemConfigVersion.cmake
-              cmake/FindBoringSSL.cmake cmake/FindBrotli.cmake cmake/FindZstd.cmake cmake/FindNghttp2.cmake cmake/FindNghttp3.cmake DESTINATION ${package_dir})
+              cmake/FindBoringSSL.cmake cmake/FindBrotli.cmake cmake/FindZstd.cmake cmake/FindNghttp2.cmake cmake/FindNghttp3.cmake
+              cmake/TandemFind.cmake DESTINATION ${package_dir})

@@ -165,7 +165,9 @@ bool host::dispatch() {
 }
 
 void host::run() {
-    while (collect() | dispatch()) {
+    for (bool more = true; more;) {
+        const bool collected = collect();
+        more = dispatch() || collected;
     }
     wake_sleepers();
 }

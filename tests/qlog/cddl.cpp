@@ -196,7 +196,7 @@ std::optional<std::string> cddl::check_map(const json::value& value, const cddl_
     }
     if (known == object.size()) return std::nullopt;
     for (const auto& [key, member] : object) {
-        const auto is_known = [&](const cddl_field& f) { return f.key == key; };
+        const auto is_known = [&name = key](const cddl_field& f) { return f.key == name; };
         if (std::none_of(type.fields.begin(), type.fields.end(), is_known)) return where + ": unknown field " + std::string(key);
     }
     return where + ": a field twice";

@@ -10,7 +10,6 @@ namespace tandem::quic::test {
 namespace {
 
 constexpr auto initial = encryption_level::initial;
-constexpr auto handshake = encryption_level::handshake;
 constexpr auto one_rtt = encryption_level::one_rtt;
 
 std::uint64_t code(transport_error e) { return static_cast<std::uint64_t>(e); }

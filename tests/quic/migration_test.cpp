@@ -13,7 +13,7 @@ namespace {
 // A NAT in front of the client: gives what it sends another address now and then; what is sent to old ones is lost.
 class nat {
 public:
-    explicit nat(pipe& p) : pipe_(p) {
+    explicit nat(pipe& p) {
         p.on_wire = [this](flying& f) {
             if (f.to_server) {
                 f.path.remote = outside;
@@ -31,9 +31,6 @@ public:
     ip_endpoint outside = pipe::client_address;
     bool swallow = false;
     std::set<ip_endpoint> seen;
-
-private:
-    pipe& pipe_;
 };
 
 TEST(migration, a_transfer_survives_a_new_port_and_a_new_address) {
