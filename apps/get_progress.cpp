@@ -73,7 +73,8 @@ void progress_display::show(const progress_state& state) {
     winsize size{};
     const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
     const std::size_t columns = known ? size.ws_col - 1U : 79U;
-    const std::size_t bars = std::min<std::size_t>(max_bars, size.ws_row > 2 ? size.ws_row - 2U : 0U);
+    const std::size_t rows = known && size.ws_row > 0 ? size.ws_row : 24;
+    const std::size_t bars = std::min(max_bars, rows > 2 ? rows - 2 : 0);
     const auto lines = progress_lines(state, columns, bars);
     clear();
     for (const auto& line : lines) std::fprintf(stderr, "%s%s", &line == &lines.front() ? "" : "\n", line.c_str());

@@ -119,9 +119,10 @@ void add_serve(CLI::App& app, command& chosen) {
                     "1 GiB and 10000 files in all");
     sub->add_flag("-q,--quiet", o->quiet, "Print nothing but errors");
     sub->add_flag("-l,--log", o->log, "Print a line for every request and every connection that ends");
-    sub->add_option("--log-format", o->log_format,
-                    "Of the lines for requests: plain; combined, as Apache and nginx write it; or json. The last two without "
-                    "lines for connections")
+    sub->add_option(
+           "--log-format", o->log_format,
+           "Of the lines for requests: plain, which --log prints; combined, as Apache and nginx write it, or json: these are "
+           "printed without --log too, and none for connections")
         ->check(CLI::IsMember({"plain", "combined", "json"}))
         ->capture_default_str();
     add_tcp_options(*sub, o->tcp, "Our own TCP");

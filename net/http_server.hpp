@@ -1,4 +1,4 @@
-// An HTTP server on one port number: HTTP/3 over QUIC on UDP; HTTP/1.1 and HTTP/3 over QMux, by ALPN, over TLS over TCP.
+// An HTTP server on one port number: HTTP/3 over QUIC on UDP; HTTP/2, HTTP/1.1 and HTTP/3 over QMux, by ALPN, over TLS over TCP.
 #pragma once
 
 #include <cstdint>

@@ -2,10 +2,12 @@
 where both answer they see the same number of requests. Returns a line for each case where that is not so.
 """
 
+import concurrent.futures
 import socket
 import ssl
 
 TIMEOUT = 3  # seconds
+AT_A_TIME = 8  # most cases wait for a connection that stays open
 HOST = b"Host: localhost\r\n"
 # The second request: answered 404 where it is taken for a request of its own.
 NEXT = b"GET /smuggled-none HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
@@ -246,8 +248,11 @@ def statuses(port, octets):
 
 def differences(ours, theirs):
     wrong = []
-    for name, octets in CASES.items():
-        (a, closed), (b, _) = statuses(ours, octets), statuses(theirs, octets)
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        of_ours = pool.map(lambda octets: statuses(ours, octets), CASES.values())
+        of_theirs = pool.map(lambda octets: statuses(theirs, octets), CASES.values())
+        answers = list(zip(CASES, of_ours, of_theirs))
+    for name, (a, closed), (b, _) in answers:
         ended = closed and len(a) == 1  # an answer, and no request is read behind it
         refused = not a or (400 <= a[0] <= 599 and a[0] not in (404, 405))
         refused_there = not b or (400 <= b[0] <= 599 and b[0] not in (404, 405))
