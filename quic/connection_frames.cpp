@@ -14,6 +14,13 @@ connection_error violation(std::uint64_t frame_type, const char* reason) {
     return connection_error::transport(transport_error::protocol_violation, frame_type, reason);
 }
 
+// Whether the path in use carries so much was not asked by a probe of one that was left (RFC 9000 14.3).
+void disown_mtu_probe(sent_frames& contents) {
+    for (auto& token : contents.control) {
+        if (auto* probe = std::get_if<mtu_probe_token>(&token)) probe->size = 0;
+    }
+}
+
 }  // namespace
 
 std::optional<connection_error> connection::on_frame(const frame& f, encryption_level level, const connection_id& destination,
@@ -111,7 +118,10 @@ std::optional<connection_error> connection::on_frame(const ack_frame& f, packet_
     if (delivered.newly.empty()) return std::nullopt;
 
     if (s.sent.largest_acknowledged() != largest_before) validate_ecn(s, delivered, f, now);
-    for (const auto* t : delivered.newly) on_acknowledged(s, t->contents, now);
+    for (auto* t : delivered.newly) {
+        if (t->left_path) disown_mtu_probe(t->contents);
+        on_acknowledged(s, t->contents, now);
+    }
     if (s.id == packet_space_id::handshake) handshake_acknowledged_ = true;
     if (s.id == packet_space_id::application) statistics_.packets_acknowledged += delivered.newly.size();
     if (s.id == packet_space_id::application) streams_.set_rtt(path_.sender().rtt().smoothed());
@@ -138,7 +148,8 @@ void connection::detect_lost(packet_space& s, time_point now) {
     if (losses.packets.empty()) return;
     if (trace_ != nullptr) trace_lost(s, losses, now);
     std::uint64_t marked = 0;
-    for (const auto* t : losses.packets) {
+    for (auto* t : losses.packets) {
+        if (t->left_path) disown_mtu_probe(t->contents);
         marked += t->contents.ect0 && !t->left_path ? 1 : 0;
         on_lost(s, t->contents, now);
     }
@@ -154,7 +165,7 @@ void connection::on_acknowledged(packet_space& s, const sent_frames& contents, t
             s.crypto.acknowledged(*crypto);
         else if (const auto* retired = std::get_if<retire_connection_id_token>(&token))
             peer_ids_.acknowledged(*retired);
-        else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
+        else if (const auto* probe = std::get_if<mtu_probe_token>(&token); probe != nullptr && probe->size > 0)
             path_.on_mtu_probe_acknowledged(probe->size, now);
         else if (const auto* frequency = std::get_if<ack_frequency_token>(&token))
             ack_frequency_.acknowledged(*frequency);
@@ -179,7 +190,7 @@ void connection::on_lost(packet_space& s, const sent_frames& contents, time_poin
             handshake_done_owed_ = true;
         else if (std::holds_alternative<new_token_token>(token))
             new_token_owed_ = true;
-        else if (const auto* probe = std::get_if<mtu_probe_token>(&token))
+        else if (const auto* probe = std::get_if<mtu_probe_token>(&token); probe != nullptr && probe->size > 0)
             path_.mtu().on_probe_lost(probe->size, now);
         else if (const auto* frequency = std::get_if<ack_frequency_token>(&token))
             ack_frequency_.lost(*frequency);

@@ -65,6 +65,35 @@ TEST(Mtu, APathThatBecomesNarrowerIsNotTheEnd) {
     }
 }
 
+// What was found out of a path is of no use on another: a probe that is answered after the move does not enlarge datagrams.
+TEST(Mtu, AProbeOfThePathThatWasLeftSaysNothingOfTheNextOne) {
+    pipe p(searching());
+    const ip_endpoint narrow{ip_address::v4(203, 0, 113, 9), 6000};
+    bool probed = false;
+    std::uint64_t lost = 0;
+    p.on_wire = [&](flying& f) {
+        if (!f.to_server) return true;
+        probed = probed || f.bytes.size() > 1200;
+        const bool fits = f.path.remote != narrow || f.bytes.size() <= 1250;
+        lost += fits ? 0 : 1;
+        return fits;
+    };
+    ASSERT_TRUE(p.handshake());
+    transfer up(p, true, 2'000'000);
+    bool moved = false;
+    time_point at;
+    ASSERT_TRUE(p.run_for(10s, [&] {
+        up.step();
+        if (probed && !moved) {
+            moved = p.client_connection()->migrate(narrow, p.now);
+            at = p.now;
+        }
+        return moved && p.now > at + 300ms;
+    }));
+    EXPECT_LE(lost, 12u) << "the probes of this path: three of each size";
+    ASSERT_TRUE(run_transfers(p, {&up}, 20s));
+}
+
 TEST(Mtu, NothingIsProbedOnAnIdleConnection) {
     pipe p(searching());
     ASSERT_TRUE(p.handshake());
