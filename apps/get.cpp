@@ -121,6 +121,7 @@ getter::getter(boost::asio::io_context& io, std::shared_ptr<net::tcp_stack> tcp,
     transfer_options_.fail = options.fail;
     transfer_options_.create_dirs = options.create_dirs;
     transfer_options_.resume = options.resume;
+    transfer_options_.decode = options.compressed;
     transfer_options_.max_size = plan.max_size;
     transfer_options_.rate = plan.rate;
     transfer_options_.note = [this](const std::string& text) {

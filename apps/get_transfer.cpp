@@ -1,6 +1,7 @@
 #include "get_transfer.hpp"
 
 #include <tandem/http/binary_fields.hpp>
+#include <tandem/http/content_decoder.hpp>
 #include <tandem/http/range.hpp>
 #include <tandem/net/clock.hpp>
 
@@ -113,6 +114,10 @@ void get_transfer::on_response(const http::response& response, const net::transf
                                              std::string(http::reason_phrase(response.status)));
         }
     }
+    if (stays_coded(response)) {
+        return fail(exit_code::coding, result_.job->url.to_string() + ": nothing here decodes the content coding " +
+                                           response.fields.joined("content-encoding"));
+    }
     if (expected_ && result_.method != "HEAD" && too_large(*expected_)) return;
     if (result_.job->drop || !(resuming() ? open_part() : open_output()) || !options_.include_headers) return;
     const auto text = std::exchange(interim_, {}) + head;
@@ -123,6 +128,13 @@ bool get_transfer::on_body(std::span<const std::uint8_t> bytes) {
     received_ += bytes.size();
     if (result_.exit_code != 0 || too_large(received_)) return false;
     return result_.job->drop || write(bytes);
+}
+
+// What was to be decoded and is not, so that its file would look whole. A part is never decoded.
+bool get_transfer::stays_coded(const http::response& response) const {
+    if (!options_.decode || response.status == 206 || result_.method == "HEAD") return false;
+    const auto coding = response.fields.joined("content-encoding");
+    return !coding.empty() && !http::equals_ignoring_case(coding, "identity") && !http::make_content_decoder(coding);
 }
 
 bool get_transfer::too_large(std::uint64_t size) {

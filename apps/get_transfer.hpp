@@ -30,6 +30,7 @@ struct transfer_options {
     bool fail = false;
     bool create_dirs = false;
     bool resume = false;                           // keep what arrived of a file, and go on with it another time
+    bool decode = false;                           // the client was asked to undo content codings
     std::uint64_t max_size = UINT64_MAX;           // of a body
     std::uint64_t rate = 0;                        // bytes of it per second; 0: no limit
     std::function<void(std::string_view)> trace;   // header sections, for -v
@@ -65,6 +66,7 @@ private:
     void fail(int code, std::string text);
     bool may_be_repeated(const std::optional<net::http_error>& error) const;
     bool too_large(std::uint64_t size);
+    bool stays_coded(const http::response&) const;
     bool open_output();
     bool open_part();
     bool resuming() const { return options_.resume && !result_.job->drop && !result_.job->output.empty(); }

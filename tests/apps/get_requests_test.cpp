@@ -168,6 +168,19 @@ TEST_F(GetRequests, SizesAndRatesHaveLimits) {
     expect_one_line(ask({"--limit-rate", "fast", server.url("/")}), exit_code::usage, "--limit-rate");
 }
 
+TEST_F(GetRequests, CodingsThatCannotBeUndoneAreErrors) {
+    watching server([](const exchange_ptr& e, const seen& s) {
+        e->respond({200, {{"content-encoding", s.path.substr(1)}}}, std::make_unique<http::memory_body>(std::string("body")));
+    });
+    const auto target = (work.path() / "copy").string();
+    for (auto coding : {"aes128gcm", "gzip,gzip"}) {
+        expect_one_line(ask({"--compressed", "-o", target, server.url(std::string("/") + coding)}), exit_code::coding, coding);
+        EXPECT_FALSE(std::filesystem::exists(target));
+    }
+    EXPECT_EQ(ask({"--compressed", server.url("/identity")}).out, "body");
+    EXPECT_EQ(ask({server.url("/aes128gcm")}).out, "body");
+}
+
 TEST_F(GetRequests, WhatTheyCost) {
     watching server([](const exchange_ptr& e, const seen&) {
         e->respond({301, {{"location", "/there"}, {"x-a", "1"}, {"x-a", "2"}}});
