@@ -7,7 +7,6 @@ namespace tandem::quic::test {
 namespace {
 
 using enum transport_error;
-constexpr auto bidi = direction::bidirectional;
 constexpr auto uni = direction::unidirectional;
 // What the victims declare: see quic/config.hpp.
 constexpr std::uint64_t stream_window = 1024 * 1024;

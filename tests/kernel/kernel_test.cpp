@@ -158,7 +158,6 @@ TEST_F(Kernel, AbortsAreResetsToTheOtherSide) {
     open();
     kernel_socket listener;
     const auto port = listener.listen();
-    std::atomic<int> stage = 0;
     error_code ours_saw;
     spawn([&]() -> asio::awaitable<void> {
         tcp_stream first(*stack), second(*stack);

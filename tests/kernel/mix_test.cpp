@@ -58,7 +58,9 @@ public:
             if (const int e = socket_.error(); e != 0) return fail(e);
             connecting_ = false;
         }
-        while (!work.over() && (read(now) | write())) {
+        for (bool more = true; more && !work.over();) {
+            const bool any = read(now);
+            more = write() || any;
         }
         if (work.abort_due()) {
             socket_.abort();
