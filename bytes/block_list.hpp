@@ -46,8 +46,8 @@ private:
     void give_back(block& b);
 
     front_vector<block> blocks_;
-    std::vector<std::unique_ptr<std::uint8_t[]>> spares_;  // of block_size each
     std::size_t allocated_ = 0;
+    std::vector<std::unique_ptr<std::uint8_t[]>> spares_;  // of block_size each
 };
 
 }  // namespace tandem

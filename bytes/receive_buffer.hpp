@@ -61,10 +61,10 @@ private:
     void add_early(range bytes, time_point arrived);
     void promote_early(time_point now);
 
-    block_list blocks_;
     std::uint64_t read_offset_ = 0;
     std::uint64_t readable_end_ = 0;
     std::uint64_t highest_ = 0;
+    block_list blocks_;
     range_set received_;
     front_vector<byte_times> readable_runs_;  // cover [read_offset_, readable_end_) in order
     front_vector<early_run> early_runs_;      // ascending, cover what was received beyond readable_end_

@@ -49,12 +49,12 @@ public:
     void shrink();
 
 private:
-    block_list blocks_;
     std::uint64_t begin_ = 0;
     std::uint64_t next_unsent_ = 0;
     std::uint64_t end_ = 0;
-    range_set acknowledged_;  // above begin_, which moves past what is acknowledged in order
     range_set lost_;          // within [begin_, next_unsent_), disjoint from acknowledged_
+    range_set acknowledged_;  // above begin_, which moves past what is acknowledged in order
+    block_list blocks_;
 };
 
 }  // namespace tandem

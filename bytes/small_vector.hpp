@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -73,8 +74,8 @@ private:
         }
     }
 
-    std::size_t size_ = 0;
-    std::size_t capacity_ = N;
+    std::uint32_t size_ = 0;
+    std::uint32_t capacity_ = N;
     std::unique_ptr<std::byte[]> heap_;
     alignas(T) std::byte inline_[N * sizeof(T)];
 };

@@ -50,23 +50,24 @@ public:
 
 private:
     struct generation {
+        std::optional<packet_number> highest;  // received with these keys
+        std::optional<packet_number> lowest;
         packet_keys keys;
-        std::optional<packet_number> lowest;  // received with these keys
-        std::optional<packet_number> highest;
     };
     bool open_with(generation&, std::span<std::uint8_t> packet, std::size_t number_offset, const unprotected_header&,
                    opened_packet& out);
     void advance(time_point old_keys_until);
 
+    // In the order in which packets ask for them.
+    bool phase_ = false;
+    bool acknowledged_ = false;  // a packet sealed with the present keys was
+    std::uint64_t updates_ = 0;
+    time_point next_update_;
+    packet_keys write_;
     generation current_;
     generation previous_;
     generation next_;
     time_point previous_until_;
-    packet_keys write_;
-    bool phase_ = false;
-    std::uint64_t updates_ = 0;
-    bool acknowledged_ = false;  // a packet sealed with the present keys was
-    time_point next_update_;
     std::uint64_t failed_ = 0;
 };
 

@@ -36,12 +36,12 @@ public:
     connection_close_frame frame(encryption_level level) const;
 
 private:
-    connection_error error_;
     std::optional<time_point> until_;
     bool draining_ = false;
     bool due_ = false;
     std::uint64_t received_ = 0;
     std::uint64_t answer_at_ = 1;
+    connection_error error_;
 };
 
 }  // namespace tandem::quic

@@ -82,6 +82,15 @@ struct connection_start {
     std::shared_ptr<const tls::server_context> server_tls;
 };
 
+// What an endpoint notes of a connection.
+struct endpoint_notes {
+    std::vector<connection_id> ids;              // that find it
+    std::optional<stateless_reset_token> token;  // that finds it
+    bool half_open = false;
+    bool end_taken = false;  // the application knows that it is over
+    bool dead = false;       // to be dropped
+};
+
 class connection {
 public:
     ~connection();
@@ -162,14 +171,17 @@ public:
     // For the endpoint that owns it. On error returns nothing and says why.
     static std::unique_ptr<connection> create(connection_start start, connection_host& host, time_point now, tls::error& why);
     local_connection_ids& local_ids() { return local_ids_; }
-    const peer_connection_ids& peer_ids() const { return peer_ids_; }
+    peer_connection_ids& peer_ids() { return peer_ids_; }
     // What the client addresses its Initials to until it knows an ID of the server's.
     const connection_id& initial_destination() const {
         return start_.retry_source ? *start_.retry_source : start_.original_destination;
     }
     bool heard_from_peer() const { return heard_from_peer_; }  // a packet was authentic
-    list_hook<connection> ready_hook;                          // in the list of those with something to send
-    list_hook<connection> event_hook;                          // in the list of those with events
+    // Its connection IDs, or the peer's reset token, may be others than the endpoint knows.
+    bool ids_changed() const { return local_ids_.changed() || peer_ids_.token_changed(); }
+    endpoint_notes notes;
+    list_hook<connection> ready_hook;  // in the list of those with something to send
+    list_hook<connection> event_hook;  // in the list of those with events
     quic::timer_hook timer_hook;
 
 private:
@@ -200,6 +212,9 @@ private:
     }
     packet_space& space(packet_space_id id) { return spaces_[static_cast<std::size_t>(id)]; }
     const packet_space& space(packet_space_id id) const { return spaces_[static_cast<std::size_t>(id)]; }
+    // Those whose keys are not gone for good: most of the time the application's alone.
+    std::span<packet_space> live_spaces() { return std::span(spaces_).subspan(spaces_discarded_); }
+    std::span<const packet_space> live_spaces() const { return std::span(spaces_).subspan(spaces_discarded_); }
     void mark_ready();
     void add_event(connection_event event);
     void drop(drop_reason reason);
@@ -338,56 +353,15 @@ private:
     void close_with(connection_error error, close_cause cause, time_point now);
     void close_silently(connection_error error, close_cause cause);
 
-    connection_start start_;
+    // What every packet touches stands together, in as few cache lines as it fills: among many connections, fetching these lines
+    // is what a packet costs.
     connection_host* host_;
+    connection_trace* trace_ = nullptr;  // the first observer
     connection_state connection_state_ = connection_state::handshaking;
-    handshake handshake_;
-    early_data early_;
-    handshake_ids used_ids_;
-    local_connection_ids local_ids_;
-    peer_connection_ids peer_ids_;
-    std::array<packet_space, packet_space_count> spaces_;
-    application_keys application_keys_;
-    quic::path path_;
-    std::unique_ptr<quic::path> fallback_;  // the last path that was validated, while path_ is not
-    std::array<off_path_frame, max_off_path> off_path_{};
-    std::size_t off_path_count_ = 0;
-    ip_path arrival_;  // of the datagram being received
-    std::size_t arrival_size_ = 0;
-    std::size_t arrival_credit_ = 0;  // bytes that may be answered to it if it came from elsewhere
-    bool arrived_elsewhere_ = false;  // not on the path in use
-    // Client: a path that is tried while another one is in use.
-    struct path_probe {
-        ip_path addresses;
-        path_validation validation;
-        bool preferred = false;  // the server's preferred address: it is gone to by itself
-    };
-    std::optional<path_probe> path_probe_;
-    std::optional<ip_path> proven_;  // by a probe
-    struct shown_id {
-        connection_id id;
-        ip_path where;
-    };
-    std::optional<shown_id> spare_shown_;  // the peer's next connection ID, if it was seen beside the one in use
-    std::optional<ip_endpoint>
-        left_remote_;            // client: the server's address before its preferred one; late packets come from there
-    connection_id peer_uses_;    // the ID of ours that the peer's latest packets are addressed to
-    bool challenged_ = false;    // a PATH_CHALLENGE was ever sent
-    bool pad_datagram_ = false;  // what is being built probes the path
-    recovery::reordering_tolerance tolerance_;
-    quic::streams streams_;
-    quic::datagrams datagrams_;
-    quic::ack_frequency ack_frequency_;
-    idle_timer idle_;
-    close_process close_;
-    undecryptable_packets undecryptable_;
-
-    // RFC 9368: what the client's first flight is in. start_.version, what the connection is in, may become another one.
-    quic::version original_version_;
-    packet_keys original_initial_read_;  // server: after the move, for what the client sent before it knew of it
-    bool negotiated_ = false;            // client: began again after a Version Negotiation packet
-
-    std::vector<std::uint8_t> token_;      // client: in every Initial
+    std::uint8_t spaces_discarded_ = 0;    // they are, in the order of their IDs
+    bool arrived_elsewhere_ = false;       // not on the path in use
+    bool challenged_ = false;              // a PATH_CHALLENGE was ever sent
+    bool pad_datagram_ = false;            // what is being built probes the path
     bool heard_from_peer_ = false;         // a packet was opened
     bool handshake_acknowledged_ = false;  // client: the server has validated our address (RFC 9002 6.2.2.1)
     bool complete_ = false;
@@ -395,25 +369,69 @@ private:
     bool handshake_done_owed_ = false;
     bool new_token_owed_ = false;  // server: for the address that was validated last
     bool ping_owed_ = false;
-    bool grease_quic_bit_ = false;  // the peer takes packets without the QUIC Bit (RFC 9287)
-
-    std::uint64_t probe_timeouts_ = 0;
+    bool grease_quic_bit_ = false;     // the peer takes packets without the QUIC Bit (RFC 9287)
+    const quic_bit quic_bit_of_peer_;  // what we take
+    const bool skips_packet_numbers_;  // of the configuration, as the next
+    const std::uint64_t packets_per_key_;
     unsigned probe_count_ = 0;                 // probe timeouts since the last acknowledgment
+    std::size_t off_path_count_ = 0;           // of off_path_
+    time_point latest_;                        // of the verb that was called last
     time_point last_activity_;                 // anything sent or received: the anti-deadlock timer counts from here
     std::optional<time_point> pacer_release_;  // data waits for the pacer until then
-    time_point started_;
-
-    front_vector<connection_event> events_;
-    ack_ranges scratch_ranges_;
-    connection_statistics statistics_;
-    recovery::limit_clock limits_;
-
-    // For observers: what is being received, and what they were told.
+    connection_id peer_uses_;                  // the ID of ours that the peer's latest packets are addressed to
+    ip_path arrival_;                          // of the datagram being received
+    std::size_t arrival_size_ = 0;
+    std::size_t arrival_credit_ = 0;  // bytes that may be answered to it if it came from elsewhere
+    // For observers: what is being received.
     struct arrival_context {
         const packet_header* header = nullptr;
         std::size_t bytes = 0;
         bool was_buffered = false;
     } arriving_;
+    struct path_probe;
+    std::unique_ptr<path_probe> path_probe_;
+    connection_statistics statistics_;
+    recovery::limit_clock limits_;
+    front_vector<connection_event> events_;
+    ack_ranges scratch_ranges_;
+    idle_timer idle_;
+    recovery::reordering_tolerance tolerance_;
+    quic::ack_frequency ack_frequency_;
+    local_connection_ids local_ids_;
+    peer_connection_ids peer_ids_;
+    quic::datagrams datagrams_;
+    close_process close_;
+    quic::path path_;
+    application_keys application_keys_;
+    std::array<packet_space, packet_space_count> spaces_;
+    quic::streams streams_;
+
+    handshake handshake_;
+    connection_start start_;
+    early_data early_;
+    handshake_ids used_ids_;
+    std::unique_ptr<quic::path> fallback_;  // the last path that was validated, while path_ is not
+    std::array<off_path_frame, max_off_path> off_path_{};
+    std::optional<ip_path> proven_;  // by a probe
+    struct shown_id {
+        connection_id id;
+        ip_path where;
+    };
+    std::optional<shown_id> spare_shown_;  // the peer's next connection ID, if it was seen beside the one in use
+    std::optional<ip_endpoint>
+        left_remote_;  // client: the server's address before its preferred one; late packets come from there
+    undecryptable_packets undecryptable_;
+
+    // RFC 9368: what the client's first flight is in. start_.version, what the connection is in, may become another one.
+    quic::version original_version_;
+    packet_keys original_initial_read_;  // server: after the move, for what the client sent before it knew of it
+    bool negotiated_ = false;            // client: began again after a Version Negotiation packet
+
+    std::vector<std::uint8_t> token_;  // client: in every Initial
+    std::uint64_t probe_timeouts_ = 0;
+    time_point started_;
+
+    // What observers were told.
     struct told_before {
         std::array<bool, packet_space_count> can_read{}, can_write{};
         std::uint64_t key_updates = 0;
@@ -424,9 +442,14 @@ private:
         std::size_t datagram_size = 0;
         std::optional<ecn_validation::state> ecn;
     } told_;
-    time_point latest_;                      // of the verb that was called last
     std::unique_ptr<connection_trace> log_;  // made by the config's tracer
-    connection_trace* trace_ = nullptr;      // the first observer
+};
+
+// Client: a path that is tried while another one is in use.
+struct connection::path_probe {
+    ip_path addresses;
+    path_validation validation;
+    bool preferred = false;  // the server's preferred address: it is gone to by itself
 };
 
 using ready_list = intrusive_list<connection, &connection::ready_hook>;

@@ -9,7 +9,7 @@
 namespace tandem::quic {
 
 void connection::advance_handshake(time_point now) {
-    for (auto& s : spaces_) {
+    for (auto& s : live_spaces()) {
         while (active() && handshake_.provide(s.id, s.crypto)) {
             if (!drain_handshake(now)) return;
         }
@@ -188,6 +188,7 @@ void connection::discard(packet_space_id id) {
     auto& s = space(id);
     if (s.discarded) return;
     s.discarded = true;
+    spaces_discarded_ = std::max(spaces_discarded_, static_cast<std::uint8_t>(static_cast<unsigned>(id) + 1));
     s.read = {};
     s.write = {};
     s.crypto.clear();

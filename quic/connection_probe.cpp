@@ -16,7 +16,7 @@ bool is_preferred(const preferred_address& a, const ip_endpoint& local) { return
 // On the path in use. A server tells its own addresses apart only by which of them is the preferred one: others may be aliases.
 bool connection::arrives_here(const ip_path& path) const {
     if (path.remote != path_.addresses().remote) return false;
-    return !start_.preferred || path.local == path_.addresses().local || !is_preferred(*start_.preferred, path.local);
+    return path.local == path_.addresses().local || !start_.preferred || !is_preferred(*start_.preferred, path.local);
 }
 
 // Not on the path in use. RFC 9000 9: clients move after the handshake is confirmed, and servers only to the address that they
@@ -39,7 +39,7 @@ bool connection::probe(const ip_endpoint& local, time_point now) {
 
 bool connection::begin_probe(const ip_path& where, bool preferred, time_point now) {
     if (path_probe_ || path_.validation().under_way() || spare_id_for(where) == nullptr) return false;
-    path_probe_.emplace(path_probe{where, {}, preferred});
+    path_probe_ = std::make_unique<path_probe>(path_probe{where, {}, preferred});
     const auto timeout = std::max(unknown_path_timeout, probe_timeout(packet_space_id::application));
     path_probe_->validation.begin(now, timeout / 3, now + 3 * timeout);
     proven_.reset();

@@ -36,8 +36,7 @@ void connection::receive_datagram(received_datagram& datagram, time_point now) {
     auto rest = datagram.payload;
     std::optional<connection_id> destination;
     while (!rest.empty() && connection_state_ != connection_state::closed) {
-        const auto parsed =
-            parse_packet(rest, local_connection_id_size, start_.settings.grease ? quic_bit::any : quic_bit::required);
+        const auto parsed = parse_packet(rest, local_connection_id_size, quic_bit_of_peer_);
         arriving_ = {.header = parsed ? &parsed.header : nullptr, .bytes = parsed ? parsed.header.size : rest.size()};
         if (!parsed) {
             drop(parsed.error == header_error::unknown_version ? drop_reason::unexpected_version : drop_reason::malformed);

@@ -30,7 +30,7 @@ bool connection::peer_validated_address() const { return is_server() || handshak
 
 std::optional<time_point> connection::next_loss_time() const {
     std::optional<time_point> earliest;
-    for (const auto& s : spaces_) take_earlier(earliest, s.sent.loss_time());
+    for (const auto& s : live_spaces()) take_earlier(earliest, s.sent.loss_time());
     return earliest;
 }
 
@@ -48,7 +48,7 @@ std::optional<connection::probe_deadline> connection::next_probe() const {
     if (path_.amplification_allowance() < least_datagram(initial.sent.ack_eliciting_outstanding() > 0)) return std::nullopt;
     const auto backoff = 1 << std::min(probe_count_, max_backoff);
     std::optional<probe_deadline> earliest;
-    for (const auto& s : spaces_) {
+    for (const auto& s : live_spaces()) {
         if (s.sent.ack_eliciting_outstanding() == 0) continue;
         if (s.id == packet_space_id::application && !confirmed_) continue;
         const auto at = *s.sent.last_ack_eliciting_sent() + probe_timeout(s.id) * backoff;
@@ -71,7 +71,7 @@ std::optional<time_point> connection::next_timeout() const {
     }
     // What may not be sent is not waited for: an unproven address has had its share, and only the peer can change that.
     if (path_.amplification_allowance() >= least_packet) {
-        for (const auto& s : spaces_) {
+        for (const auto& s : live_spaces()) {
             if (!s.discarded) take_earlier(earliest, s.received.ack_timer());
         }
         take_earlier(earliest, pacer_release_);
@@ -112,7 +112,7 @@ void connection::expire(time_point now) {
     // RFC 9002 A.9: losses first; a probe only if no loss timer runs.
     if (const auto loss_time = next_loss_time()) {
         if (now < *loss_time) return;
-        for (auto& s : spaces_) {
+        for (auto& s : live_spaces()) {
             if (s.sent.loss_time() && now >= *s.sent.loss_time()) detect_lost(s, now);
         }
     } else if (const auto probe = next_probe(); probe && now >= probe->at) {
@@ -129,7 +129,7 @@ void connection::on_probe_timeout(packet_space_id id, time_point now) {
     // Nothing came back: the 0-RTT packets are gone with the Initial that they followed, and would wait for the end of the
     // handshake.
     if (!is_server() && early_.flowing && !heard_from_peer_) send_early_data_again(now);
-    for (auto& s : spaces_) {
+    for (auto& s : live_spaces()) {
         // The other handshake space's data comes along: likely it was lost together with this one's. Also what is known to be
         // lost but has no room in the window, which packets that the peer cannot read yet may fill for good.
         const bool unfinished = s.sent.ack_eliciting_outstanding() > 0 || s.crypto.wants_to_send();

@@ -87,7 +87,7 @@ bool connection::transmit_mtu_probe(train& out, time_point now) {
 
 // RFC 9001 6.1, 6.6. CONNECTION_CLOSE itself goes one packet over the limit, which is chosen with more room than that.
 void connection::care_for_keys(time_point now) {
-    if (confirmed_ && application_keys_.update_due(start_.settings.packets_per_key, now)) {
+    if (confirmed_ && application_keys_.update_due(packets_per_key_, now)) {
         application_keys_.update(now + 3 * probe_timeout(packet_space_id::application));
     }
     if (application_keys_.exhausted()) {
@@ -99,8 +99,9 @@ void connection::care_for_keys(time_point now) {
 // Nothing more can be sent now: because there is nothing, or because something holds it back?
 void connection::note_transmission_end(bool had_room, time_point now) {
     pacer_release_.reset();
+    const auto spaces = live_spaces();
     const bool wants =
-        std::any_of(spaces_.begin(), spaces_.end(), [&](const packet_space& s) { return wants_packet(s, true, now); });
+        std::any_of(spaces.begin(), spaces.end(), [&](const packet_space& s) { return wants_packet(s, true, now); });
     set_limit(present_limit(had_room, wants), now);
     if (had_room) return path_.sender().on_app_limited();
     if (wants) pacer_release_ = path_.sender().pacer_release(now);
@@ -147,7 +148,7 @@ packet_start connection::next_packet(packet_space_id id) const {
     return {.level = level,
             .version = level == encryption_level::zero_rtt ? original_version_ : start_.version,
             .destination = peer_ids_.current(),
-            .source = start_.local,
+            .source = level == encryption_level::one_rtt ? connection_id() : start_.local,
             .token = level == encryption_level::initial ? std::span<const std::uint8_t>(token_) : std::span<const std::uint8_t>(),
             .number = s.numbers.next(),
             .largest_acknowledged = s.sent.largest_acknowledged(),
@@ -158,13 +159,16 @@ packet_start connection::next_packet(packet_space_id id) const {
 // Builds one datagram of at most out.size() bytes: packets of all levels that have something to say, coalesced.
 connection::built_datagram connection::build_datagram(std::span<std::uint8_t> out, bool may_send_data, time_point now) {
     if (!path_.validated() && !complete_ && out.size() < min_unvalidated_datagram) return {};
+    const auto spaces = live_spaces();
+    const auto wants = [&](const packet_space& s) { return wants_packet(s, may_send_data, now); };
+    if (std::none_of(spaces.begin(), spaces.end(), wants)) return {};  // as often as not
     std::array<std::optional<packet_builder>, packet_space_count> packets;
     packet_builder* last = nullptr;
     bool expand = false;
     std::size_t size = 0;
-    for (auto& s : spaces_) {
+    for (auto& s : spaces) {
         if (out.size() - size < min_coalesced_room && size > 0) break;
-        if (!wants_packet(s, may_send_data, now)) continue;
+        if (!wants(s)) continue;
         const bool initial = s.id == packet_space_id::initial;
         if (initial && out.size() < min_initial_datagram_size) return {};  // held back by the amplification limit
         auto& packet = packets[static_cast<std::size_t>(s.id)];
@@ -279,7 +283,7 @@ std::size_t connection::finish(packet_builder& packet, time_point now, sent_as h
                     .contents = std::move(packet.contents())},
                    path_.sender());
     if (trace_ != nullptr) trace_congestion(sample_cause::sent, now);
-    const bool skips = id == packet_space_id::application && start_.settings.skip_packet_numbers;
+    const bool skips = id == packet_space_id::application && skips_packet_numbers_;
     s.numbers.take(skips ? &host_->hidden : nullptr);
     if (id == packet_space_id::handshake && !is_server()) discard(packet_space_id::initial);  // RFC 9001 4.9.1
     return in_flight ? size : 0;
@@ -294,7 +298,7 @@ bool connection::transmit_close(train& out, time_point now) {
     packet_keys* keys = nullptr;
     std::size_t size = 0;
     bool expand = false;
-    for (auto& s : spaces_) {
+    for (auto& s : live_spaces()) {
         if (!can_write(s.id) || (s.id == packet_space_id::application && !complete_)) continue;
         auto packet = packet_builder::begin(room.subspan(size), next_packet(s.id));
         if (!packet) break;

@@ -26,7 +26,7 @@ datagram_result datagrams::send(std::span<const std::uint8_t> data, std::size_t 
     if (peer_limit_ == 0) return datagram_result::unsupported;
     if (data.size() > max_payload(room)) return datagram_result::too_large;
     if (outgoing_bytes_ + data.size() + cost > buffer_) return datagram_result::full;
-    outgoing_.emplace_back(data.begin(), data.end());
+    outgoing_.push_back({data.begin(), data.end()});
     outgoing_bytes_ += data.size() + cost;
     return datagram_result::queued;
 }
@@ -57,7 +57,7 @@ std::optional<connection_error> datagrams::receive(const datagram_frame& f, bool
         incoming_bytes_ -= incoming_.front().size() + cost;
         incoming_.pop_front();
     }
-    incoming_.emplace_back(f.data.begin(), f.data.end());
+    incoming_.push_back({f.data.begin(), f.data.end()});
     incoming_bytes_ += size;
     return std::nullopt;
 }

@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/quic/error.hpp>
 #include <tandem/quic/frame.hpp>
 #include <tandem/quic/frame_writer.hpp>
@@ -46,8 +46,8 @@ private:
     std::uint64_t own_limit_;
     std::size_t buffer_;
     std::uint64_t peer_limit_ = 0;
-    std::deque<std::vector<std::uint8_t>> outgoing_;
-    std::deque<std::vector<std::uint8_t>> incoming_;
+    front_vector<std::vector<std::uint8_t>> outgoing_;
+    front_vector<std::vector<std::uint8_t>> incoming_;
     std::size_t outgoing_bytes_ = 0;
     std::size_t incoming_bytes_ = 0;
     std::uint64_t dropped_incoming_ = 0;

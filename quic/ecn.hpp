@@ -43,10 +43,10 @@ private:
     static constexpr std::uint64_t testing_packets = 10;  // RFC 9000 A.4
 
     state state_;
-    std::array<std::uint64_t, packet_space_count> sent_{};  // marked packets, on all paths: the peer counts so
-    std::array<ecn_counts, packet_space_count> reported_{};
     std::uint64_t sent_in_all_ = 0;  // marked packets, on this path
     std::uint64_t lost_ = 0;
+    std::array<std::uint64_t, packet_space_count> sent_{};  // marked packets, on all paths: the peer counts so
+    std::array<ecn_counts, packet_space_count> reported_{};
 };
 
 }  // namespace tandem::quic

@@ -30,8 +30,8 @@ void endpoint::set_preferred(const ip_endpoint& where) { state_->set_preferred(w
 endpoint::state::state(endpoint_config config, std::uint64_t seed)
     : config_(std::move(config)),
       host_(seed),
-      ids_(16, keyed_hash(derive_seed(seed, "table of IDs"))),
-      tokens_(16, keyed_hash(derive_seed(seed, "table of reset tokens"))) {
+      ids_(keyed_hash(derive_seed(seed, "table of IDs"))),
+      tokens_(keyed_hash(derive_seed(seed, "table of reset tokens"))) {
     if (!config_.router) return;
     host_.ids.use(config_.router, config_.worker);
     host_.address_tokens = token_keys(config_.router->derive("tokens"));
@@ -67,9 +67,9 @@ void endpoint::state::receive(received_datagram& datagram, time_point now) {
         if (foreign && datagram.path.remote.port != 0) return answer_unknown_version(datagram, *header);
         return drop(drop_reason::malformed);
     }
-    const auto it = ids_.find(connection_id(header->destination));
-    if (it == ids_.end()) return receive_unknown(datagram, *header, now);
-    it->second->connection->receive(datagram, now);
+    const auto* found = ids_.find(connection_id(header->destination));
+    if (found == nullptr) return receive_unknown(datagram, *header, now);
+    (*found)->receive(datagram, now);
 }
 
 bool endpoint::state::transmit(time_point now, train& out) {
@@ -79,7 +79,7 @@ bool endpoint::state::transmit(time_point now, train& out) {
         const bool sent = connection->transmit(now, out);
         host_.ready.remove(*connection);
         if (sent) host_.ready.push_back(*connection);  // the others come first now
-        refresh(connections_.at(connection->handle()));
+        refresh(*connection);
         if (sent) return true;
     }
     reap();
@@ -104,9 +104,8 @@ std::optional<endpoint_event> endpoint::state::poll_event() {
     while (auto* connection = host_.eventful.front()) {
         if (auto event = connection->poll_event()) {
             if (std::holds_alternative<connection_closed>(*event)) {
-                auto& e = connections_.at(connection->handle());
-                e.end_taken = true;
-                mark_dead(e);
+                connection->notes.end_taken = true;
+                mark_dead(*connection);
             }
             return endpoint_event{connection->handle(), std::move(*event)};
         }
@@ -116,18 +115,18 @@ std::optional<endpoint_event> endpoint::state::poll_event() {
 }
 
 connection* endpoint::state::find(connection_handle handle) {
-    const auto it = connections_.find(handle);
-    return it == connections_.end() ? nullptr : it->second.connection.get();
+    const auto* found = connections_.find(handle);
+    return found == nullptr ? nullptr : found->get();
 }
 
 void endpoint::state::close(std::uint64_t application_code, std::string_view reason, time_point now) {
     accepting_ = false;
-    for (auto& [handle, e] : connections_) e.connection->close(application_code, reason, now);
+    connections_.for_each([&](auto, const auto& c) { c->close(application_code, reason, now); });
 }
 
 // Rare enough to ask everybody.
 void endpoint::state::datagram_too_large(const ip_path& path, std::size_t size, time_point now) {
-    for (auto& [handle, e] : connections_) e.connection->datagram_too_large(path, size, now);
+    connections_.for_each([&](auto, const auto& c) { c->datagram_too_large(path, size, now); });
 }
 
 endpoint_statistics endpoint::state::statistics() const {
@@ -137,60 +136,56 @@ endpoint_statistics endpoint::state::statistics() const {
     return s;
 }
 
-endpoint::state::entry& endpoint::state::insert(std::unique_ptr<quic::connection> connection) {
-    const auto handle = connection->handle();
-    auto& e = connections_[handle];
-    e.connection = std::move(connection);
-    e.half_open = e.connection->side() == perspective::server;
-    half_open_ += e.half_open ? 1 : 0;
-    refresh(e);
-    return e;
+void endpoint::state::insert(std::unique_ptr<quic::connection> made) {
+    auto& c = *made;
+    connections_.insert(c.handle(), std::move(made));
+    c.notes.half_open = c.side() == perspective::server;
+    half_open_ += c.notes.half_open ? 1 : 0;
+    refresh(c);
 }
 
-void endpoint::state::refresh(entry& e) {
-    auto& c = *e.connection;
-    refresh_ids(e);
-    if (e.half_open && c.state() != connection_state::handshaking) {
-        e.half_open = false;
+void endpoint::state::refresh(quic::connection& c) {
+    if (c.ids_changed()) refresh_ids(c);
+    if (c.notes.half_open && c.state() != connection_state::handshaking) {
+        c.notes.half_open = false;
         --half_open_;
     }
     timers_.set(c, c.next_timeout());
-    mark_dead(e);
+    mark_dead(c);
 }
 
-void endpoint::state::refresh_ids(entry& e) {
-    auto& c = *e.connection;
+void endpoint::state::refresh_ids(quic::connection& c) {
+    auto& notes = c.notes;
     while (const auto change = c.local_ids().poll_change()) {
         if (change->added) {
-            if (ids_.emplace(change->id, &e).second) e.ids.push_back(change->id);
+            if (ids_.insert(change->id, &c)) notes.ids.push_back(change->id);
         } else {
             ids_.erase(change->id);
-            std::erase(e.ids, change->id);
+            std::erase(notes.ids, change->id);
         }
     }
-    const auto& token = c.peer_ids().current_token();
-    if (token != e.token) {
-        if (e.token) tokens_.erase(*e.token);
-        e.token = token;
+    const auto& token = c.peer_ids().poll_token();
+    if (token != notes.token) {
+        if (notes.token) tokens_.erase(*notes.token);
+        notes.token = token;
         // Two peers with one token: the first keeps it.
-        if (token && !tokens_.emplace(*token, &e).second) e.token.reset();
+        if (token && !tokens_.insert(*token, &c)) notes.token.reset();
     }
 }
 
-void endpoint::state::mark_dead(entry& e) {
-    if (e.dead || !e.end_taken || e.connection->state() != connection_state::closed) return;
-    e.dead = true;
-    dead_.push_back(e.connection->handle());
+void endpoint::state::mark_dead(quic::connection& c) {
+    if (c.notes.dead || !c.notes.end_taken || c.state() != connection_state::closed) return;
+    c.notes.dead = true;
+    dead_.push_back(c.handle());
 }
 
 void endpoint::state::erase(connection_handle handle) {
-    const auto it = connections_.find(handle);
-    auto& e = it->second;
-    for (const auto& id : e.ids) ids_.erase(id);
-    if (e.token) tokens_.erase(*e.token);
-    if (e.half_open) --half_open_;
-    timers_.remove(*e.connection);
-    connections_.erase(it);
+    auto& c = **connections_.find(handle);
+    for (const auto& id : c.notes.ids) ids_.erase(id);
+    if (c.notes.token) tokens_.erase(*c.notes.token);
+    if (c.notes.half_open) --half_open_;
+    timers_.remove(c);
+    connections_.erase(handle);
 }
 
 void endpoint::state::reap() {

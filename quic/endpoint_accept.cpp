@@ -84,14 +84,15 @@ void endpoint::state::accept(received_datagram& datagram, const packet_header& h
     if (!made->heard_from_peer()) return drop(drop_reason::undecryptable);
     ++last_handle_;
     ++statistics_.accepted;
-    auto& e = insert(std::move(made));
+    auto& c = *made;
+    insert(std::move(made));
     // To the end: a late copy of the client's first packet must not look like a new client.
-    const auto& id = e.connection->initial_destination();
-    if (ids_.emplace(id, &e).second) e.ids.push_back(id);
+    const auto& id = c.initial_destination();
+    if (ids_.insert(id, &c)) c.notes.ids.push_back(id);
     if (early_arrivals_.empty()) return;
     for (auto& k : early_arrivals_.take(id, datagram.path.remote)) {
         received_datagram late{.payload = k.bytes, .path = k.path, .mark = k.mark};
-        e.connection->receive(late, now);
+        c.receive(late, now);
     }
 }
 
@@ -140,7 +141,7 @@ void endpoint::state::reset_or_be_reset(received_datagram& datagram, const invar
     if (datagram.payload.size() >= min_stateless_reset_size) {
         stateless_reset_token token;
         std::copy_n(datagram.payload.end() - token.size(), token.size(), token.begin());
-        if (const auto it = tokens_.find(token); it != tokens_.end()) return it->second->connection->receive(datagram, now);
+        if (const auto* found = tokens_.find(token)) return (*found)->receive(datagram, now);
     }
     drop(drop_reason::unknown_connection);
     if (!answers_.take_reset_permit(now)) return;

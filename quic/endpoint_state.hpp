@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include <tandem/bytes/flat_map.hpp>
 #include <tandem/bytes/single_use_filter.hpp>
 #include <tandem/quic/early_arrivals.hpp>
 #include <tandem/quic/endpoint.hpp>
@@ -48,15 +48,6 @@ class endpoint::state {
 public:
     state(endpoint_config config, std::uint64_t seed);
 
-    struct entry {
-        std::unique_ptr<quic::connection> connection;
-        std::vector<connection_id> ids;              // in ids_
-        std::optional<stateless_reset_token> token;  // in tokens_
-        bool half_open = false;
-        bool end_taken = false;  // the application knows that it is over
-        bool dead = false;       // in dead_
-    };
-
     std::optional<connection_handle> connect(const connect_options& options, time_point now, tls::error& why);
     void receive(received_datagram& datagram, time_point now);
     bool transmit(time_point now, train& out);
@@ -78,10 +69,10 @@ private:
 
     void drop(drop_reason reason) { statistics_.dropped.add(reason); }
     // Takes over what changed at a connection that did something.
-    void refresh(entry& e);
-    void refresh_ids(entry& e);
-    entry& insert(std::unique_ptr<quic::connection> connection);
-    void mark_dead(entry& e);
+    void refresh(quic::connection& c);
+    void refresh_ids(quic::connection& c);
+    void insert(std::unique_ptr<quic::connection> made);
+    void mark_dead(quic::connection& c);
     void erase(connection_handle handle);
     void reap();
 
@@ -103,9 +94,9 @@ private:
     endpoint_config config_;
     connection_host host_;
     single_use_filter tokens_seen_{token_keys::key_lifetime, max_tokens_seen};
-    std::unordered_map<connection_handle, entry> connections_;
-    std::unordered_map<connection_id, entry*, keyed_hash> ids_;
-    std::unordered_map<stateless_reset_token, entry*, keyed_hash> tokens_;
+    flat_map<connection_handle, std::unique_ptr<quic::connection>> connections_;
+    flat_map<connection_id, quic::connection*, keyed_hash> ids_;
+    flat_map<stateless_reset_token, quic::connection*, keyed_hash> tokens_;
     timer_heap<quic::connection, &quic::connection::timer_hook> timers_;
     stateless_answers answers_;
     early_arrivals early_arrivals_;

@@ -83,8 +83,8 @@ public:
 
 private:
     std::unique_ptr<tls::quic_handshake> engine_;
-    transport_parameters peer_;
     bool parsed_ = false;
+    transport_parameters peer_;
 };
 
 }  // namespace tandem::quic

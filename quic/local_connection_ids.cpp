@@ -49,6 +49,7 @@ std::optional<connection_error> local_connection_ids::on_retire(std::uint64_t se
 }
 
 void local_connection_ids::write_frames(frame_writer& out, sent_frames& sent) {
+    if (unsent_ == 0) return;
     for (auto& e : issued_) {
         if (!e.unsent) continue;
         // RFC 9000 5.1.2: we never ask the peer to retire one.

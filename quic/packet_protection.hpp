@@ -79,9 +79,9 @@ private:
     tls::header_mask mask_;
     tls::cipher_suite suite_ = tls::cipher_suite::aes_128_gcm_sha256;
     version version_{};
-    std::array<std::uint8_t, tls::max_hash_size> secret_{};
     std::uint64_t sealed_ = 0;
     std::uint64_t failed_ = 0;
+    std::array<std::uint8_t, tls::max_hash_size> secret_{};  // for the next generation
 };
 
 struct packet_key_pair {

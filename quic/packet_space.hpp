@@ -19,15 +19,15 @@ struct packet_space {
         : id(which), received(max_ack_delay) {}
 
     packet_space_id id;
+    bool discarded = false;   // the keys are gone for good (RFC 9001 4.9)
+    unsigned probes = 0;      // packets that a probe timeout asks for, whatever the window says
+    unsigned acks_alone = 0;  // packets sent in a row that elicit no acknowledgment
     packet_number_source numbers;
     received_packets received;
     recovery::loss_recovery<sent_frames> sent;
     crypto_stream crypto;
     packet_keys read;  // Initial and Handshake; the application's are in application_keys
     packet_keys write;
-    bool discarded = false;   // the keys are gone for good (RFC 9001 4.9)
-    unsigned probes = 0;      // packets that a probe timeout asks for, whatever the window says
-    unsigned acks_alone = 0;  // packets sent in a row that elicit no acknowledgment
 };
 
 }  // namespace tandem::quic

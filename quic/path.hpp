@@ -44,9 +44,9 @@ public:
                                   .seed = seed},
                    .initial_rtt = settings.initial_rtt,
                    .pacing = settings.pacing}),
-          ecn_(settings.ecn),
           mtu_(max_datagram_size_,
-               settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_) {}
+               settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_),
+          ecn_(settings.ecn) {}
 
     const ip_path& addresses() const { return addresses_; }
     recovery::sender& sender() { return sender_; }
@@ -106,6 +106,7 @@ public:
     bool wants_to_send() const { return responses_ > 0 || validation_.challenge_due(); }
     // True if anything was written: then the datagram is to be padded, to show that the path carries 1200 bytes (RFC 9000 8.2.1).
     bool write_frames(frame_writer& out, random_source& random) {
+        if (!wants_to_send()) return false;
         std::size_t done = 0;
         while (done < responses_ && out.write(path_response_frame{queue_[done]})) ++done;
         std::shift_left(queue_.begin(), queue_.end(), static_cast<std::ptrdiff_t>(done));
@@ -126,14 +127,14 @@ private:
     ip_path addresses_;
     bool validated_;
     std::size_t max_datagram_size_;
-    recovery::sender sender_;
-    ecn_validation ecn_;
-    recovery::mtu_discovery mtu_;
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
+    std::size_t responses_ = 0;
+    recovery::sender sender_;
+    recovery::mtu_discovery mtu_;
+    ecn_validation ecn_;
     path_validation validation_;
     std::array<std::array<std::uint8_t, 8>, max_path_responses> queue_{};
-    std::size_t responses_ = 0;
 };
 
 }  // namespace tandem::quic

@@ -40,14 +40,14 @@ public:
     bool on_timeout(time_point now);
 
 private:
-    std::array<std::array<std::uint8_t, 8>, max_challenges> sent_{};
-    std::array<bool, max_challenges> full_{};
     std::size_t count_ = 0;
     bool answered_in_full_ = false;
     bool due_ = false;
     duration interval_{};
     std::optional<time_point> again_;
     std::optional<time_point> deadline_;
+    std::array<std::array<std::uint8_t, 8>, max_challenges> sent_{};
+    std::array<bool, max_challenges> full_{};
 };
 
 }  // namespace tandem::quic

@@ -21,6 +21,7 @@ peer_connection_ids::peer_connection_ids(const connection_id& first, std::uint64
 
 void peer_connection_ids::set_first_token(const stateless_reset_token& token) {
     if (ids_[0].sequence == 0) ids_[0].token = token;
+    token_changed_ = true;
 }
 
 // False if the peer lets more retirements pile up than RFC 9000 5.1.2 obliges us to remember: twice our limit.
@@ -34,6 +35,7 @@ bool peer_connection_ids::retire(std::uint64_t sequence) {
 
 bool peer_connection_ids::retire_below(std::uint64_t limit) {
     retired_below_ = limit;
+    token_changed_ = true;
     const auto in_use = ids_[current_].sequence;
     bool bounded = true;
     for (auto it = ids_.begin(); it != ids_.end();) {
@@ -63,6 +65,7 @@ const connection_id* peer_connection_ids::spare() const {
 bool peer_connection_ids::advance() {
     const auto* next = spare();
     if (next == nullptr || !retire(ids_[current_].sequence)) return false;
+    token_changed_ = true;
     const auto id = *next;
     ids_.erase(ids_.begin() + static_cast<std::ptrdiff_t>(current_));
     const auto it = std::find_if(ids_.begin(), ids_.end(), [&](const entry& e) { return e.id == id; });
@@ -98,6 +101,7 @@ std::optional<connection_error> peer_connection_ids::on_new(const new_connection
     }
     // Who sends one again may have more to be retired by then.
     if (!repeated) ids_.push_back({f.sequence, f.id, f.reset_token});
+    token_changed_ = true;
     // RFC 9000 5.1.1: retire first, then count.
     if (f.retire_prior_to > retired_below_ && !retire_below(f.retire_prior_to)) {
         return limit_error("retired connection IDs faster than it acknowledged");
@@ -108,6 +112,7 @@ std::optional<connection_error> peer_connection_ids::on_new(const new_connection
 
 void peer_connection_ids::write_frames(frame_writer& out, sent_frames& sent) {
     std::size_t done = 0;
+    if (unsent_.empty()) return;
     while (done < unsent_.size() && out.write(retire_connection_id_frame{unsent_[done]})) {
         sent.control.push_back(retire_connection_id_token{unsent_[done++]});
     }

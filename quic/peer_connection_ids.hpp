@@ -48,6 +48,12 @@ public:
     bool is_reset(std::span<const std::uint8_t> datagram) const;
     // The reset token of the ID in use; changes with it.
     const std::optional<stateless_reset_token>& current_token() const { return ids_[current_].token; }
+    // For whoever finds connections by token: whether it may be another one than when poll_token gave it last.
+    bool token_changed() const { return token_changed_; }
+    const std::optional<stateless_reset_token>& poll_token() {
+        token_changed_ = false;
+        return current_token();
+    }
 
 private:
     struct entry {
@@ -60,6 +66,7 @@ private:
 
     std::vector<entry> ids_;   // not retired
     std::size_t current_ = 0;  // index of the one in use
+    bool token_changed_ = true;
     std::uint64_t limit_;
     std::uint64_t retired_below_ = 0;
     std::vector<std::uint64_t> retiring_;  // RETIRE_CONNECTION_ID owed or not acknowledged yet

@@ -36,10 +36,10 @@ constexpr std::uint32_t no_key_generation = 0xffffffff;  // a 0-RTT packet: it s
 // The contents of a recovery::transmission. Most packets carry data of one stream and perhaps an ACK, so nothing is allocated for
 // them.
 struct sent_frames {
+    std::uint32_t key_generation = 0;  // 1-RTT: key updates before it
+    bool ect0 = false;                 // the datagram was marked ECT(0)
     small_vector<control_token, 2> control;
     stream_tokens streams;
-    bool ect0 = false;                 // the datagram was marked ECT(0)
-    std::uint32_t key_generation = 0;  // 1-RTT: key updates before it
 };
 
 }  // namespace tandem::quic

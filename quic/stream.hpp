@@ -27,8 +27,6 @@ struct stream {
     explicit stream(stream_id i) : id(i) {}
 
     stream_id id;
-    std::optional<send_stream> out;
-    std::optional<receive_stream> in;
     std::uint8_t urgency = 3;  // RFC 9218 4.1
     bool incremental = true;
     bool readable_told = false;       // a readable event waits to be taken
@@ -38,6 +36,8 @@ struct stream {
     std::uint64_t blocked = 0;        // unsent bytes that only credit holds back
     stream_hook sending;              // in a ready list, or among those blocked by the connection's credit
     stream_hook control;              // has control frames to send
+    std::optional<send_stream> out;
+    std::optional<receive_stream> in;
 };
 
 }  // namespace tandem::quic

@@ -38,8 +38,8 @@ std::array<stream_list, sizeof...(I)> make_lists(std::index_sequence<I...>) {
 }  // namespace
 
 stream_scheduler::stream_scheduler()
-    : sequential_(make_lists(std::make_index_sequence<urgencies>{})),
-      incremental_(make_lists(std::make_index_sequence<urgencies>{})) {}
+    : incremental_(make_lists(std::make_index_sequence<urgencies>{})),
+      sequential_(make_lists(std::make_index_sequence<urgencies>{})) {}
 
 bool stream_scheduler::contains(const stream& s) const {
     return s.sending.list == &sequential_[s.urgency] || s.sending.list == &incremental_[s.urgency];

@@ -53,9 +53,9 @@ public:
 private:
     stream_list& list_of(const stream& s) { return s.incremental ? incremental_[s.urgency] : sequential_[s.urgency]; }
 
-    std::array<stream_list, urgencies> sequential_;
-    std::array<stream_list, urgencies> incremental_;
     std::uint32_t nonempty_ = 0;  // bit 2u: sequential_[u], bit 2u+1: incremental_[u]
+    std::array<stream_list, urgencies> incremental_;
+    std::array<stream_list, urgencies> sequential_;
 };
 
 template <class F>

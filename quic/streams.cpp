@@ -5,10 +5,10 @@
 namespace tandem::quic {
 
 streams::streams(const streams_config& config)
-    : config_(config),
-      connection_receive_(config.initial_max_data, config.max_connection_window),
+    : connection_receive_(config.initial_max_data, config.max_connection_window),
+      control_(&stream::control),
       credit_blocked_(&stream::sending),
-      control_(&stream::control) {
+      config_(config) {
     for (const auto kind : {direction::bidirectional, direction::unidirectional}) {
         auto& t = peers(kind);
         t.window = kind == direction::bidirectional ? config_.max_streams_bidi : config_.max_streams_uni;
@@ -27,11 +27,11 @@ void streams::declare(transport_parameters& p) const {
 
 void streams::set_peer_parameters(const transport_parameters& p, time_point now) {
     peer_ = p;
-    for (auto& [value, s] : table_) {
-        if (!s->out) continue;
+    table_.for_each([&](auto, const auto& s) {
+        if (!s->out) return;
         s->out->credit().raise(initial_send_credit(s->id));
         refresh(*s, now);
-    }
+    });
     receive(max_data_frame{p.initial_max_data}, now);
     receive(max_streams_frame{direction::bidirectional, p.initial_max_streams_bidi}, now);
     receive(max_streams_frame{direction::unidirectional, p.initial_max_streams_uni}, now);
@@ -48,12 +48,13 @@ void streams::on_early_data_rejected(time_point now) {
         auto& t = own(kind);
         t.limit = 0;
         t.announced.reset();
-        t.frame_due = false;
+        set_frame_due(t, false);
     }
-    for (auto& [value, s] : table_) {
-        if (s->out) s->out->rewind();
-        if (s->out) refresh(*s, now);
-    }
+    table_.for_each([&](auto, const auto& s) {
+        if (!s->out) return;
+        s->out->rewind();
+        refresh(*s, now);
+    });
 }
 
 // "Local" in a parameter's name is the endpoint that declared it (RFC 9000 18.2): here, the peer.
@@ -68,12 +69,14 @@ std::uint64_t streams::initial_window(stream_id id) const {
 }
 
 stream* streams::find(stream_id id) const {
-    const auto it = table_.find(id.value);
-    return it == table_.end() ? nullptr : it->second.get();
+    const auto* found = table_.find(id.value);
+    return found == nullptr ? nullptr : found->get();
 }
 
 stream& streams::create(stream_id id) {
-    auto& s = *table_.emplace(id.value, std::make_unique<stream>(id)).first->second;
+    auto made = std::make_unique<stream>(id);
+    auto& s = *made;
+    table_.insert(id.value, std::move(made));
     const bool both = id.kind() == direction::bidirectional;
     if (both || is_ours(id)) s.out.emplace(initial_send_credit(id));
     if (both || !is_ours(id)) s.in.emplace(initial_window(id), config_.max_stream_window);
@@ -92,7 +95,7 @@ std::optional<stream_id> streams::open(direction kind) {
     auto& t = own(kind);
     if (t.opened >= t.limit) {
         t.want_event = true;
-        t.frame_due = t.frame_due || t.announced != t.limit;  // RFC 9000 4.6: STREAMS_BLOCKED, once per limit
+        if (t.announced != t.limit) set_frame_due(t, true);  // RFC 9000 4.6: STREAMS_BLOCKED, once per limit
         return std::nullopt;
     }
     const auto id = stream_id::make(config_.side, kind, t.opened++);
@@ -261,8 +264,8 @@ void streams::give_back(stream& s, std::uint64_t n, time_point now) {
 }
 
 // MAX_STREAMS in lumps: when half of what may be open at one time is used up (RFC 9000 4.6).
-void streams::permit_more_streams(stream_type_state& t) {
-    if (t.closed + t.window > t.limit && t.limit - t.opened <= t.window / 2) t.frame_due = true;
+void streams::permit_more_streams(const stream_type_state& t) {
+    if (t.closed + t.window > t.limit && t.limit - t.opened <= t.window / 2) set_frame_due(t, true);
 }
 
 void streams::close_if_over(stream& s) {

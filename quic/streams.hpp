@@ -8,9 +8,9 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <unordered_map>
 
 #include <tandem/bytes/byte_times.hpp>
+#include <tandem/bytes/flat_map.hpp>
 #include <tandem/bytes/front_vector.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
@@ -163,7 +163,6 @@ private:
         std::uint64_t closed = 0;  // peer's streams: over and removed
         std::uint64_t window = 0;  // peer's streams: how many may be open at one time
         std::optional<std::uint64_t> announced;  // our streams: the limit that STREAMS_BLOCKED named last
-        bool frame_due = false;                  // MAX_STREAMS for the peer's, STREAMS_BLOCKED for ours
         bool want_event = false;                 // our streams: open() failed, tell when there is room
     };
     struct lookup {
@@ -185,7 +184,13 @@ private:
     lookup find_or_open(stream_id, std::uint64_t frame_type);
     lookup find_sending(stream_id, std::uint64_t frame_type);
     lookup find_receiving(stream_id, std::uint64_t frame_type);
-    static void permit_more_streams(stream_type_state&);
+    void permit_more_streams(const stream_type_state&);
+    // MAX_STREAMS for the peer's streams, STREAMS_BLOCKED for ours.
+    bool frame_due(const stream_type_state& t) const { return (frames_due_ >> (&t - types_.data()) & 1) != 0; }
+    void set_frame_due(const stream_type_state& t, bool due) {
+        const auto bit = static_cast<std::uint8_t>(1 << (&t - types_.data()));
+        frames_due_ = static_cast<std::uint8_t>(due ? frames_due_ | bit : frames_due_ & ~bit);
+    }
     void close_if_over(stream&);  // may destroy it
 
     std::optional<connection_error> check_arrival(const receive_stream&, std::uint64_t end, bool final,
@@ -215,30 +220,31 @@ private:
     void on_lost(const stream_data_blocked_token&, time_point);
     void on_lost(const streams_blocked_token&, time_point);
 
-    streams_config config_;
-    std::unordered_map<std::uint64_t, std::unique_ptr<stream>> table_;
-    std::array<stream_type_state, 4> types_;
-    transport_parameters peer_;  // only its initial_max_* matter
-    duration rtt_{};
+    void note(stream&, bool open);
+
+    // What every packet touches stands together; what lies behind it is touched now and then.
+    flat_map<std::uint64_t, std::unique_ptr<stream>> table_;
     bool early_ = false;
-
-    receive_credit connection_receive_;
+    bool watched_ = false;
+    std::uint8_t frames_due_ = 0;  // of types_, a bit for each
+    duration rtt_{};
     std::uint64_t received_total_ = 0;
+    std::uint64_t blocked_bytes_ = 0;
+    receive_credit connection_receive_;
     send_credit connection_send_;
-
-    stream_scheduler ready_;      // can send data now
-    stream_list credit_blocked_;  // could, but for the connection's credit
     stream_list control_;         // have control frames to send
+    stream_list credit_blocked_;  // could send data, but for the connection's credit
+    stream_scheduler ready_;      // can send data now
     front_vector<stream_event> events_;
     byte_time_runs times_;  // scratch of one read
 
+    streams_config config_;
+    std::array<stream_type_state, 4> types_;
+    transport_parameters peer_;  // only its initial_max_* matter
     wait_ledger ledger_;
     wait_ledger send_waits_;
-    bool watched_ = false;
-    front_vector<change> changes_;
-    void note(stream&, bool open);
-    std::uint64_t blocked_bytes_ = 0;
     time_point blocked_since_;
+    front_vector<change> changes_;
 };
 
 }  // namespace tandem::quic

@@ -188,11 +188,11 @@ std::optional<connection_error> streams::receive(const max_streams_frame& f, tim
     const bool held = t.opened > t.limit;
     t.limit = f.maximum;
     if (held) {
-        for (auto& [value, s] : table_) {
+        table_.for_each([&](auto, const auto& s) {
             if (s->out && is_ours(s->id)) refresh(*s, now);
-        }
+        });
     }
-    t.frame_due = false;
+    set_frame_due(t, false);
     if (t.want_event) {
         t.want_event = false;
         events_.push_back({.kind = stream_event_kind::streams_available, .which = f.kind});

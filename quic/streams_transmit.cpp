@@ -6,12 +6,8 @@
 namespace tandem::quic {
 
 bool streams::wants_to_send() const {
-    if (!ready_.empty() || !control_.empty() || connection_receive_.announcement_due() || connection_send_.blocked_due())
-        return true;
-    for (const auto& t : types_) {
-        if (t.frame_due) return true;
-    }
-    return false;
+    return !ready_.empty() || !control_.empty() || frames_due_ != 0 || connection_receive_.announcement_due() ||
+           connection_send_.blocked_due();
 }
 
 void streams::write_frames(frame_writer& out, stream_tokens& tokens, time_point now, packing how) {
@@ -46,17 +42,18 @@ void streams::write_connection_control(frame_writer& out, stream_tokens& tokens)
         out.write(data_blocked_frame{limit});
         tokens.push_back(data_blocked_token{limit});
     }
+    if (frames_due_ == 0) return;
     for (const auto kind : {direction::bidirectional, direction::unidirectional}) {
         auto& theirs = peers(kind);
-        if (theirs.frame_due && out.remaining() >= min_room) {
-            theirs.frame_due = false;
+        if (frame_due(theirs) && out.remaining() >= min_room) {
+            set_frame_due(theirs, false);
             theirs.limit = theirs.closed + theirs.window;
             out.write(max_streams_frame{kind, theirs.limit});
             tokens.push_back(max_streams_token{theirs.limit, kind});
         }
         auto& ours = own(kind);
-        if (ours.frame_due && out.remaining() >= min_room) {
-            ours.frame_due = false;
+        if (frame_due(ours) && out.remaining() >= min_room) {
+            set_frame_due(ours, false);
             ours.announced = ours.limit;
             out.write(streams_blocked_frame{kind, ours.limit});
             tokens.push_back(streams_blocked_token{ours.limit, kind});
@@ -174,7 +171,7 @@ void streams::on_lost(const max_stream_data_token& t, time_point) {
 
 void streams::on_lost(const max_streams_token& t, time_point) {
     auto& theirs = peers(t.kind);
-    theirs.frame_due = theirs.frame_due || t.maximum == theirs.limit;
+    if (t.maximum == theirs.limit) set_frame_due(theirs, true);
 }
 
 void streams::on_lost(const data_blocked_token& t, time_point) {
@@ -191,7 +188,7 @@ void streams::on_lost(const stream_data_blocked_token& t, time_point) {
 
 void streams::on_lost(const streams_blocked_token& t, time_point) {
     auto& ours = own(t.kind);
-    ours.frame_due = ours.frame_due || (ours.want_event && t.limit == ours.limit);
+    if (ours.want_event && t.limit == ours.limit) set_frame_due(ours, true);
 }
 
 }  // namespace tandem::quic

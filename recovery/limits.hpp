@@ -50,8 +50,10 @@ public:
     limited_by current() const { return current_; }
     // True if the reason is another one now.
     bool set(limited_by why, time_point now) {
-        times_ = at(now);
-        since_ = now > since_ ? now : since_;
+        if (now > since_) {
+            times_.spent[static_cast<std::size_t>(current_)] += now - since_;
+            since_ = now;
+        }
         const bool changed = why != current_;
         current_ = why;
         return changed;

@@ -225,7 +225,10 @@ TEST(TimerHeap, AgreesWithASortedList) {
     for (int step = 0; step < 20'000; ++step) {
         auto& one = *all[random.below(all.size())];
         one.at = random.below(4) == 0 ? std::nullopt : std::optional(start + duration(random.below(100)));
-        heap.set(one, one.at);
+        if (!one.at && random.below(2) == 0)
+            heap.remove(one);
+        else
+            heap.set(one, one.at);
         std::optional<time_point> earliest;
         for (const auto* i : all) {
             if (i->at && (!earliest || *i->at < *earliest)) earliest = i->at;
