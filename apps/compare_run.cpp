@@ -56,8 +56,15 @@ tcp::config tcp_config(const scenario& s, const std::shared_ptr<qlog::store>& lo
     return config;
 }
 
-http::limits client_limits() {
+// No dynamic table: what the encoders say of theirs would be bytes on the wire that differ from one transport to the other.
+http::limits server_limits() {
     http::limits limits;
+    limits.qpack_table = 0;
+    return limits;
+}
+
+http::limits client_limits() {
+    auto limits = server_limits();
     limits.record_waits = true;
     return limits;
 }
@@ -77,14 +84,14 @@ hosts make_hosts(cell which, const scenario& s, const sim::credentials& identity
         made.client = std::make_unique<sim::quic_web_client>(identity, quic_config(s, logs), client_limits(), s.page, contents,
                                                              local, server_address, client_seed);
         made.server =
-            std::make_unique<sim::quic_web_server>(identity, quic_config(s, logs), http::limits{}, contents, server_seed);
+            std::make_unique<sim::quic_web_server>(identity, quic_config(s, logs), server_limits(), contents, server_seed);
         return made;
     }
     const auto alpn = which == cell::h3_tcp ? http::alpn_h3_qmux : http::alpn_http1;
     const auto connections = which == cell::h1_6conn ? std::min(browser_connections, s.page.objects.size()) : std::size_t{1};
     made.client = std::make_unique<sim::tcp_web_client>(identity, tcp_config(s, logs), client_limits(), alpn, connections, s.page,
                                                         contents, client_address, server_address, client_seed);
-    made.server = std::make_unique<sim::tcp_web_server>(identity, tcp_config(s, logs), http::limits{}, contents, server_address,
+    made.server = std::make_unique<sim::tcp_web_server>(identity, tcp_config(s, logs), server_limits(), contents, server_address,
                                                         s.tls_record, !s.drops.empty(), server_seed);
     return made;
 }

@@ -203,7 +203,7 @@ void add_connection_options(CLI::App& sub, get_options& o) {
                  "Go on at the address that a QUIC server prefers, if it answers there (on unless switched off)")
         ->group(group);
     sub.add_flag("--mtu-discovery,!--no-mtu-discovery", o.mtu_discovery,
-                 "Try larger datagrams, up to 1452 bytes (on unless switched off)")
+                 "Try larger datagrams, as large as the interface takes (on unless switched off)")
         ->group(group);
     sub.add_option("--max-datagram-size", o.max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))

@@ -69,7 +69,7 @@ void add_serve(CLI::App& app, command& chosen) {
         ->check(CLI::IsMember({"cubic", "newreno", "bbr"}))
         ->capture_default_str();
     sub->add_flag("--mtu-discovery,!--no-mtu-discovery", o->mtu_discovery,
-                  "Try larger datagrams, up to 1452 bytes (on unless switched off)");
+                  "Try larger datagrams, as large as the interface takes (on unless switched off)");
     sub->add_option("--max-datagram-size", o->max_datagram_size, "UDP payload, in bytes, that is sent without having been tried")
         ->check(CLI::Range(1200, 65487))
         ->capture_default_str();

@@ -4,6 +4,17 @@
 #include <cstring>
 
 namespace tandem {
+namespace {
+
+// Of a block whose bytes all lie before its `end`.
+constexpr std::size_t capacity_for(std::size_t end) {
+    for (const std::size_t size : {block_list::small_block_size, 4 * block_list::small_block_size}) {
+        if (end <= size) return size;
+    }
+    return block_list::block_size;
+}
+
+}  // namespace
 
 void block_list::write(std::uint64_t offset, std::span<const std::uint8_t> data) {
     while (!data.empty()) {
@@ -72,7 +83,7 @@ void block_list::take_memory(block& b, std::size_t capacity) {
         spares_.pop_back();
         capacity = block_size;
     } else {
-        capacity = capacity <= small_block_size ? small_block_size : block_size;
+        capacity = capacity_for(capacity);
         bytes.reset(new std::uint8_t[capacity]);  // left uninitialised: only written bytes are read
         allocated_ += capacity;
     }

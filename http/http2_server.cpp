@@ -1,11 +1,11 @@
 #include <tandem/http/http2_server.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include <nghttp2/nghttp2.h>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/binary_fields.hpp>
 #include <tandem/http/http2_core.hpp>
 
@@ -54,7 +54,7 @@ struct http2_server::state final : http2_core {
     void on_over() override;
     void before_write() override;
 
-    std::deque<server_event> events;
+    front_vector<server_event> events;
     std::vector<request_id> awaiting_continue;  // begun since the last transmit
     std::vector<request_id> continue_now;       // begun before that
     request_id next_id = 0;                     // = the number of requests so far
@@ -252,6 +252,7 @@ std::optional<server_event> http2_server::poll_event() {
     if (events.empty()) return std::nullopt;
     auto event = std::move(events.front());
     events.pop_front();
+    if (state_->active() == 0) events.shrink();
     return event;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace tandem::http {
 namespace {
@@ -171,11 +172,11 @@ int http3_callbacks::acked(nghttp3_conn*, std::int64_t stream, std::uint64_t cou
     auto* e = exchange(user, stream);
     while (e && count > 0 && !e->chunks.empty()) {
         auto& first = e->chunks.front();
-        auto n = std::min<std::uint64_t>(count, first.size() - e->front_taken);
+        auto n = std::min<std::uint64_t>(count, first.size - e->front_taken);
         e->front_taken += static_cast<std::size_t>(n);
         count -= n;
-        if (e->front_taken < first.size()) break;
-        c.spare_chunks_.push_back(std::move(first));
+        if (e->front_taken < first.size) break;
+        c.keep_chunk(std::move(first));
         e->chunks.pop_front();
         e->front_taken = 0;
     }
@@ -194,14 +195,14 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
     if (!e || !e->source || e->source_failed) return NGHTTP3_ERR_WOULDBLOCK;
     if (e->awaits_switch) return NGHTTP3_ERR_WOULDBLOCK;  // nobody speaks the protocol before it is accepted
     auto chunk = c.take_chunk();
-    auto result = e->source->read(chunk);
+    auto result = e->source->read({chunk.bytes.get(), chunk.capacity});
     e->produced += result.n;
     // RFC 9114 4.1.2: a body of another length than was said is malformed; better not to end it than to end it wrong.
     bool wrong = e->promised && (e->produced > *e->promised || (result.end && e->produced != *e->promised));
     if (result.failed || wrong) {
         e->source_failed = true;
         c.broken_.push_back(e->stream);
-        c.spare_chunks_.push_back(std::move(chunk));
+        c.keep_chunk(std::move(chunk));
         return NGHTTP3_ERR_WOULDBLOCK;
     }
     if (result.end || (e->promised && e->produced == *e->promised)) {
@@ -220,17 +221,17 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
         e->source.reset();
     }
     if (result.n == 0) {
-        c.spare_chunks_.push_back(std::move(chunk));
+        c.keep_chunk(std::move(chunk));
         return (*flags & NGHTTP3_DATA_FLAG_EOF) ? 0 : NGHTTP3_ERR_WOULDBLOCK;
     }
-    if (result.n < chunk.size() / 4) {  // many small bodies must not hold many large blocks
-        e->chunks.push_back({chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(result.n)});
-        c.spare_chunks_.push_back(std::move(chunk));
-    } else {
-        chunk.resize(result.n);
-        e->chunks.push_back(std::move(chunk));
+    if (result.n < chunk.capacity / 4) {  // many small bodies must not hold many large blocks
+        body_chunk small(result.n);
+        std::copy_n(chunk.bytes.get(), result.n, small.bytes.get());
+        c.keep_chunk(std::exchange(chunk, std::move(small)));
     }
-    vec[0] = {e->chunks.back().data(), result.n};
+    chunk.size = result.n;
+    e->chunks.push_back(std::move(chunk));
+    vec[0] = {e->chunks.back().bytes.get(), result.n};
     return 1;
 }
 

@@ -88,15 +88,17 @@ void http3_core::close_dropped() {
     if (exchanges_.empty()) spare_chunks_.clear();  // an idle connection holds no memory for bodies
 }
 
-std::vector<std::uint8_t> http3_core::take_chunk() {
-    std::vector<std::uint8_t> chunk;
-    if (!spare_chunks_.empty()) {
-        chunk = std::move(spare_chunks_.back());
-        spare_chunks_.pop_back();
-        if (spare_chunks_.size() > max_spare_chunks) spare_chunks_.resize(max_spare_chunks);
-    }
-    chunk.resize(chunk_size);
+body_chunk http3_core::take_chunk() {
+    if (spare_chunks_.empty()) return body_chunk(chunk_size);
+    auto chunk = std::move(spare_chunks_.back());
+    spare_chunks_.pop_back();
     return chunk;
+}
+
+void http3_core::keep_chunk(body_chunk chunk) {
+    if (chunk.capacity < chunk_size || spare_chunks_.size() == max_spare_chunks) return;
+    chunk.size = 0;
+    spare_chunks_.push_back(std::move(chunk));
 }
 
 void http3_core::fail(std::uint64_t code, std::string text) {

@@ -21,6 +21,15 @@ struct nghttp3_conn;
 
 namespace tandem::http {
 
+// Bytes of a body on their way to the transport.
+struct body_chunk {
+    explicit body_chunk(std::size_t n = 0) : bytes(n == 0 ? nullptr : new std::uint8_t[n]), capacity(n) {}
+
+    std::unique_ptr<std::uint8_t[]> bytes;  // not zeroed: they are written before they are read
+    std::size_t capacity = 0;
+    std::size_t size = 0;
+};
+
 // One request and its response, on one stream.
 struct http3_exchange {
     request_id id = 0;
@@ -57,7 +66,7 @@ struct http3_exchange {
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
-    front_vector<std::vector<std::uint8_t>> chunks;  // given to nghttp3, not taken by the transport yet
+    front_vector<body_chunk> chunks;  // given to nghttp3, not taken by the transport yet
     std::size_t front_taken = 0;
     bool source_failed = false;
     bool answered = false;  // server: respond() was called
@@ -145,7 +154,8 @@ private:
     void end_broken();
     void on_reset_event(quic::stream_id stream, std::uint64_t code);
     void close_dropped();
-    std::vector<std::uint8_t> take_chunk();
+    body_chunk take_chunk();
+    void keep_chunk(body_chunk chunk);  // for the next body
 
     bool control_bound_ = false;
     std::vector<quic::stream_id> own_control_;
@@ -156,7 +166,7 @@ private:
     };
     std::vector<dropped_stream> dropped_;                     // to be closed in nghttp3
     std::vector<std::unique_ptr<http3_exchange>> graveyard_;  // until nghttp3 has let go of them
-    std::vector<std::vector<std::uint8_t>> spare_chunks_;
+    std::vector<body_chunk> spare_chunks_;
     std::vector<quic::stream_id> broken_;  // their body source failed
     std::uint64_t streams_opened_ = 0;     // by a client
     http3_exchange* feeding_ = nullptr;

@@ -1,11 +1,11 @@
 #include <tandem/http/http3_server.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include <nghttp3/nghttp3.h>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/binary_fields.hpp>
 #include <tandem/http/http3_core.hpp>
 
@@ -43,7 +43,7 @@ struct http3_server::state final : http3_core {
     void after_pump() override;
     bool may_tell(const server_event& event);
 
-    std::deque<server_event> events;
+    front_vector<server_event> events;
     std::vector<request_id>
         unproven;  // came in early data and are not safe: nobody hears of them before the handshake is complete
     struct refusal {
@@ -298,10 +298,11 @@ void http3_server::close(time_point now) {
 
 std::optional<server_event> http3_server::poll_event() {
     auto& events = state_->events;
-    const auto next = std::find_if(events.begin(), events.end(), [this](const server_event& e) { return state_->may_tell(e); });
+    auto* next = std::find_if(events.begin(), events.end(), [this](const server_event& e) { return state_->may_tell(e); });
     if (next == events.end()) return std::nullopt;
     auto event = std::move(*next);
-    events.erase(next);
+    events.erase(next, next + 1);
+    if (state_->active() == 0) events.shrink();
     return event;
 }
 

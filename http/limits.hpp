@@ -39,8 +39,10 @@ struct limits {
     std::uint32_t http2_window = 4 * 1024 * 1024;
     // HTTP/2 server: requests a client may have under way at once (SETTINGS_MAX_CONCURRENT_STREAMS); RFC 9113 6.5.2 advises 100.
     std::uint32_t http2_streams = 100;
-    // QPACK dynamic table this side offers, in bytes, and streams that may wait for it. 0: no table, so no waiting.
-    std::size_t qpack_table = 0;
+    // QPACK dynamic table this side offers, and the most it uses of the peer's, in bytes; and streams that may wait for this
+    // side's (RFC 9204 2.1.2). With none of those the peer refers only to entries that it knows have arrived, so nothing ever
+    // waits.
+    std::size_t qpack_table = 4096;
     std::size_t qpack_blocked_streams = 0;
     // Server: what requests may turn their stream or connection into, in lower case ("websocket"). HTTP/2 and HTTP/3 offer
     // extended CONNECT (RFC 8441, RFC 9220) if there is any, and answer 501 to others; HTTP/1.1 overlooks other upgrades, as RFC

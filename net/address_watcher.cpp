@@ -8,23 +8,7 @@
 #include <array>
 #include <cerrno>
 
-#include <tandem/net/address.hpp>
-
 namespace tandem::net {
-
-std::optional<ip_address> source_address(const ip_endpoint& remote) {
-    // A UDP socket that is connected has been routed.
-    const int fd = ::socket(remote.address.is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return std::nullopt;
-    sockaddr_storage to{}, local{};
-    const auto to_size = to_sockaddr(remote, to);
-    socklen_t size = sizeof local;
-    const bool routed = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), to_size) == 0 &&
-                        ::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0;
-    ::close(fd);
-    if (!routed) return std::nullopt;
-    return from_sockaddr(local).address;
-}
 
 boost::system::error_code address_watcher::open() {
     const auto failure = [] { return boost::system::error_code(errno, boost::system::system_category()); };

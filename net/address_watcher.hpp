@@ -1,8 +1,7 @@
-// When this machine's addresses and routes change, and from which address it would send now.
+// When this machine's addresses and routes change.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -11,12 +10,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/system/error_code.hpp>
 
-#include <tandem/bytes/address.hpp>
-
 namespace tandem::net {
-
-// The address from which the kernel would send to `remote` now, as its routes are; nothing if there is no route. Sends nothing.
-std::optional<ip_address> source_address(const ip_endpoint& remote);
 
 // Listens to the kernel (Linux: rtnetlink). Needs no privileges.
 class address_watcher {

@@ -13,6 +13,7 @@
 #include <tandem/bytes/datagram.hpp>
 #include <tandem/net/clock.hpp>
 #include <tandem/net/lazy_timer.hpp>
+#include <tandem/net/route.hpp>
 #include <tandem/net/udp_socket.hpp>
 
 namespace tandem::net {
@@ -101,6 +102,7 @@ private:
         void read(channel& from);
         const std::shared_ptr<channel>& channel_for(const ip_endpoint& local) const;
         void turn(time_point at);
+        void measure_new_paths();
         void flush(time_point at);
         void arm();
         void report_errors(time_point at);
@@ -198,9 +200,20 @@ void driver<Node>::core::turn(time_point at) {
     if (auto deadline = node->next_timeout(); deadline && *deadline <= at) node->on_timeout(at);
     if (hooks.application) hooks.application(at);
     if (stopped) return;
+    measure_new_paths();
     flush(at);
     report_errors(at);
     if (!stopped) arm();
+}
+
+template <network_node Node>
+void driver<Node>::core::measure_new_paths() {
+    if constexpr (requires { node->poll_new_path(); }) {
+        while (const auto found = node->poll_new_path()) {
+            const auto bytes = largest_udp_payload(found->path.remote);
+            if (bytes > 0) node->interface_takes(found->connection, found->path, bytes);
+        }
+    }
 }
 
 template <network_node Node>

@@ -13,6 +13,7 @@
 #include <tandem/net/driver.hpp>
 #include <tandem/net/entropy.hpp>
 #include <tandem/net/http_sessions.hpp>
+#include <tandem/net/route.hpp>
 #include <tandem/quic/endpoint.hpp>
 
 namespace tandem::net {

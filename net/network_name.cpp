@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <tandem/net/address_watcher.hpp>
+#include <tandem/net/route.hpp>
 
 namespace tandem::net {
 

@@ -65,10 +65,10 @@ struct config {
 
     // The UDP payload that is sent without having been tried, 1200 to 65527: the path must carry it.
     std::size_t max_datagram_size = 1200;
-    // Larger ones are tried up to max_probed_size, and used where the path carries them (RFC 8899, RFC 9000 14.3). 1452: what
-    // Ethernet's 1500 bytes leave to UDP over IPv6.
+    // Larger ones are tried, and used where the path carries them (RFC 8899, RFC 9000 14.3): usual_datagram_size, and more, up to
+    // max_probed_size, where the driver says that the interface takes more (endpoint::interface_takes).
     bool mtu_discovery = true;
-    std::size_t max_probed_size = 1452;
+    std::size_t max_probed_size = 65487;
     duration max_ack_delay = std::chrono::milliseconds(25);  // below 2^14 ms
     std::uint64_t active_connection_id_limit = 4;            // 2 to 8; IDs of the peer held at one time
 

@@ -150,6 +150,10 @@ public:
     // The driver could not send datagrams of this size on this path (EMSGSIZE): smaller ones go from now on, and what was in them
     // again.
     void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
+    // The local interface takes UDP payloads of so many bytes on this path. No effect on another path than the present one.
+    void interface_takes(const ip_path& path, std::size_t bytes) {
+        if (path == path_.addresses()) path_.interface_takes(bytes);
+    }
     // Sends a PING soon: keeps the connection, and the NATs on the path, alive.
     void ping();
 

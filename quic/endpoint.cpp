@@ -22,6 +22,10 @@ void endpoint::close(std::uint64_t application_code, std::string_view reason, ti
 void endpoint::datagram_too_large(const ip_path& path, std::size_t size, time_point now) {
     state_->datagram_too_large(path, size, now);
 }
+std::optional<endpoint::new_path> endpoint::poll_new_path() { return state_->poll_new_path(); }
+void endpoint::interface_takes(connection_handle handle, const ip_path& path, std::size_t bytes) {
+    if (auto* connection = state_->find(handle)) connection->interface_takes(path, bytes);
+}
 endpoint_statistics endpoint::statistics() const { return state_->statistics(); }
 void endpoint::set_server(std::shared_ptr<const tls::server_context> server) { state_->set_server(std::move(server)); }
 
@@ -107,11 +111,26 @@ std::optional<endpoint_event> endpoint::state::poll_event() {
                 connection->notes.end_taken = true;
                 mark_dead(*connection);
             }
+            if (std::holds_alternative<handshake_confirmed>(*event) || std::holds_alternative<path_changed>(*event)) {
+                note_new_path(*connection);
+            }
             return endpoint_event{connection->handle(), std::move(*event)};
         }
         host_.eventful.remove(*connection);
     }
     return std::nullopt;
+}
+
+void endpoint::state::note_new_path(const connection& connection) {
+    if (new_paths_.size() == max_new_paths) new_paths_.clear();  // nobody asks
+    new_paths_.push_back({connection.handle(), connection.path()});
+}
+
+std::optional<endpoint::new_path> endpoint::state::poll_new_path() {
+    if (new_paths_.empty()) return std::nullopt;
+    const auto last = new_paths_.back();
+    new_paths_.pop_back();
+    return last;
 }
 
 connection* endpoint::state::find(connection_handle handle) {

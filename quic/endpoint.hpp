@@ -61,6 +61,17 @@ public:
     // The driver could not send datagrams of this size on this path (EMSGSIZE). To be followed by transmit.
     void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
 
+    // The next path that a connection has come to use, once it may send larger datagrams than all paths carry. A driver that
+    // knows how much the local interface takes on the way there may answer, and need not. What is not asked for is forgotten in
+    // time.
+    struct new_path {
+        connection_handle connection = 0;
+        ip_path path;
+    };
+    std::optional<new_path> poll_new_path();
+    // UDP payload in bytes: up to config::max_probed_size of them are tried from now on. No effect on another path.
+    void interface_takes(connection_handle connection, const ip_path& path, std::size_t bytes);
+
     // Null once the connection is gone. The pointer is good until the next call of one of the first four verbs.
     connection* find(connection_handle handle);
 

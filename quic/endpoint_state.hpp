@@ -59,6 +59,7 @@ public:
     void set_preferred(const ip_endpoint& where) { (where.address.is_v6 ? config_.preferred_v6 : config_.preferred_v4) = where; }
     void close(std::uint64_t application_code, std::string_view reason, time_point now);
     void datagram_too_large(const ip_path& path, std::size_t size, time_point now);
+    std::optional<new_path> poll_new_path();
     endpoint_statistics statistics() const;
 
 private:
@@ -66,6 +67,7 @@ private:
     duration retry_token_lifetime() const { return config_.accepted.handshake_timeout; }
     static constexpr std::size_t max_tokens_seen = 65536;          // of one day; more NEW_TOKENs than this prove nothing
     static constexpr std::size_t min_client_destination_size = 8;  // RFC 9000 7.2
+    static constexpr std::size_t max_new_paths = 1024;             // of one turn of a driver that asks
 
     void drop(drop_reason reason) { statistics_.dropped.add(reason); }
     // Takes over what changed at a connection that did something.
@@ -73,6 +75,7 @@ private:
     void refresh_ids(quic::connection& c);
     void insert(std::unique_ptr<quic::connection> made);
     void mark_dead(quic::connection& c);
+    void note_new_path(const quic::connection& c);
     void erase(connection_handle handle);
     void reap();
 
@@ -101,6 +104,7 @@ private:
     stateless_answers answers_;
     early_arrivals early_arrivals_;
     std::vector<connection_handle> dead_;
+    std::vector<new_path> new_paths_;
     connection_handle last_handle_ = 0;
     std::size_t half_open_ = 0;
     bool accepting_ = true;

@@ -21,6 +21,7 @@
 namespace tandem::quic {
 
 constexpr std::size_t min_initial_datagram_size = 1200;  // RFC 9000 14.1
+constexpr std::size_t usual_datagram_size = 1452;        // what Ethernet's 1500 bytes leave to UDP over IPv6
 // Less than this is not worth a datagram of its own while the client's address is unproven: wait for more allowance.
 constexpr std::size_t min_unvalidated_datagram = 256;
 
@@ -44,9 +45,9 @@ public:
                                   .seed = seed},
                    .initial_rtt = settings.initial_rtt,
                    .pacing = settings.pacing}),
-          mtu_(max_datagram_size_,
-               settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_),
-          ecn_(settings.ecn) {}
+          mtu_(max_datagram_size_, std::min(max_probed_size(settings), std::max(usual_datagram_size, max_datagram_size_))),
+          ecn_(settings.ecn),
+          max_probed_size_(max_probed_size(settings)) {}
 
     const ip_path& addresses() const { return addresses_; }
     recovery::sender& sender() { return sender_; }
@@ -71,8 +72,15 @@ public:
         if (mtu_.size() < max_datagram_size_) set_datagram_size(mtu_.size());
         return true;
     }
+    // The local interface takes UDP payloads of so many bytes on the way there: that much is tried, and no more.
+    void interface_takes(std::size_t bytes) {
+        mtu_.lower_limit(bytes);
+        mtu_.raise_limit(std::min(bytes, max_probed_size_));
+    }
+    // The peer takes no more (RFC 9000 18.2).
     void limit_datagram_size(std::uint64_t bytes) {
-        mtu_.lower_limit(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, 65527)));
+        max_probed_size_ = static_cast<std::size_t>(std::min<std::uint64_t>(bytes, max_probed_size_));
+        mtu_.lower_limit(max_probed_size_);
         if (bytes >= max_datagram_size_) return;
         max_datagram_size_ = std::max<std::size_t>(bytes, min_initial_datagram_size);
         sender_.set_max_datagram_size(max_datagram_size_);
@@ -87,6 +95,7 @@ public:
         sender_ = std::move(other.sender_);
         ecn_ = other.ecn_;
         mtu_ = other.mtu_;
+        max_probed_size_ = other.max_probed_size_;
         max_datagram_size_ = other.max_datagram_size_;
     }
     bool validated() const { return validated_; }
@@ -119,6 +128,9 @@ public:
     const path_validation& validation() const { return validation_; }
 
 private:
+    std::size_t max_probed_size(const config& settings) const {
+        return settings.mtu_discovery ? std::max(settings.max_probed_size, max_datagram_size_) : max_datagram_size_;
+    }
     void set_datagram_size(std::size_t bytes) {
         max_datagram_size_ = bytes;
         sender_.set_max_datagram_size(bytes);
@@ -133,6 +145,7 @@ private:
     recovery::sender sender_;
     recovery::mtu_discovery mtu_;
     ecn_validation ecn_;
+    std::size_t max_probed_size_;
     path_validation validation_;
     std::array<std::array<std::uint8_t, 8>, max_path_responses> queue_{};
 };

@@ -5,12 +5,22 @@
 namespace tandem::recovery {
 
 mtu_discovery::mtu_discovery(std::size_t base, std::size_t limit)
-    : base_(base), fallback_(base), limit_(std::max(base, limit)), size_(base), too_large_(limit_ + 1) {}
+    : base_(base), fallback_(base), limit_(std::max(base, limit)), usual_(limit_), size_(base), too_large_(limit_ + 1) {}
 
 void mtu_discovery::lower_limit(std::size_t limit) {
     limit_ = std::max(base_, std::min(limit_, limit));
+    usual_ = std::min(usual_, limit_);
     size_ = std::min(size_, limit_);
     too_large_ = std::min(too_large_, limit_ + 1);
+}
+
+void mtu_discovery::raise_limit(std::size_t limit) {
+    if (limit <= limit_) return;
+    if (too_large_ > limit_) {  // nothing was too large so far
+        too_large_ = limit + 1;
+        not_before_.reset();
+    }
+    limit_ = limit;
 }
 
 void mtu_discovery::assume(std::size_t size) { size_ = std::clamp(size, base_, limit_); }
@@ -23,8 +33,9 @@ void mtu_discovery::on_too_large(std::size_t carried, time_point now) {
     not_before_ = now + raise_timer;
 }
 
-// The largest first, since most paths carry it; then the middle of what is left.
+// What most paths carry first, then the largest, then the middle of what is left.
 std::size_t mtu_discovery::next_size() const {
+    if (size_ < usual_ && usual_ < too_large_) return usual_;
     if (too_large_ > limit_) return limit_;
     return (size_ + too_large_) / 2;
 }

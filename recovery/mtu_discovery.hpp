@@ -18,12 +18,14 @@ public:
     static constexpr unsigned black_hole_timeouts = 3;                      // probe timeouts in a row without any acknowledgment
     static constexpr std::size_t precision = 16;                            // bytes; not worth a further probe
 
-    // `base` is carried by every path of this protocol, `limit` is never exceeded. Equal: nothing is searched.
+    // `base` is carried by every path of this protocol, `limit` is not exceeded, and tried first. Equal: nothing is searched.
     mtu_discovery(std::size_t base, std::size_t limit);
 
     std::size_t size() const { return size_; }  // carried, as far as is known
     // The peer or the local interface takes no more than this. May make size() smaller.
     void lower_limit(std::size_t limit);
+    // The local interface takes more than was thought: tried once the limit of before was shown to be carried.
+    void raise_limit(std::size_t limit);
     // Starts from this size instead of the base, until it is shown to be too large.
     void assume(std::size_t size);
     // After a black hole this is tried first, and the base when it does not pass either.
@@ -52,6 +54,7 @@ private:
     std::size_t base_;
     std::size_t fallback_;
     std::size_t limit_;
+    std::size_t usual_;  // tried before anything larger
     std::size_t size_;
     std::size_t too_large_;  // the smallest size known not to be carried; limit + 1 if none is
     unsigned losses_ = 0;    // of probes of next_size()

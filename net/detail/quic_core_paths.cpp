@@ -4,6 +4,7 @@
 #include <boost/asio/error.hpp>
 
 #include <tandem/net/detail/quic_core.hpp>
+#include <tandem/net/route.hpp>
 
 namespace tandem::net::detail {
 

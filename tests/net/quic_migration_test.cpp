@@ -15,6 +15,7 @@
 
 #include <tandem/net/address.hpp>
 #include <tandem/net/address_watcher.hpp>
+#include <tandem/net/route.hpp>
 #include <tandem/net/quic_error.hpp>
 
 #include "net/quic_fixture.hpp"

@@ -33,6 +33,48 @@ TEST(Mtu, GrowsToWhatThePathCarries) {
     }
 }
 
+// The driver of each side is asked once for each path, and tells what its interface takes.
+TEST(Mtu, GrowsBeyondTheUsualSizeWhereTheInterfaceTakesMore) {
+    struct link {
+        std::size_t interface, carried;
+    };
+    for (const auto [interface, carried] :
+         {link{1280, 65535}, {1452, 65535}, {1472, 65535}, {1472, 1300}, {8972, 65535}, {8972, 1500}, {65508, 65535}}) {
+        pipe p(searching());
+        std::size_t largest = 0;
+        p.on_wire = [&, carried = carried](flying& f) {
+            if (f.bytes.size() > carried) return false;
+            largest = std::max(largest, f.bytes.size());
+            return true;
+        };
+        ASSERT_TRUE(p.handshake());
+        int asked = 0;
+        for (auto* side : {&p.client, &p.server}) {
+            while (const auto found = side->poll_new_path()) {
+                ++asked;
+                side->interface_takes(found->connection, {}, 1300);  // another path: no effect
+                side->interface_takes(found->connection + 1, found->path, 1300);
+                side->interface_takes(found->connection, found->path, interface);
+            }
+        }
+        EXPECT_EQ(asked, 2);
+        transfer down(p, false, 4'000'000);
+        ASSERT_TRUE(run_transfers(p, {&down}, 30s)) << interface << " " << carried;
+        const auto reachable = std::min<std::size_t>({interface, carried, 65487});
+        EXPECT_LE(largest, reachable);
+        EXPECT_GE(largest + recovery::mtu_discovery::precision + 2, reachable) << interface << " " << carried;
+    }
+}
+
+TEST(Mtu, NobodyNeedsToAsk) {
+    pipe p(searching());
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(p.handshake());
+    int asked = 0;
+    while (p.client.poll_new_path()) ++asked;
+    EXPECT_EQ(asked, 2);
+    EXPECT_FALSE(p.client.poll_new_path());
+}
+
 TEST(Mtu, RandomLossIsNoReasonToShrink) {
     random_source random(tandem::test::seed());
     pipe p(searching());
@@ -107,6 +149,10 @@ TEST(Mtu, ThePeersLimitIsKept) {
     path narrow({}, true, searching().client);
     narrow.limit_datagram_size(1300);
     EXPECT_EQ(narrow.mtu().probe_due(time_point(1h)), 1300u);
+    narrow.interface_takes(9000);
+    EXPECT_EQ(narrow.mtu().probe_due(time_point(1h)), 1300u);
+    narrow.interface_takes(1250);
+    EXPECT_EQ(narrow.mtu().probe_due(time_point(1h)), 1250u);
 }
 
 // EMSGSIZE: the interface takes less than what was tried. It is no loss, and nothing waits for a timer.

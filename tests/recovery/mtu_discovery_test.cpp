@@ -56,6 +56,37 @@ TEST(mtu_discovery, a_probe_lost_by_chance_costs_nothing) {
     EXPECT_EQ(unlucky.probe_due(t0), 1452u);  // a third chance
 }
 
+TEST(mtu_discovery, a_larger_interface_is_tried_after_the_usual_size_and_at_once) {
+    mtu_discovery early(1200, 1452);
+    early.raise_limit(65487);
+    EXPECT_EQ(early.probe_due(t0), 1452u);
+    EXPECT_EQ(search(early, 65535), 2);
+    EXPECT_EQ(early.size(), 65487u);
+
+    mtu_discovery late(1200, 1452);
+    search(late, 65535);
+    late.raise_limit(8972);
+    EXPECT_EQ(late.probe_due(t0), 8972u);
+    late.raise_limit(4000);  // no change
+    search(late, 1500);
+    EXPECT_GE(late.size(), 1484u);
+    EXPECT_LE(late.size(), 1500u);
+
+    mtu_discovery narrow(1200, 1452);  // the path is known to be narrower: that stays
+    search(narrow, 1300);
+    narrow.raise_limit(8972);
+    EXPECT_FALSE(narrow.probe_due(t0));
+    EXPECT_EQ(narrow.probe_due(t0 + 601s), 8972u);
+}
+
+TEST(mtu_discovery, an_interface_that_takes_less_than_the_usual_size_is_believed) {
+    mtu_discovery m(1200, 1452);
+    m.lower_limit(1372);
+    m.raise_limit(1372);
+    EXPECT_EQ(search(m, 1500), 1);
+    EXPECT_EQ(m.size(), 1372u);
+}
+
 TEST(mtu_discovery, tries_again_after_ten_minutes) {
     mtu_discovery m(1200, 1452);
     search(m, 1300);
