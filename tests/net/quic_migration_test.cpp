@@ -15,8 +15,8 @@
 
 #include <tandem/net/address.hpp>
 #include <tandem/net/address_watcher.hpp>
-#include <tandem/net/route.hpp>
 #include <tandem/net/quic_error.hpp>
+#include <tandem/net/route.hpp>
 
 #include "net/quic_fixture.hpp"
 
