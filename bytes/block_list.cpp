@@ -6,11 +6,13 @@
 namespace tandem {
 namespace {
 
-// Of a block whose bytes all lie before its `end`.
-constexpr std::size_t capacity_for(std::size_t end) {
-    for (const std::size_t size : {block_list::small_block_size, 4 * block_list::small_block_size}) {
-        if (end <= size) return size;
-    }
+constexpr std::size_t medium_block_size = 4096;
+
+// Of a block whose bytes all lie before `end`. Only a stream's first block grows in two steps: of the later ones of a long stream
+// each would begin anew with memory that is not kept.
+constexpr std::size_t capacity_for(std::uint64_t index, std::size_t end) {
+    if (end <= block_list::small_block_size) return block_list::small_block_size;
+    if (index == 0 && end <= medium_block_size) return medium_block_size;
     return block_list::block_size;
 }
 
@@ -83,7 +85,7 @@ void block_list::take_memory(block& b, std::size_t capacity) {
         spares_.pop_back();
         capacity = block_size;
     } else {
-        capacity = capacity_for(capacity);
+        capacity = capacity_for(b.index, capacity);
         bytes.reset(new std::uint8_t[capacity]);  // left uninitialised: only written bytes are read
         allocated_ += capacity;
     }

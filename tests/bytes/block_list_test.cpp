@@ -19,6 +19,8 @@ TEST(block_list, a_short_stream_takes_a_small_block) {
     b.write(0, std::vector<std::uint8_t>(100, 7));
     EXPECT_EQ(b.allocated(), block_list::small_block_size);
     b.write(100, std::vector<std::uint8_t>(2000, 8));
+    EXPECT_EQ(b.allocated(), 4096u);
+    b.write(2100, std::vector<std::uint8_t>(2000, 9));
     EXPECT_EQ(b.allocated(), block);
     std::vector<std::uint8_t> out(2100);
     b.read(0, out);

@@ -170,7 +170,7 @@ TEST_F(http3_rules, a_peer_that_breaks_the_rules_gets_the_right_code) {
         {"push stream from a client", 2, std::string("\x01\x00", 2), false, h3_error::stream_creation_error},
         {"QPACK reference to a table that is not there", 0, std::string("\x01\x03\x02\x00\x80", 5), false,
          h3_error::qpack_decompression_failed},
-        {"QPACK encoder stream sets a capacity that was not offered", 2, std::string("\x02\x3f\xe1\x1f", 4), false,
+        {"QPACK encoder stream sets a capacity that was not offered", 2, std::string("\x02\x3f\xe1\xff\x03", 5), false,
          h3_error::qpack_encoder_stream_error},
         {"QPACK decoder stream acknowledges nothing", 2, std::string("\x03\x80", 2), false, h3_error::qpack_decoder_stream_error},
     };

@@ -37,10 +37,14 @@ TEST(Mtu, GrowsToWhatThePathCarries) {
 TEST(Mtu, GrowsBeyondTheUsualSizeWhereTheInterfaceTakesMore) {
     struct link {
         std::size_t interface, carried;
+        std::uint64_t window = 1'000'000;  // small where many sizes are to be tried
     };
-    for (const auto [interface, carried] :
-         {link{1280, 65535}, {1452, 65535}, {1472, 65535}, {1472, 1300}, {8972, 65535}, {8972, 1500}, {65508, 65535}}) {
-        pipe p(searching());
+    for (const auto [interface, carried, window] :
+         {link{1452, 65535}, {1472, 65535}, {1472, 1300}, {8972, 65535}, {8972, 1500, 30'000}, {65508, 65535}}) {
+        auto o = searching();
+        o.server.accepted.controller = recovery::controller_kind::fixed_window;
+        o.server.accepted.fixed_window = window;
+        pipe p(o);
         std::size_t largest = 0;
         p.on_wire = [&, carried = carried](flying& f) {
             if (f.bytes.size() > carried) return false;
