@@ -42,6 +42,7 @@ void stop_on_signal(asio::signal_set& signals, asio::io_context& io) {
 
 void configure(const arguments& given, tandem::quic::config& config) {
     config.packets_per_key = given.number("packets-per-key");
+    config.max_probed_size = 1452;  // files of a few MB are to take packets enough for every case
     if (given.text("move-to") == "v2") config.move_clients_to = tandem::quic::version::v2;
     config.early_data = true;
     config.tracer = given.tracer();
