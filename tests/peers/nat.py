@@ -44,7 +44,7 @@ class Nat:
                 s.close()
 
     def run(self):
-        client, came_back, begin = None, 0, time.monotonic()
+        client, came_back, begin = None, 0, None
         while True:
             ready, _, _ = select.select([self.inside, self.outside, self.end], [], [])
             if self.end in ready:
@@ -56,6 +56,7 @@ class Nat:
                     self.send(self.outside, data, self.server)
                     self.after_last["to_server"] += 1
             if self.outside in ready:
+                begin = begin or time.monotonic()  # not earlier: a client that takes long to start would find the NAT fast
                 for data, _ in self.batch(self.outside):
                     self.send(self.inside, data, client)
                     self.after_last["to_client"] += 1
