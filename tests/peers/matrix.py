@@ -1,6 +1,5 @@
 """Runs tandem against programs by others, as client and as server, and compares every file. Prints one line per case."""
 
-import concurrent.futures
 import fnmatch
 import sys
 import tempfile
@@ -287,7 +286,6 @@ CASES = [get_from_gtlsserver, get_from_gtlsserver_with_retry, get_from_gtlsserve
          http1_requests_are_read_as_nginx_reads_them, wireshark_decrypts_the_simulation]
 
 
-AT_A_TIME = 2  # most cases wait for programs that start, and for timers
 
 
 def outcome(case, world):
@@ -306,10 +304,10 @@ def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else "*"
     cases = [case for case in CASES if fnmatch.fnmatch(case.__name__, pattern)]
     results = []
-    with tempfile.TemporaryDirectory(prefix="tandem-peers-") as folder, concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+    with tempfile.TemporaryDirectory(prefix="tandem-peers-") as folder:
         world = World(folder)
-        for future in concurrent.futures.as_completed([pool.submit(outcome, case, world) for case in cases]):
-            good, line = future.result()
+        for case in cases:  # one at a time: some count what happens within probe timeouts, which grow when others use the processors
+            good, line = outcome(case, world)
             results.append(good)
             print(line, flush=True)
     passed, failed, missing = results.count(True), results.count(False), results.count(None)
