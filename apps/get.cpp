@@ -19,6 +19,7 @@
 #include <tandem/quic/qlog.hpp>
 #include <tandem/tls/context.hpp>
 
+#include "command.hpp"
 #include "exit_code.hpp"
 #include "get_progress.hpp"
 #include "get_report.hpp"
@@ -32,17 +33,9 @@ namespace tandem::apps {
 namespace {
 
 constexpr auto progress_interval = std::chrono::milliseconds(200);
-constexpr auto last_words = std::chrono::seconds(1);         // our own TCP goes with the program: for its FINs
 constexpr auto first_retry_delay = std::chrono::seconds(1);  // doubles
 constexpr auto longest_retry_after = std::chrono::minutes(10);
 constexpr auto rate_interval = std::chrono::milliseconds(20);
-
-int fail(int code, const std::string& text) {
-    std::fprintf(stderr, "tandem: %s\n", text.c_str());
-    return code;
-}
-
-duration seconds(double s) { return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s)); }
 
 // HOST:PORT:ADDRESS[,ADDRESS]; addresses may be in brackets.
 std::optional<net::address_override> parse_override(const std::string& text) {
@@ -168,7 +161,7 @@ void getter::submit_more() {
     std::fflush(stdout);
     if (!tcp_) return io_.stop();
     client_.close_idle();
-    tcp_->drain(last_words, [this] { io_.stop(); });
+    tcp_->drain(tcp_last_words, [this] { io_.stop(); });
 }
 
 void getter::submit(std::size_t index, unsigned retries) {

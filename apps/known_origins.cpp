@@ -1,11 +1,12 @@
 #include "known_origins.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <tandem/net/clock.hpp>
 
 #include "output_file.hpp"
 
@@ -26,8 +27,7 @@ bool known_origins::load(const std::string& path, std::string& why) {
         why = "could not read " + path + ": " + std::strerror(errno);
         return false;
     }
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-    cache_->load(text.str(), now.count());
+    cache_->load(text.str(), net::wall_seconds());
     return true;
 }
 

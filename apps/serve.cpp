@@ -7,7 +7,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <tandem/net/clock.hpp>
 #include <tandem/net/control_server.hpp>
 #include <tandem/net/http_server.hpp>
 #include <tandem/net/http_server_threads.hpp>
@@ -28,6 +28,7 @@
 #include <tandem/tls/fingerprint.hpp>
 
 #include "access_log.hpp"
+#include "command.hpp"
 #include "control_path.hpp"
 #include "exit_code.hpp"
 #include "metrics.hpp"
@@ -41,16 +42,6 @@
 namespace tandem::apps {
 
 namespace {
-
-int fail(int code, const std::string& text) {
-    std::fprintf(stderr, "tandem: %s\n", text.c_str());
-    return code;
-}
-
-duration seconds(double s) { return std::chrono::duration_cast<duration>(std::chrono::duration<double>(s)); }
-
-// Our own TCP goes with the program: so long its connections may take to end in order.
-constexpr auto last_words = std::chrono::seconds(1);
 
 // Every connection takes a descriptor; the soft limit is often 1024 where the hard one is far higher.
 void raise_descriptor_limit() {
@@ -128,9 +119,8 @@ void print_line(std::string line) {
 }
 
 net::access_log make_access_log(const std::string& format) {
-    const auto seconds = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
-    if (format == "combined") return [seconds](const net::access_record& r) { print_line(combined_line(r, seconds())); };
-    if (format == "json") return [seconds](const net::access_record& r) { print_line(json_line(r, seconds())); };
+    if (format == "combined") return [](const net::access_record& r) { print_line(combined_line(r, net::wall_seconds())); };
+    if (format == "json") return [](const net::access_record& r) { print_line(json_line(r, net::wall_seconds())); };
     return [](const net::access_record& r) { print_line(plain_line(r)); };
 }
 
@@ -273,7 +263,7 @@ int serve(const serve_options& o, const site& here, const tls::certificate& cert
     told.on_end([&] {
         server->stop(seconds(o.drain), [&] {
             if (!options.tcp_stack) return io.stop();
-            options.tcp_stack->drain(last_words, [&] { io.stop(); });
+            options.tcp_stack->drain(tcp_last_words, [&] { io.stop(); });
         });
     });
     if (!o.cert.empty()) {

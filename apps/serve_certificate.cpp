@@ -1,12 +1,12 @@
 #include "serve_certificate.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
+#include <tandem/net/clock.hpp>
 #include <tandem/net/key_log_file.hpp>
 #include <tandem/tls/fingerprint.hpp>
 
@@ -14,22 +14,14 @@
 
 namespace tandem::apps {
 
-namespace {
-
-std::int64_t wall_clock() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 std::optional<tls::certificate> find_certificate(const serve_options& o, std::vector<std::string>& names, tls::error& why) {
     if (!o.cert.empty()) return tls::load_certificate(o.cert, o.key, why);
     constexpr std::int64_t day = 86400;
     tls::self_signed_options self;
     self.names.insert(self.names.end(), o.names.begin(), o.names.end());
-    self.not_before = wall_clock() - day;  // clocks differ
-    self.not_after = wall_clock() + 90 * day;
-    self.serial = static_cast<std::uint64_t>(wall_clock());
+    self.not_before = net::wall_seconds() - day;  // clocks differ
+    self.not_after = net::wall_seconds() + 90 * day;
+    self.serial = static_cast<std::uint64_t>(net::wall_seconds());
     names = self.names;
     return tls::self_signed(self, why);
 }

@@ -1,13 +1,13 @@
 #include "serve_site.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
 #include <tandem/http/url.hpp>
+#include <tandem/net/clock.hpp>
 #include <tandem/net/http_router.hpp>
 #include <tandem/tls/context.hpp>
 
@@ -30,10 +30,6 @@ bool parse_proxy(const std::string& text, std::string& path, http::url& origin, 
     if (!parsed) return why = "--proxy " + text + ": " + why, false;
     origin = std::move(*parsed);
     return true;
-}
-
-std::int64_t wall_clock() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 void tell(const std::shared_ptr<net::http_exchange>& exchange, std::string text) {
@@ -80,7 +76,7 @@ std::optional<site> site::make(const serve_options& o, const net::static_files& 
 
 net::server_handlers site::handlers(const boost::asio::any_io_executor& executor, metrics& counted, const totals& ask,
                                     net::access_log& access) const {
-    const auto file = [files = files_](const http::request& request) { return files->respond(request, wall_clock()); };
+    const auto file = [files = files_](const http::request& request) { return files->respond(request, net::wall_seconds()); };
     if (proxies_.empty() && metrics_.empty()) {  // at once, without a router
         return {[file](const http::request& request, const net::request_source&) { return file(request); }, {}};
     }

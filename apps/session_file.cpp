@@ -1,7 +1,6 @@
 #include "session_file.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -10,6 +9,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <tandem/net/clock.hpp>
 
 namespace tandem::apps {
 namespace {
@@ -52,8 +53,7 @@ bool session_file::load(const std::string& path, std::string& why) {
     }
     if (status.st_size == 0) return true;
     const auto read = text.str();
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-    if (cache_->load({reinterpret_cast<const std::uint8_t*>(read.data()), read.size()}, now.count())) return true;
+    if (cache_->load({reinterpret_cast<const std::uint8_t*>(read.data()), read.size()}, net::wall_seconds())) return true;
     why = path + " is not a file of sessions";
     return false;
 }

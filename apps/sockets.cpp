@@ -23,11 +23,6 @@ struct sockets_options {
     bool json = false;
 };
 
-int fail(int code, const std::string& text) {
-    std::fprintf(stderr, "tandem: %s\n", text.c_str());
-    return code;
-}
-
 // The server that was meant; empty with a reason.
 std::string choose(const sockets_options& o, std::string& why) {
     if (!o.control.empty()) return o.control;

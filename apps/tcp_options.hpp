@@ -1,6 +1,7 @@
 // `--tcp` of `tandem serve` and `tandem get`: whose TCP, and how its packets travel.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ class store;
 }
 
 namespace tandem::apps {
+
+// Our own TCP goes with the program: so long its connections may take to end in order.
+constexpr auto tcp_last_words = std::chrono::seconds(1);
 
 struct tcp_options {
     std::string tcp = "kernel";  // kernel, tun, udp

@@ -16,10 +16,6 @@ namespace {
 
 constexpr int port_attempts = 20;  // to find a port that is free for every address and for both protocols
 
-std::int64_t wall_clock() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 class http_server::impl : public std::enable_shared_from_this<impl> {
@@ -118,7 +114,7 @@ std::vector<ip_endpoint> http_server::impl::preferred_at(std::size_t number) con
 }
 
 void http_server::impl::refresh_fields() {
-    auto seconds = wall_clock();
+    auto seconds = wall_seconds();
     if (seconds == date_) return;
     date_ = seconds;
     context_.quic_fields = options_.fields;

@@ -1,7 +1,8 @@
 #include <tandem/net/http_sessions.hpp>
 
-#include <chrono>
 #include <utility>
+
+#include <tandem/net/clock.hpp>
 
 namespace tandem::net {
 namespace {
@@ -9,10 +10,6 @@ namespace {
 constexpr std::int64_t ticket_lifetime =
     7 * 86400;                                  // seconds; RFC 8446 4.6.1: no longer. TLS itself knows the server's lesser limit
 constexpr std::int64_t token_lifetime = 86400;  // nobody tells; an old one does no harm
-
-std::int64_t wall_seconds() {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::uint64_t max_quantum = 65536;  // 5.6.3
 
-std::uint64_t scale(std::uint64_t value, double by) { return static_cast<std::uint64_t>(static_cast<double>(value) * by); }
-
 }  // namespace
 
 bbr::bbr(const controller_config& config)

@@ -7,8 +7,6 @@ namespace tandem::recovery {
 
 namespace {
 
-std::uint64_t scale(std::uint64_t value, double by) { return static_cast<std::uint64_t>(static_cast<double>(value) * by); }
-
 // 5.5.10.2: losses are found late, and all at once. At what volume in flight did they pass the threshold?
 std::uint64_t inflight_at_loss(const loss_event& loss) {
     const auto inflight_before = static_cast<double>(loss.in_flight - std::min(loss.in_flight, loss.bytes));

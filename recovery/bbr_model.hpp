@@ -10,6 +10,9 @@
 
 namespace tandem::recovery {
 
+// A share or a multiple of bytes, or of bytes per second.
+inline std::uint64_t scale(std::uint64_t value, double by) { return static_cast<std::uint64_t>(static_cast<double>(value) * by); }
+
 // Counts round trips by packets (5.5.1): one ends when something sent after it began is acknowledged.
 class round_counter {
 public:
