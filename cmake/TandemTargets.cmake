@@ -60,9 +60,21 @@ function(tandem_unoptimised target)
   endif()
 endfunction()
 
-function(tandem_test_options target)
+# For code around the libraries: command lines, examples, tests. What must be fast lies in the libraries.
+function(tandem_quick_options target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   tandem_unoptimised(${target})
+endfunction()
+
+# For programs that only release's tests run: other presets make them when they are asked for.
+function(tandem_release_only target)
+  if(TANDEM_SANITIZE)
+    set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+endfunction()
+
+function(tandem_test_options target)
+  tandem_quick_options(${target})
   if(TANDEM_SANITIZE MATCHES undefined)
     # Up to a third of the compiler's time for a test with Asio; a null pointer is AddressSanitizer's too, and the libraries have all checks.
     target_compile_options(${target} PRIVATE -fno-sanitize=null,alignment,vptr)
@@ -105,6 +117,7 @@ function(tandem_test name)
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   tandem_test_options(test_${name})
   if(arg_HEADERS)
+    target_compile_options(test_${name} PRIVATE -O0)  # a quarter of the compiler's time; they wait for sockets, not for the processor
     tandem_precompile(test_${name} ${arg_HEADERS} ${TANDEM_TEST_HEADERS} <boost/asio.hpp>)
   else()
     tandem_precompile(test_${name} test_headers)
