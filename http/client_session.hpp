@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
@@ -22,8 +23,27 @@ namespace tandem::http {
 // the other side in HTTP/2 and HTTP/3 (half-close); in HTTP/1.1 the server's end closes the connection, and the client's end is
 // told by nothing. A source that fails, reset() and cancel() reset the stream, or cut the connection off.
 
+// A request that HTTP datagrams belong to (request::datagrams) has them beside its tunnel's bytes where HTTP/3 carries them in
+// QUIC datagrams: they may be lost or come in another order. Everywhere else, and for those that are too large, there are
+// capsules in the tunnel's bytes (datagram_engine), which are not the session's business.
+
 // Numbers the requests of one session from 0, in the order they were submitted or arrived.
 using request_id = std::uint64_t;
+
+enum class datagram_result : std::uint8_t {
+    queued,       // goes out once; whether it arrives nobody tells
+    unavailable,  // no QUIC datagrams here: not this version, not offered by both sides, or not (any more) for this request
+    too_large,    // for the peer or for the path as it is now: see max_datagram()
+    full,         // as much waits already as QUIC holds: it is dropped
+};
+
+// Of a whole session.
+struct datagram_counts {
+    std::uint64_t received = 0;  // HTTP datagrams in QUIC datagrams
+    std::uint64_t sent = 0;
+    std::uint64_t unread = 0;    // received, and dropped since the application did not take them in time
+    std::uint64_t unwanted = 0;  // received, and dropped since their request is over, was refused, or did not come
+};
 
 namespace client_events {
 // An interim response (RFC 9110 15.2), say 103 Early Hints: any number of them, limits::interim_responses at most, before the
@@ -63,6 +83,10 @@ struct failed {
     request_failure failure;
     wait_ledger ledger;
 };
+// There are HTTP datagrams to take: receive_datagram() until it gives none. Comes again only after that.
+struct datagrams {
+    request_id id = 0;
+};
 // The server takes no more requests on this connection (GOAWAY, Connection: close); those it took go on.
 struct going_away {};
 // The session is over; every request had its last event before.
@@ -73,7 +97,7 @@ struct closed {
 
 using client_event = std::variant<client_events::interim, client_events::response, client_events::body, client_events::trailers,
                                   client_events::received, client_events::finished, client_events::failed,
-                                  client_events::going_away, client_events::closed>;
+                                  client_events::datagrams, client_events::going_away, client_events::closed>;
 
 class client_session {
 public:
@@ -88,8 +112,17 @@ public:
     virtual void resume_body(request_id) = 0;
     // Copies body bytes out, giving the peer credit for more; 0 when there are none now (or the request is over).
     virtual std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) = 0;
-    // Gives a request up; it fails with failure_kind::cancelled. No effect on one that is over.
-    virtual void cancel(request_id, time_point now) = 0;
+    // Gives a request up; it fails with failure_kind::cancelled. No effect on one that is over. `code` is what the server is
+    // told; no_error ends the connection of a tunnel in HTTP/1.1 in good order.
+    virtual void cancel(request_id, time_point now, h3_error code = h3_error::request_cancelled) = 0;
+
+    // The largest HTTP datagram that goes in a QUIC datagram now; 0: none does.
+    virtual std::size_t max_datagram(request_id) const { return 0; }
+    virtual datagram_result send_datagram(request_id, std::span<const std::uint8_t>, time_point) {
+        return datagram_result::unavailable;
+    }
+    virtual std::optional<std::vector<std::uint8_t>> receive_datagram(request_id) { return std::nullopt; }
+    virtual datagram_counts datagram_statistics() const { return {}; }
     // Takes no more requests, ends the connection when those under way are over.
     virtual void close(time_point now) = 0;
 

@@ -9,7 +9,7 @@ namespace tandem::http {
 
 std::string h3_error_name(std::uint64_t code) {
     using enum h3_error;
-    static constexpr std::array<std::pair<h3_error, std::string_view>, 20> names{{
+    static constexpr std::array<std::pair<h3_error, std::string_view>, 21> names{{
         {no_error, "H3_NO_ERROR"},
         {general_protocol_error, "H3_GENERAL_PROTOCOL_ERROR"},
         {internal_error, "H3_INTERNAL_ERROR"},
@@ -27,6 +27,7 @@ std::string h3_error_name(std::uint64_t code) {
         {message_error, "H3_MESSAGE_ERROR"},
         {connect_error, "H3_CONNECT_ERROR"},
         {version_fallback, "H3_VERSION_FALLBACK"},
+        {datagram_error, "H3_DATAGRAM_ERROR"},
         {qpack_decompression_failed, "QPACK_DECOMPRESSION_FAILED"},
         {qpack_encoder_stream_error, "QPACK_ENCODER_STREAM_ERROR"},
         {qpack_decoder_stream_error, "QPACK_DECODER_STREAM_ERROR"},

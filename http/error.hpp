@@ -27,6 +27,7 @@ enum class h3_error : std::uint64_t {
     message_error = 0x10e,
     connect_error = 0x10f,
     version_fallback = 0x110,
+    datagram_error = 0x33,  // RFC 9297 5.2
     qpack_decompression_failed = 0x200,
     qpack_encoder_stream_error = 0x201,
     qpack_decoder_stream_error = 0x202,

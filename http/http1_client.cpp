@@ -6,6 +6,7 @@
 
 #include <tandem/http/binary_fields.hpp>
 #include <tandem/http/body_buffer.hpp>
+#include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http1_parser.hpp>
 #include <tandem/http/http1_times.hpp>
 #include <tandem/http/http1_writer.hpp>
@@ -16,7 +17,6 @@ namespace {
 constexpr auto no_error = static_cast<std::uint64_t>(h3_error::no_error);
 constexpr auto message_error = static_cast<std::uint64_t>(h3_error::message_error);
 constexpr auto internal_error = static_cast<std::uint64_t>(h3_error::internal_error);
-constexpr auto cancelled_error = static_cast<std::uint64_t>(h3_error::request_cancelled);
 
 void drop_connection_fields(fields& list) {
     for (auto name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) list.erase(name);
@@ -109,6 +109,8 @@ void http1_client::state::on_head() {
 // RFC 9110 7.8: what follows is the other protocol's.
 void http1_client::state::on_switch(http1_head head) {
     auto& front = queue.front();
+    if (const auto wrong = front.message.datagrams ? wrong_with_capsules(head.fields) : ""; !wrong.empty())
+        return end({message_error, false, std::string(wrong)});
     front.answered = front.tunnel = last = true;
     drop_connection_fields(head.fields);
     events.push_back(client_events::response{front.id, {head.status, std::move(head.fields)}, true});
@@ -321,11 +323,11 @@ std::size_t http1_client::read_body(request_id id, std::span<std::uint8_t> out, 
 
 void http1_client::on_room(std::function<void(time_point)> refill) { state_->refill = std::move(refill); }
 
-void http1_client::cancel(request_id id, time_point) {
+void http1_client::cancel(request_id id, time_point, h3_error code) {
     auto& s = *state_;
     auto* found = s.find(id);
     if (!found) return;
-    request_failure why{failure_kind::cancelled, cancelled_error, false, "cancelled"};
+    request_failure why{failure_kind::cancelled, static_cast<std::uint64_t>(code), false, "cancelled"};
     if (!found->sent_head) {
         s.events.push_back(client_events::failed{id, std::move(why), std::move(found->ledger)});
         std::erase_if(s.queue, [&](const state::exchange& e) { return e.id == id; });
@@ -335,7 +337,8 @@ void http1_client::cancel(request_id id, time_point) {
         if (complete && !s.last) {
             s.parser.next_message();
         } else {
-            s.end({cancelled_error, false, "a request was cancelled"});  // RFC 9112 has no other way to stop an answer
+            s.end({static_cast<std::uint64_t>(code), false,
+                   "a request was cancelled"});  // RFC 9112 has no other way to stop an answer
         }
     }
     if (s.draining && s.queue.empty() && !s.over) s.end({no_error, false, "closed"});

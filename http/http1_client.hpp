@@ -38,7 +38,7 @@ public:
     request_id submit(request, std::unique_ptr<body_source> body, time_point now) override;
     void resume_body(request_id) override;
     std::size_t read_body(request_id, std::span<std::uint8_t> out, time_point now) override;
-    void cancel(request_id, time_point now) override;
+    void cancel(request_id, time_point now, h3_error code = h3_error::request_cancelled) override;
     void close(time_point now) override;
     std::optional<client_event> poll_event() override;
     const wait_ledger& ledger(request_id) const override;

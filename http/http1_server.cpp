@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <tandem/http/body_buffer.hpp>
+#include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http1_parser.hpp>
 #include <tandem/http/http1_target.hpp>
 #include <tandem/http/http1_times.hpp>
@@ -99,6 +100,9 @@ void http1_server::state::on_head(time_point) {
     }
     if (!current->keep_alive) last = true;
     current->protocol = message->protocol = http1_upgrade_of(head, limit.tunnel_protocols);
+    message->datagrams = has_datagrams(limit, message->protocol);
+    if (const auto wrong = message->datagrams ? wrong_with_capsules(message->fields) : ""; !wrong.empty())
+        return refuse({400, std::string(wrong)});
     const bool more = head.has_body || !current->protocol.empty();
     events.push_back(server_events::request{current->id, std::move(*message), more});
     if (!more) on_received();

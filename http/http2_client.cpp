@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <tandem/http/binary_fields.hpp>
+#include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http2_core.hpp>
 
 namespace tandem::http {
@@ -73,6 +74,7 @@ void http2_client::state::begin(pending& p) {
     auto& e = add(stream, p.id);
     e.method = p.message.method;
     e.asks_tunnel = e.awaits_switch = tunnel;
+    e.capsules = p.message.datagrams;
     e.source = std::move(p.body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
 }
@@ -94,6 +96,10 @@ void http2_client::state::before_write() {
 void http2_client::state::on_head(http2_exchange& e) {
     e.head_told = true;
     response message{e.status, std::exchange(e.section, {})};
+    if (const auto wrong = e.capsules ? wrong_with_capsules(message) : ""; !wrong.empty()) {
+        nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, e.stream, NGHTTP2_PROTOCOL_ERROR);
+        return fail_exchange(e, {failure_kind::malformed, h3_code_of(NGHTTP2_PROTOCOL_ERROR), false, std::string(wrong)});
+    }
     if (e.asks_tunnel) {
         e.tunnel = take_switch(message);
         e.awaits_switch = false;
@@ -245,13 +251,13 @@ std::size_t http2_client::read_body(request_id id, std::span<std::uint8_t> out, 
     return e ? state_->read_body(*e, out) : 0;
 }
 
-void http2_client::cancel(request_id id, time_point now) {
+void http2_client::cancel(request_id id, time_point now, h3_error code) {
     auto& s = *state_;
     s.set_now(now);
-    request_failure why{failure_kind::cancelled, h3_code_of(NGHTTP2_CANCEL), false, "cancelled"};
+    request_failure why{failure_kind::cancelled, static_cast<std::uint64_t>(code), false, "cancelled"};
     if (auto* e = s.find(id)) {
         s.events.push_back(client_events::failed{id, std::move(why), e->ledger});
-        s.reset(*e, NGHTTP2_CANCEL);
+        s.reset(*e, http2_code_of(code));
         if (s.over()) s.report_closed();
     } else if (std::erase_if(s.waiting, [&](const state::pending& p) { return p.id == id; }) > 0) {
         s.events.push_back(client_events::failed{id, std::move(why), {}});

@@ -62,6 +62,25 @@ std::uint64_t h3_code_of(std::uint32_t code) {
     return static_cast<std::uint64_t>(code < h3_counterparts.size() ? h3_counterparts[code] : h3_error::general_protocol_error);
 }
 
+std::uint32_t http2_code_of(h3_error code) {
+    switch (code) {
+        case h3_error::no_error:
+            return NGHTTP2_NO_ERROR;
+        case h3_error::request_rejected:
+            return NGHTTP2_REFUSED_STREAM;
+        case h3_error::request_cancelled:
+            return NGHTTP2_CANCEL;
+        case h3_error::excessive_load:
+            return NGHTTP2_ENHANCE_YOUR_CALM;
+        case h3_error::version_fallback:
+            return NGHTTP2_HTTP_1_1_REQUIRED;
+        case h3_error::internal_error:
+            return NGHTTP2_INTERNAL_ERROR;
+        default:
+            return NGHTTP2_PROTOCOL_ERROR;
+    }
+}
+
 std::string http2_error_name(std::uint32_t code) { return nghttp2_http2_strerror(code); }
 
 http2_core::http2_core(side which, const limits& limit)

@@ -49,6 +49,7 @@ struct http2_exchange {
 
     // Going out.
     bool asks_tunnel = false;    // the request has a :protocol
+    bool capsules = false;       // it is the Capsule Protocol: request::datagrams
     bool tunnel = false;         // and it was accepted
     bool awaits_switch = false;  // client: the source is not asked before it is
     std::unique_ptr<body_source> source;
@@ -81,6 +82,7 @@ public:
     void resume_body(http2_exchange&);
     // The rest of the message is not wanted; its stream gets no more credit.
     void refuse(http2_exchange&);
+    void tell_received(http2_exchange&);
     // RST_STREAM with an HTTP/2 code, and forgets the exchange.
     void reset(http2_exchange&, std::uint32_t code);
     void set_now(time_point now) { now_ = now; }
@@ -109,7 +111,6 @@ protected:
 
     http2_exchange& add(std::int32_t stream, request_id id);
     void drop(http2_exchange&);
-    void tell_received(http2_exchange&);
     // Sends GOAWAY and ends the session.
     void fail(std::uint32_t code, std::string text);
     bool submit_response(http2_exchange&, const std::vector<field>& lines);
@@ -149,6 +150,7 @@ private:
 
 // The HTTP/3 code that says the same (RFC 9114 A.4): what session_error and request_failure carry.
 std::uint64_t h3_code_of(std::uint32_t http2_code);
+std::uint32_t http2_code_of(h3_error);  // the same the other way
 std::string http2_error_name(std::uint32_t code);
 
 }  // namespace tandem::http

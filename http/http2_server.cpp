@@ -7,31 +7,10 @@
 
 #include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/binary_fields.hpp>
+#include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http2_core.hpp>
 
 namespace tandem::http {
-namespace {
-
-std::uint32_t http2_code_of(h3_error code) {
-    switch (code) {
-        case h3_error::no_error:
-            return NGHTTP2_NO_ERROR;
-        case h3_error::request_rejected:
-            return NGHTTP2_REFUSED_STREAM;
-        case h3_error::request_cancelled:
-            return NGHTTP2_CANCEL;
-        case h3_error::excessive_load:
-            return NGHTTP2_ENHANCE_YOUR_CALM;
-        case h3_error::version_fallback:
-            return NGHTTP2_HTTP_1_1_REQUIRED;
-        case h3_error::internal_error:
-            return NGHTTP2_INTERNAL_ERROR;
-        default:
-            return NGHTTP2_PROTOCOL_ERROR;
-    }
-}
-
-}  // namespace
 
 struct http2_server::state final : http2_core {
     explicit state(const limits& limit) : http2_core(side::server, limit) {}
@@ -78,6 +57,11 @@ void http2_server::state::on_head(http2_exchange& e) {
                              limit_.tunnel_protocols.end()) {
         refuse(e);
         return respond(e, {501, {}}, nullptr);  // RFC 9220 3
+    }
+    message.datagrams = has_datagrams(limit_, message.protocol);
+    if (message.datagrams && !wrong_with_capsules(message.fields).empty()) {
+        reset(e, NGHTTP2_PROTOCOL_ERROR);  // RFC 9297 3.2
+        return count_abnormal_end();
     }
     if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
     join_cookies(message.fields);
@@ -226,12 +210,13 @@ std::size_t http2_server::read_body(request_id id, std::span<std::uint8_t> out, 
     return e ? state_->read_body(*e, out) : 0;
 }
 
-// on_sent() then asks the client to stop.
+// on_sent() then asks the client to stop; if all of it came, it counts as read.
 void http2_server::refuse_body(request_id id, time_point now) {
     state_->set_now(now);
     auto* e = state_->find(id);
-    if (!e || e->received || state_->over()) return;
+    if (!e || e->received_told || state_->over()) return;
     state_->refuse(*e);
+    if (e->received) return state_->tell_received(*e);
     if (e->tunnel && e->sent) state_->finish(*e);
 }
 

@@ -32,6 +32,7 @@ const nghttp3_callbacks& http3_callbacks::table() {
         c.end_stream = end_stream;
         c.reset_stream = reset_stream;
         c.shutdown = goaway;
+        c.recv_settings = settings;
         return c;
     }();
     return callbacks;
@@ -185,6 +186,11 @@ int http3_callbacks::acked(nghttp3_conn*, std::int64_t stream, std::uint64_t cou
 
 int http3_callbacks::goaway(nghttp3_conn*, std::int64_t id, void* user) {
     core(user).on_goaway(id);
+    return 0;
+}
+
+int http3_callbacks::settings(nghttp3_conn*, const nghttp3_settings* peer, void* user) {
+    core(user).peer_takes_datagrams_ = peer->h3_datagram != 0;
     return 0;
 }
 

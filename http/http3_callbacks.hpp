@@ -32,6 +32,7 @@ private:
     static int reset_stream(nghttp3_conn*, std::int64_t stream, std::uint64_t code, void* user, void*);
     static int acked(nghttp3_conn*, std::int64_t stream, std::uint64_t count, void* user, void*);
     static int goaway(nghttp3_conn*, std::int64_t id, void* user);
+    static int settings(nghttp3_conn*, const nghttp3_settings* peer, void* user);
 
     static bool take_pseudo(http3_exchange& e, std::int32_t token, std::string_view value);
     static void charge_qpack(http3_core& c, http3_exchange& e, std::uint64_t bytes);

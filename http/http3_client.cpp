@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <tandem/http/binary_fields.hpp>
+#include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http3_core.hpp>
 #include <tandem/http/http3_settings_reader.hpp>
 
@@ -40,6 +41,8 @@ struct http3_client::state final : http3_core {
     void on_send_failed(http3_exchange& e) override;
     void on_reset(http3_exchange& e, std::uint64_t code) override;
     void on_stop_sending(http3_exchange& e, std::uint64_t code) override;
+    void on_datagrams(http3_exchange& e) override { events.push_back(client_events::datagrams{e.id}); }
+    void on_unexpected_datagram(http3_exchange& e) override;
     void on_goaway(std::int64_t first_refused) override;
     void on_over() override;
     void before_write() override;
@@ -74,6 +77,7 @@ bool http3_client::state::begin(pending& p) {
     auto& e = add(*stream, p.id);
     e.method = p.message.method;
     e.asks_tunnel = e.awaits_switch = tunnel;
+    e.has_datagrams = p.message.datagrams;
     e.source = std::move(p.body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     transport_.set_priority(*stream, p.message.priority.value_or(priority{}));
@@ -112,6 +116,10 @@ void http3_client::state::before_write() {
 void http3_client::state::on_head(http3_exchange& e) {
     e.head_told = true;
     response message{e.status, std::exchange(e.section, {})};
+    if (const auto wrong = e.has_datagrams ? wrong_with_capsules(message) : ""; !wrong.empty()) {
+        reset_both(e, h3_error::message_error);
+        return fail_exchange(e, {failure_kind::malformed, code_of(h3_error::message_error), false, std::string(wrong)});
+    }
     if (e.asks_tunnel) {
         e.tunnel = take_switch(message);
         e.awaits_switch = false;
@@ -120,6 +128,7 @@ void http3_client::state::on_head(http3_exchange& e) {
         else
             e.source.reset();
         events.push_back(client_events::response{e.id, std::move(message), !e.ends_with_head});
+        if (e.datagrams) e.tunnel ? tell_datagrams(e) : forget_datagrams(e);
         return;
     }
     events.push_back(
@@ -183,6 +192,11 @@ void http3_client::state::on_reset(http3_exchange& e, std::uint64_t code) {
                 : code == code_of(h3_error::message_error) ? failure_kind::malformed
                                                            : failure_kind::reset;
     fail_exchange(e, {kind, code, rejected, "the request was reset: " + h3_error_name(code)});
+}
+
+void http3_client::state::on_unexpected_datagram(http3_exchange& e) {
+    fail_exchange(e,
+                  {failure_kind::malformed, code_of(h3_error::datagram_error), false, "a datagram for a request that has none"});
 }
 
 // RFC 9114 5.2: requests from that stream on were not and will not be processed.
@@ -271,18 +285,36 @@ std::size_t http3_client::read_body(request_id id, std::span<std::uint8_t> out, 
     return e ? state_->read_body(*e, out) : 0;
 }
 
-void http3_client::cancel(request_id id, time_point now) {
+void http3_client::cancel(request_id id, time_point now, h3_error code) {
     auto& s = *state_;
     s.set_now(now);
-    request_failure why{failure_kind::cancelled, code_of(h3_error::request_cancelled), false, "cancelled"};
+    request_failure why{failure_kind::cancelled, code_of(code), false, "cancelled"};
     if (auto* e = s.find(id)) {
-        if (!s.over()) s.cancel(*e, h3_error::request_cancelled);
+        if (!s.over()) s.cancel(*e, code);
         s.fail_exchange(*e, std::move(why));
         if (s.over()) s.report_closed();
     } else if (std::erase_if(s.waiting, [&](const state::pending& p) { return p.id == id; }) > 0) {
         s.events.push_back(client_events::failed{id, std::move(why), {}});
     }
 }
+
+std::size_t http3_client::max_datagram(request_id id) const {
+    const auto* e = state_->find(id);
+    return e ? state_->max_datagram(*e) : 0;
+}
+
+datagram_result http3_client::send_datagram(request_id id, std::span<const std::uint8_t> payload, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    return e ? state_->send_datagram(*e, payload) : datagram_result::unavailable;
+}
+
+std::optional<std::vector<std::uint8_t>> http3_client::receive_datagram(request_id id) {
+    auto* e = state_->find(id);
+    return e ? state_->receive_datagram(*e) : std::nullopt;
+}
+
+datagram_counts http3_client::datagram_statistics() const { return state_->datagram_statistics(); }
 
 void http3_client::close(time_point now) {
     state_->set_now(now);

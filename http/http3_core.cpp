@@ -30,6 +30,8 @@ http3_core::http3_core(stream_transport& transport, const limits& limit, quic::p
     settings.qpack_blocked_streams = limit.qpack_blocked_streams;
     settings.enable_connect_protocol =
         side == quic::perspective::server && !limit.tunnel_protocols.empty() && limit.extended_connect;  // RFC 9220 3
+    datagrams_offered_ = limit.datagram_buffer > 0 && transport.takes_datagrams();
+    settings.h3_datagram = datagrams_offered_;  // RFC 9297 2.1.1
     auto make = side == quic::perspective::client ? &nghttp3_conn_client_new_versioned : &nghttp3_conn_server_new_versioned;
     // Fails only when memory is at its end.
     if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nullptr, this) !=
@@ -65,6 +67,7 @@ http3_exchange& http3_core::add(quic::stream_id stream, request_id id) {
 void http3_core::drop(http3_exchange& e) {
     waits_.merge(e.ledger);
     by_id_.erase(e.id);
+    if (e.datagrams) forget_datagrams(e);
     dropped_.push_back({e.stream, !e.received});
     if (feeding_ == &e) feeding_ = nullptr;
     auto it = exchanges_.find(e.stream.value);
@@ -133,6 +136,7 @@ void http3_core::pump(time_point now) {
     take_events();
     if (!over_) bind_control_streams();
     if (!over_ && control_bound_) read_streams();
+    if (datagrams_wait_) take_datagrams();
     close_dropped();
     if (!over_ && control_bound_) before_write();
     if (!over_ && control_bound_) write_streams();
@@ -156,6 +160,7 @@ void http3_core::handle(const stream_event& event) {
                     streams_opened_ = event.id.index() + 1;
                     nghttp3_conn_set_max_client_streams_bidi(conn_, streams_opened_ + priority_updates_ahead);
                 }
+                if (early_datagrams_) release_early(event.id);
             }
             break;
         case stream_event::kind::readable:
@@ -175,6 +180,9 @@ void http3_core::handle(const stream_event& event) {
             break;
         case stream_event::kind::streams_available:
             open_blocked_ = false;
+            break;
+        case stream_event::kind::datagrams:
+            datagrams_wait_ = true;
             break;
         case stream_event::kind::finished:
             if (event.id.kind() == quic::direction::bidirectional) {

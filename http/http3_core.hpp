@@ -14,6 +14,8 @@
 #include <tandem/http/body.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/client_session.hpp>
+#include <tandem/http/datagram_queue.hpp>
+#include <tandem/http/http3_datagrams.hpp>
 #include <tandem/http/limits.hpp>
 #include <tandem/http/stream_transport.hpp>
 
@@ -61,8 +63,11 @@ struct http3_exchange {
 
     // Going out.
     bool asks_tunnel = false;    // the request has a :protocol
-    bool tunnel = false;         // and it was accepted
-    bool awaits_switch = false;  // client: the source is not asked before it is
+    bool has_datagrams = false;  // HTTP datagrams belong to it
+    bool datagrams_announced = false;
+    std::unique_ptr<datagram_queue> datagrams;  // those that came; made for the first one
+    bool tunnel = false;                        // and it was accepted
+    bool awaits_switch = false;                 // client: the source is not asked before it is
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
@@ -97,7 +102,13 @@ public:
     const std::optional<session_error>& over() const { return over_; }
     bool can_open() const { return !over_ && control_bound_ && !open_blocked_; }
     void cancel(http3_exchange& e, h3_error code) { reset_both(e, code); }
+    void tell_received(http3_exchange& e);
     std::size_t active() const { return exchanges_.size(); }
+    // http3_core_datagrams.cpp
+    std::size_t max_datagram(const http3_exchange& e) const;
+    datagram_result send_datagram(http3_exchange& e, std::span<const std::uint8_t> payload);
+    std::optional<std::vector<std::uint8_t>> receive_datagram(http3_exchange& e);
+    const datagram_counts& datagram_statistics() const { return datagram_counts_; }
     // Of all bytes this side received: those of control streams and of exchanges, over or not.
     const wait_ledger& total_waits();
 
@@ -115,8 +126,10 @@ protected:
     virtual void on_stop_sending(http3_exchange&, std::uint64_t code) = 0;
     virtual void on_goaway(std::int64_t) {}
     virtual void on_control_read(quic::stream_id, std::span<const std::uint8_t>) {
-    }                            // of one of the peer's unidirectional streams
-    virtual void on_over() = 0;  // over() says why
+    }                                                          // of one of the peer's unidirectional streams
+    virtual void on_datagrams(http3_exchange&) = 0;            // there are some
+    virtual void on_unexpected_datagram(http3_exchange&) = 0;  // the request has none: it was aborted for that
+    virtual void on_over() = 0;                                // over() says why
     // May call nghttp3: work that waited for it to return.
     virtual void before_write() {}
     virtual void after_pump() {}
@@ -126,7 +139,9 @@ protected:
     void drop(http3_exchange& e);
     void reset_both(http3_exchange& e, h3_error code);
     int submit(http3_exchange& e, const std::vector<field>& lines, bool is_request);
-    void tell_received(http3_exchange& e);
+    // Of datagrams that came before it was known whether they are wanted; only if there are any (http3_exchange::datagrams).
+    void tell_datagrams(http3_exchange& e);
+    void forget_datagrams(http3_exchange& e);
 
     nghttp3_conn* conn_ = nullptr;
     stream_transport& transport_;
@@ -154,6 +169,10 @@ private:
     void end_broken();
     void on_reset_event(quic::stream_id stream, std::uint64_t code);
     void close_dropped();
+    void take_datagrams();
+    void on_datagram(std::span<const std::uint8_t> bytes);
+    void keep_datagram(http3_exchange& e, std::vector<std::uint8_t> payload);
+    void release_early(quic::stream_id stream);
     body_chunk take_chunk();
     void keep_chunk(body_chunk chunk);  // for the next body
 
@@ -173,6 +192,13 @@ private:
     std::size_t fed_as_body_ = 0;
     bool inside_nghttp3_ = false;
     std::size_t body_limit_;  // bytes of one body held for the application
+    // HTTP datagrams (RFC 9297).
+    bool datagrams_offered_ = false;     // SETTINGS_H3_DATAGRAM, by this side
+    bool peer_takes_datagrams_ = false;  // and by the peer
+    bool datagrams_wait_ = false;        // at the transport
+    std::size_t datagram_bytes_ = 0;     // held for the application, of all exchanges
+    datagram_counts datagram_counts_;
+    std::unique_ptr<early_datagrams> early_datagrams_;  // while there are any
 };
 
 }  // namespace tandem::http

@@ -7,6 +7,7 @@
 
 #include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/binary_fields.hpp>
+#include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http3_core.hpp>
 
 namespace tandem::http {
@@ -37,6 +38,8 @@ struct http3_server::state final : http3_core {
     void on_send_failed(http3_exchange& e) override;
     void on_reset(http3_exchange& e, std::uint64_t code) override;
     void on_stop_sending(http3_exchange& e, std::uint64_t code) override;
+    void on_datagrams(http3_exchange& e) override { events.push_back(server_events::datagrams{e.id}); }
+    void on_unexpected_datagram(http3_exchange& e) override;
     void on_control_read(quic::stream_id, std::span<const std::uint8_t>) override;
     void on_over() override;
     void before_write() override;
@@ -75,6 +78,13 @@ void http3_server::state::on_head(http3_exchange& e) {
         refused.push_back({e.id, 501});  // RFC 9220 3
         return;
     }
+    e.has_datagrams = message.datagrams = has_datagrams(limit_, message.protocol);
+    const bool unexpected = e.datagrams && !e.has_datagrams;  // RFC 9297 2
+    if (unexpected || (e.has_datagrams && !wrong_with_capsules(message.fields).empty())) {
+        reset_both(e, unexpected ? h3_error::datagram_error : h3_error::message_error);
+        drop(e);
+        return count_abnormal_end();
+    }
     if (message.fields.contains("priority")) message.priority = parse_priority(message.fields.joined("priority"));
     join_cookies(message.fields);
     if (!e.ends_with_head && message.fields.find("expect") == "100-continue") awaiting_continue.push_back(e.id);
@@ -82,6 +92,12 @@ void http3_server::state::on_head(http3_exchange& e) {
     take_priority(e);
     if (!is_safe_method(e.method) && transport_.may_be_replayed(e.stream)) unproven.push_back(e.id);
     events.push_back(server_events::request{e.id, std::exchange(message, {}), !e.ends_with_head});
+    if (e.datagrams) tell_datagrams(e);
+}
+
+void http3_server::state::on_unexpected_datagram(http3_exchange& e) {
+    fail_exchange(e, failure_kind::malformed, code_of(h3_error::datagram_error), "a datagram for a request that has none");
+    count_abnormal_end();
 }
 
 // RFC 9218: the request's own field, or what PRIORITY_UPDATE said since (or before); nghttp3 keeps it.
@@ -276,9 +292,10 @@ std::size_t http3_server::read_body(request_id id, std::span<std::uint8_t> out, 
 void http3_server::refuse_body(request_id id, time_point now) {
     state_->set_now(now);
     auto* e = state_->find(id);
-    if (!e || e->received) return;
+    if (!e || e->received_told) return;
     e->refused = true;
     e->body.clear();
+    if (e->received) return state_->tell_received(*e);  // all of it came: it counts as read
     if (e->tunnel && e->sent) state_->finish(*e);
 }
 
@@ -295,6 +312,24 @@ void http3_server::close(time_point now) {
     state_->set_now(now);
     state_->draining = true;
 }
+
+std::size_t http3_server::max_datagram(request_id id) const {
+    const auto* e = state_->find(id);
+    return e ? state_->max_datagram(*e) : 0;
+}
+
+datagram_result http3_server::send_datagram(request_id id, std::span<const std::uint8_t> payload, time_point now) {
+    state_->set_now(now);
+    auto* e = state_->find(id);
+    return e ? state_->send_datagram(*e, payload) : datagram_result::unavailable;
+}
+
+std::optional<std::vector<std::uint8_t>> http3_server::receive_datagram(request_id id) {
+    auto* e = state_->find(id);
+    return e ? state_->receive_datagram(*e) : std::nullopt;
+}
+
+datagram_counts http3_server::datagram_statistics() const { return state_->datagram_statistics(); }
 
 std::optional<server_event> http3_server::poll_event() {
     auto& events = state_->events;

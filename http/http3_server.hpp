@@ -33,6 +33,10 @@ public:
     void refuse_body(request_id, time_point now) override;
     void reset(request_id, h3_error code, time_point now) override;
     void close(time_point now) override;
+    std::size_t max_datagram(request_id) const override;
+    datagram_result send_datagram(request_id, std::span<const std::uint8_t>, time_point now) override;
+    std::optional<std::vector<std::uint8_t>> receive_datagram(request_id) override;
+    datagram_counts datagram_statistics() const override;
     std::optional<server_event> poll_event() override;
     std::size_t active_requests() const override;
     std::optional<time_point> unfinished_head() const override;

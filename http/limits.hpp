@@ -50,6 +50,12 @@ struct limits {
     std::vector<std::string> tunnel_protocols;
     // Server: whether HTTP/2 and HTTP/3 offer that at all; without it only HTTP/1.1 does.
     bool extended_connect = true;
+    // Server: those of them whose requests HTTP datagrams belong to (RFC 9297 2), as "connect-udp".
+    std::vector<std::string> datagram_protocols;
+    // HTTP/3: bytes of datagrams that came in QUIC datagrams and that the application did not take yet, each with 64 more. For
+    // one request, whose oldest make room; all of a connection have four times as much. 0: QUIC datagrams are not offered
+    // (SETTINGS_H3_DATAGRAM), and datagrams come in capsules. 64 KiB would be some 50 packets of a path's size.
+    std::size_t datagram_buffer = 0;
     // Client: the ledger of each request also keeps when its bytes waited, not only how long (wait_ledger::record_intervals).
     bool record_waits = false;
 };

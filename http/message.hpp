@@ -65,6 +65,9 @@ struct request {
     // method CONNECT; a server sees the method that came. Answered with status 101, whatever the version, both bodies are the new
     // protocol's bytes.
     std::string protocol;
+    // HTTP datagrams belong to it (RFC 9297), in QUIC datagrams or in capsules, which `protocol`'s bytes are then. A client says
+    // so; a server's sessions do for limits::datagram_protocols.
+    bool datagrams = false;
 };
 
 struct response {

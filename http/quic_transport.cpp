@@ -74,6 +74,7 @@ std::optional<session_error> quic_transport::take(const quic::connection_event& 
     if (const auto* stream = std::get_if<quic::stream_event>(&event)) {
         if (auto translated = translate(*stream)) events_.push_back(*translated);
     }
+    if (std::holds_alternative<quic::datagrams_available>(event)) events_.push_back({stream_event::kind::datagrams});
     if (const auto* closed = std::get_if<quic::connection_closed>(&event)) return translate(*closed);
     return std::nullopt;
 }
@@ -94,6 +95,10 @@ void quic_transport::reset(quic::stream_id id, std::uint64_t code) { connection_
 void quic_transport::stop_sending(quic::stream_id id, std::uint64_t code) { connection_.stop_sending(id, code, now_); }
 void quic_transport::set_priority(quic::stream_id id, const priority& p) {
     connection_.set_priority(id, p.urgency, p.incremental);
+}
+
+bool quic_transport::send_datagram(std::span<const std::uint8_t> data) {
+    return connection_.send_datagram(data) == quic::datagram_result::queued;
 }
 
 void quic_transport::close(std::uint64_t code, std::string_view reason, time_point now) { connection_.close(code, reason, now); }

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include <tandem/http/error.hpp>
 #include <tandem/http/stream_transport.hpp>
@@ -25,6 +26,10 @@ public:
     void reset(quic::stream_id, std::uint64_t code) override;
     void stop_sending(quic::stream_id, std::uint64_t code) override;
     void set_priority(quic::stream_id, const priority&) override;
+    bool takes_datagrams() const override { return connection_.takes_datagrams(); }
+    std::size_t max_datagram() const override { return connection_.max_datagram_payload(); }
+    bool send_datagram(std::span<const std::uint8_t> data) override;
+    std::optional<std::vector<std::uint8_t>> receive_datagram() override { return connection_.receive_datagram(); }
     void close(std::uint64_t code, std::string_view reason, time_point now) override;
     std::optional<stream_event> poll_stream_event() override;
     bool sends_early() const override { return !connection_.handshake_complete(); }

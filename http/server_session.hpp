@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include <tandem/http/client_session.hpp>
 
@@ -41,14 +42,19 @@ struct failed {
     request_id id = 0;
     request_failure failure;
 };
+// There are HTTP datagrams to take: receive_datagram() until it gives none. Comes again only after that.
+struct datagrams {
+    request_id id = 0;
+};
 // The session is over; every request had its last event before.
 struct closed {
     session_error error;
 };
 }  // namespace server_events
 
-using server_event = std::variant<server_events::request, server_events::body, server_events::trailers, server_events::received,
-                                  server_events::finished, server_events::failed, server_events::closed>;
+using server_event =
+    std::variant<server_events::request, server_events::body, server_events::trailers, server_events::received,
+                 server_events::finished, server_events::failed, server_events::datagrams, server_events::closed>;
 
 class server_session {
 public:
@@ -73,6 +79,14 @@ public:
     virtual void reset(request_id, h3_error code, time_point now) = 0;
     // Takes no more requests, lets those under way end, then ends the connection.
     virtual void close(time_point now) = 0;
+
+    // As in client_session. Datagrams are sent once the request was answered with 101.
+    virtual std::size_t max_datagram(request_id) const { return 0; }
+    virtual datagram_result send_datagram(request_id, std::span<const std::uint8_t>, time_point) {
+        return datagram_result::unavailable;
+    }
+    virtual std::optional<std::vector<std::uint8_t>> receive_datagram(request_id) { return std::nullopt; }
+    virtual datagram_counts datagram_statistics() const { return {}; }
 
     virtual std::optional<server_event> poll_event() = 0;
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <tandem/bytes/time.hpp>
 #include <tandem/bytes/wait_ledger.hpp>
@@ -23,6 +24,7 @@ struct stream_event {
         stop_sending,       // the peer does not want more; `code` says why
         streams_available,  // open(way) may succeed again; `id` has no meaning
         finished,           // both directions are done and everything sent was delivered or given up
+        datagrams,          // receive_datagram() has some; `id` has no meaning
     };
     kind what = kind::readable;
     quic::stream_id id{};
@@ -51,6 +53,12 @@ public:
     virtual void reset(quic::stream_id, std::uint64_t code) = 0;
     virtual void stop_sending(quic::stream_id, std::uint64_t code) = 0;
     virtual void set_priority(quic::stream_id, const priority&) = 0;
+    // Unreliable datagrams beside the streams (RFC 9221), for transports that have them. Whether this side takes any; the largest
+    // that goes now, 0 if none does; false: as much waits already as is held.
+    virtual bool takes_datagrams() const { return false; }
+    virtual std::size_t max_datagram() const { return 0; }
+    virtual bool send_datagram(std::span<const std::uint8_t>) { return false; }
+    virtual std::optional<std::vector<std::uint8_t>> receive_datagram() { return std::nullopt; }
     // Ends the connection with an application error code.
     virtual void close(std::uint64_t code, std::string_view reason, time_point now) = 0;
     virtual std::optional<stream_event> poll_stream_event() = 0;

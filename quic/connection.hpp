@@ -131,6 +131,7 @@ public:
     // Unreliable datagrams (RFC 9221). The largest that can be sent now, in bytes: 0 before the handshake is complete, and if the
     // peer takes none. It grows as the path is found to carry more, and may shrink.
     std::size_t max_datagram_payload() const;
+    bool takes_datagrams() const { return datagrams_.taken(); }  // this side offered to
     datagram_result send_datagram(std::span<const std::uint8_t> data);
     std::optional<std::vector<std::uint8_t>> receive_datagram() { return datagrams_.poll(); }  // the oldest, if there is one
 

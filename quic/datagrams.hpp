@@ -27,6 +27,7 @@ public:
     // came the oldest make room for the newest.
     datagrams(std::uint64_t own_limit, std::size_t buffer) : own_limit_(own_limit), buffer_(buffer) {}
 
+    bool taken() const { return own_limit_ > 0; }
     void set_peer_limit(std::uint64_t max_frame_size) { peer_limit_ = max_frame_size; }
     // The most bytes one datagram may have on a packet with `room` for frames; 0 if the peer takes none.
     std::size_t max_payload(std::size_t room) const;

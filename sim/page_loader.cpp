@@ -83,6 +83,7 @@ void page_loader::on_event(connection& c, const http::client_event& event, time_
                    [&](const http::client_events::body& e) { read(c, e.id, now); },
                    [&](const http::client_events::trailers&) {},
                    [&](const http::client_events::received&) {},
+                   [&](const http::client_events::datagrams&) {},
                    [&](const http::client_events::finished& e) {
                        if (auto* object = record(c, e.id)) finish(*object, e.ledger, now);
                    },

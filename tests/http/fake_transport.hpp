@@ -24,6 +24,8 @@ public:
     std::size_t room = 1 << 20;                                  // bytes of one stream that the other end has not read
     std::set<std::uint64_t> held;                                // streams whose bytes do not arrive at this end for now
     std::vector<std::pair<std::uint64_t, priority>> priorities;  // set_priority calls
+    std::size_t datagram_size = 0;                               // the largest either end takes; 0: no datagrams
+    std::size_t datagram_room = SIZE_MAX;                        // how many may wait
     std::optional<std::uint64_t> closed_with;
     std::string closed_because;
     std::map<std::uint64_t, std::uint64_t> resets;  // this end's, by stream
@@ -72,6 +74,19 @@ public:
         peer_->events_.push_back({.what = stream_event::kind::stop_sending, .id = id, .code = code});
     }
     void set_priority(quic::stream_id id, const priority& p) override { priorities.emplace_back(id.value, p); }
+    bool takes_datagrams() const override { return datagram_size > 0; }
+    std::size_t max_datagram() const override { return datagram_size; }
+    bool send_datagram(std::span<const std::uint8_t> data) override {
+        if (peer_->datagrams_.size() >= datagram_room) return false;
+        peer_->inject_datagram({data.begin(), data.end()});
+        return true;
+    }
+    std::optional<std::vector<std::uint8_t>> receive_datagram() override {
+        if (datagrams_.empty()) return std::nullopt;
+        auto out = std::move(datagrams_.front());
+        datagrams_.pop_front();
+        return out;
+    }
     void close(std::uint64_t code, std::string_view reason, time_point) override {
         if (closed_with) return;
         closed_with = code;
@@ -104,6 +119,10 @@ public:
         if (end) incoming_[stream].end = true;
         tell_readable(id);
     }
+    void inject_datagram(std::vector<std::uint8_t> bytes) {
+        if (datagrams_.empty()) events_.push_back({.what = stream_event::kind::datagrams});
+        datagrams_.push_back(std::move(bytes));
+    }
     void inject_reset(std::uint64_t stream, std::uint64_t code) {
         incoming_[stream].reset = code;
         tell_readable(quic::stream_id{stream});
@@ -130,6 +149,7 @@ private:
     std::map<std::uint64_t, half> incoming_;
     std::set<std::uint64_t> injected_;
     std::deque<stream_event> events_;
+    std::deque<std::vector<std::uint8_t>> datagrams_;  // arrived
 };
 
 }  // namespace tandem::http::test

@@ -25,6 +25,7 @@ protected:
         server_end.emplace(quic::perspective::server);
         client_end->connect(*server_end);
         server_end->connect(*client_end);
+        client_end->datagram_size = server_end->datagram_size = datagram_size;
         client.emplace(*client_end, client_limits);
         server.emplace(*server_end, server_limits);
     }
@@ -40,6 +41,7 @@ protected:
         return client->submit({.authority = "host", .path = std::move(path), .priority = p}, nullptr, at(0));
     }
 
+    std::size_t datagram_size = 0;  // of the transport; taken by make()
     std::optional<fake_transport> client_end, server_end;
     std::optional<http3_client> client;
     std::optional<http3_server> server;

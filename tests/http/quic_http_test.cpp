@@ -7,6 +7,7 @@
 
 #include "../quic/pipe.hpp"
 #include "session_trace.hpp"
+#include "tunnel_bodies.hpp"
 
 namespace tandem::http {
 namespace {
@@ -27,7 +28,7 @@ struct quic_http : testing::Test {
     }
     void connect() {
         pipe.connect();
-        client.emplace(*pipe.client_connection());
+        client.emplace(*pipe.client_connection(), client_limits);
     }
     bool run(duration limit, const std::function<bool()>& done) {
         return pipe.run_for(limit, [&] {
@@ -65,7 +66,7 @@ struct quic_http : testing::Test {
     quic::test::pipe pipe;
     std::optional<quic_client> client;
     std::optional<quic_server> server;
-    limits server_limits;
+    limits client_limits, server_limits;
     test::client_trace asked;
     test::server_trace served;
     bool answer = true;
@@ -202,6 +203,69 @@ TEST_F(quic_http, urgent_answers_come_first) {
     auto place = [&](int id) { return asked.text.find("finished " + std::to_string(id)); };
     EXPECT_LT(place(2), place(1));
     EXPECT_LT(place(1), place(0));
+}
+
+// HTTP datagrams (RFC 9297) in datagrams of QUIC, where both sides take some.
+struct quic_http_datagrams : quic_http {
+    quic_http_datagrams() : quic_http(with_datagrams()) {
+        client_limits.datagram_buffer = server_limits.datagram_buffer = 64 * 1024;
+        server_limits.tunnel_protocols = server_limits.datagram_protocols = {"connect-udp"};
+        answer = false;
+    }
+    static quic::test::pipe::options with_datagrams() {
+        auto o = quic::test::pipe::defaults();
+        o.server.accepted.max_datagram_frame_size = o.client.max_datagram_frame_size = 65535;
+        return o;
+    }
+    void open() {
+        connect();
+        request r{.method = "CONNECT", .authority = "localhost", .path = "/"};
+        r.protocol = "connect-udp";
+        r.datagrams = true;
+        client->session().submit(std::move(r), std::make_unique<test::quiet_body>(ended), pipe.now);
+        ASSERT_TRUE(run(10s, [&] { return served.requests.size() == 1; })) << asked.text;
+        server->session().respond(0, {101, {}}, std::make_unique<test::quiet_body>(ended), pipe.now);
+        ASSERT_TRUE(run(10s, [&] { return asked.text.find("response 0 101") != std::string::npos; })) << asked.text;
+    }
+    std::shared_ptr<bool> ended = std::make_shared<bool>(false);
+};
+
+TEST_F(quic_http_datagrams, both_ways) {
+    open();
+    const auto room = client->session().max_datagram(0);
+    EXPECT_EQ(room, pipe.client_connection()->max_datagram_payload() - 1);
+    EXPECT_GT(room, 1100u);
+    const std::string large(room, 'x'), larger(room + 1, 'x');
+    EXPECT_EQ(client->session().send_datagram(0, test::bytes_of(large), pipe.now), datagram_result::queued);
+    EXPECT_EQ(client->session().send_datagram(0, test::bytes_of(larger), pipe.now), datagram_result::too_large);
+    EXPECT_EQ(server->session().send_datagram(0, test::bytes_of("down"), pipe.now), datagram_result::queued);
+    ASSERT_TRUE(run(1s, [&] { return served.datagrams.contains(0) && asked.datagrams.contains(0); }));
+    EXPECT_EQ(served.datagrams[0], std::vector{large});
+    EXPECT_EQ(asked.datagrams[0], std::vector<std::string>{"down"});
+}
+
+TEST_F(quic_http_datagrams, what_is_lost_is_lost) {
+    open();
+    pipe.run_for(1s);
+    bool drop = true;
+    pipe.on_wire = [&](quic::test::flying& f) { return !(f.to_server && drop); };
+    client->session().send_datagram(0, test::bytes_of("lost"), pipe.now);
+    pipe.transmit_all();
+    drop = false;
+    client->session().send_datagram(0, test::bytes_of("there"), pipe.now);
+    ASSERT_TRUE(run(1s, [&] { return served.datagrams.contains(0); }));
+    pipe.run_for(5s);
+    turn();
+    EXPECT_EQ(served.datagrams[0], std::vector<std::string>{"there"});
+}
+
+TEST_F(quic_http_datagrams, a_flood_is_bounded_by_the_transport) {
+    open();
+    int queued = 0;
+    while (client->session().send_datagram(0, test::bytes_of(std::string(1000, 'x')), pipe.now) == datagram_result::queued)
+        ASSERT_LT(++queued, 1000);
+    EXPECT_EQ(client->session().send_datagram(0, test::bytes_of("x"), pipe.now), datagram_result::queued);
+    EXPECT_GT(queued, 100);
 }
 
 // RFC 8470: what may be repeated goes in the first flight and is answered there; the rest waits for the handshake.

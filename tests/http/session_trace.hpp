@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include <tandem/http/client_session.hpp>
 #include <tandem/http/server_session.hpp>
@@ -47,7 +48,9 @@ struct client_trace {
     std::map<request_id, std::string> bodies;
     std::map<request_id, wait_ledger> ledgers;
     std::map<request_id, request_failure> failures;
+    std::map<request_id, std::vector<std::string>> datagrams;
     bool read_bodies = true;
+    bool read_datagrams = true;
     bool with_text = false;
 
     void run(client_session& session, time_point now) {
@@ -77,6 +80,14 @@ struct client_trace {
         failures[e.id] = e.failure;
         ledgers[e.id] = e.ledger;
     }
+    void on(client_session& session, client_events::datagrams& e, time_point) {
+        text += "datagrams " + std::to_string(e.id) + "; ";
+        while (read_datagrams) {
+            auto got = session.receive_datagram(e.id);
+            if (!got) break;
+            datagrams[e.id].emplace_back(got->begin(), got->end());
+        }
+    }
     void on(client_session&, client_events::going_away&, time_point) { text += "going_away; "; }
     void on(client_session&, client_events::closed& e, time_point) {
         text += "closed" + (with_text ? " " + e.error.text : std::string()) + "; ";
@@ -89,7 +100,9 @@ struct server_trace {
     std::map<request_id, std::string> bodies;
     std::map<request_id, request> requests;
     std::map<request_id, request_failure> failures;
+    std::map<request_id, std::vector<std::string>> datagrams;
     bool read_bodies = true;
+    bool read_datagrams = true;
 
     void run(server_session& session, time_point now) {
         while (auto event = session.poll_event()) std::visit([&](auto& e) { on(session, e, now); }, *event);
@@ -110,6 +123,14 @@ struct server_trace {
     void on(server_session&, server_events::failed& e, time_point) {
         text += "failed " + std::to_string(e.id) + ' ' + std::string(name_of(e.failure.kind)) + "; ";
         failures[e.id] = e.failure;
+    }
+    void on(server_session& session, server_events::datagrams& e, time_point) {
+        text += "datagrams " + std::to_string(e.id) + "; ";
+        while (read_datagrams) {
+            auto got = session.receive_datagram(e.id);
+            if (!got) break;
+            datagrams[e.id].emplace_back(got->begin(), got->end());
+        }
     }
     void on(server_session&, server_events::closed&, time_point) { text += "closed; "; }
 };

@@ -60,7 +60,7 @@ public:
         bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
         return n;
     }
-    void cancel(http::request_id, time_point) override {}
+    void cancel(http::request_id, time_point, http::h3_error) override {}
     void close(time_point) override {}
     std::optional<http::client_event> poll_event() override {
         if (events.empty()) return std::nullopt;
