@@ -11,12 +11,9 @@ namespace tandem::http {
 // Whether a server takes HTTP datagrams with requests for this protocol (limits::datagram_protocols).
 bool has_datagrams(const limits&, std::string_view protocol);
 
-// RFC 9298: for limits::tunnel_protocols, limits::datagram_protocols and request::protocol.
-constexpr std::string_view connect_udp_protocol = "connect-udp";
-
 // Capsule-Protocol: ?1, for those between client and server; who speaks the protocol knows it by what the stream was asked for.
 void say_capsule_protocol(fields&);
-// Whether a message says so. A value that is no Boolean of Structured Fields (RFC 9651) counts as none; so do its parameters.
+// Whether a message says so. A value that is no Boolean of Structured Fields (RFC 9651) counts as none; parameters are ignored.
 bool says_capsule_protocol(const fields&);
 
 // What makes a message that begins such a stream malformed, or empty: Content-Length, Content-Type and Transfer-Encoding; in an

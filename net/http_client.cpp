@@ -25,7 +25,9 @@ public:
     void submit_over_http1(std::unique_ptr<pending_transfer> transfer);
     void resume(request_handle handle);
     const boost::asio::any_io_executor& executor() const { return executor_; }
-    void cancel(request_handle handle, const http_error& why);
+    void cancel(request_handle handle, const http_error& why, http::h3_error code = http::h3_error::request_cancelled);
+    http::datagram_result send_datagram(request_handle handle, std::span<const std::uint8_t> datagram);
+    std::size_t max_datagram(request_handle handle) const;
     void close_idle() {
         for (auto* all : {&origins_, &http1_origins_}) {
             for (auto& [name, origin] : *all) origin->close_idle();
@@ -108,12 +110,26 @@ void http_client::impl::resume(request_handle handle) {
     }
 }
 
-void http_client::impl::cancel(request_handle handle, const http_error& why) {
+void http_client::impl::cancel(request_handle handle, const http_error& why, http::h3_error code) {
     for (auto* all : {&origins_, &http1_origins_}) {
         for (auto& [name, origin] : *all) {
-            if (origin->cancel(handle, why)) return;
+            if (origin->cancel(handle, why, code)) return;
         }
     }
+}
+
+http::datagram_result http_client::impl::send_datagram(request_handle handle, std::span<const std::uint8_t> datagram) {
+    for (auto& [name, origin] : origins_) {
+        if (auto result = origin->send_datagram(handle, datagram)) return *result;
+    }
+    return http::datagram_result::unavailable;  // HTTP/1.1 has none
+}
+
+std::size_t http_client::impl::max_datagram(request_handle handle) const {
+    for (const auto& [name, origin] : origins_) {
+        if (auto size = origin->max_datagram(handle)) return *size;
+    }
+    return 0;
 }
 
 http_client::http_client(boost::asio::any_io_executor executor, http_client_options options)
@@ -124,7 +140,13 @@ http_client::request_handle http_client::submit(http_request request, std::share
     return impl_->submit(std::move(request), std::move(sink));
 }
 const boost::asio::any_io_executor& http_client::get_executor() const { return impl_->executor(); }
-void http_client::cancel(request_handle handle) { impl_->cancel(handle, {failure_class::cancelled, "cancelled", false}); }
+void http_client::cancel(request_handle handle, http::h3_error code) {
+    impl_->cancel(handle, {failure_class::cancelled, "cancelled", false}, code);
+}
+http::datagram_result http_client::send_datagram(request_handle handle, std::span<const std::uint8_t> datagram) {
+    return impl_->send_datagram(handle, datagram);
+}
+std::size_t http_client::max_datagram(request_handle handle) const { return impl_->max_datagram(handle); }
 void http_client::resume(request_handle handle) { impl_->resume(handle); }
 void http_client::close_idle() { impl_->close_idle(); }
 

@@ -70,6 +70,8 @@ public:
     virtual void on_trailers(const http::fields&) {}
     // False: on_body() is not called until http_client::resume(); the server is held back.
     virtual bool wants_body() { return true; }
+    // An HTTP datagram of a tunnel came in a QUIC datagram (http_request::datagrams).
+    virtual void on_datagram(std::vector<std::uint8_t>) {}
     // A tunnel's other side has ended its bytes (http_request::protocol); on_end() comes when this side has, too.
     virtual void on_body_end() {}
     virtual void on_end(const std::optional<http_error>&, const transfer_info&) = 0;
@@ -87,6 +89,7 @@ struct http_request {
     // version; what `source` gives and the sink gets are the protocol's bytes from then on. Redirections and content codings are
     // left alone.
     std::string protocol;
+    bool datagrams = false;  // HTTP datagrams belong to it (http::request::datagrams)
     // Called before each attempt, when the version that carries it is known; may change fields.
     std::function<void(http::request&, http_protocol)> prepare;
     // Instead of `body`: makes the source of the body, anew for each attempt. Null from a later call: it cannot be sent again.
@@ -113,9 +116,13 @@ public:
 
     const boost::asio::any_io_executor& get_executor() const;
     request_handle submit(http_request request, std::shared_ptr<transfer_sink> sink);
-    void cancel(request_handle handle);
+    // `code`: what the server is told, where its version of HTTP can say it (http::client_session::cancel).
+    void cancel(request_handle handle, http::h3_error code = http::h3_error::request_cancelled);
     // The sink wants its body again (transfer_sink::wants_body), or the source of the request's body has more.
     void resume(request_handle handle);
+    // An HTTP datagram of a tunnel in a QUIC datagram (http::client_session::send_datagram), and the largest that goes so now.
+    http::datagram_result send_datagram(request_handle handle, std::span<const std::uint8_t> datagram);
+    std::size_t max_datagram(request_handle handle) const;
     // Ends connections that have nothing to do; the io_context can then run out of work.
     void close_idle();
 

@@ -64,6 +64,27 @@ failure_class classify(const boost::system::error_code& error) {
     return failure_class::lost;
 }
 
+boost::system::error_code to_error_code(const http_error& e) {
+    switch (e.kind) {
+        case failure_class::resolve:
+            return boost::asio::error::host_not_found;
+        case failure_class::refused:
+            return boost::asio::error::connection_refused;
+        case failure_class::unreachable:
+            return boost::asio::error::network_unreachable;
+        case failure_class::timed_out:
+            return boost::asio::error::timed_out;
+        case failure_class::cancelled:
+            return boost::asio::error::operation_aborted;
+        case failure_class::unsupported:
+            return boost::asio::error::operation_not_supported;
+        case failure_class::lost:
+            return boost::asio::error::connection_reset;
+        default:
+            return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
+    }
+}
+
 http_error describe(const quic::connection_closed& closed) {
     using quic::close_cause;
     constexpr auto crypto = static_cast<std::uint64_t>(quic::transport_error::crypto_error);

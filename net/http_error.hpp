@@ -34,6 +34,8 @@ struct http_error {
     bool retryable = false;  // the server cannot have acted on the request
 };
 
+// For those who give their users error codes.
+boost::system::error_code to_error_code(const http_error&);
 // Errors of sockets.
 failure_class classify(const boost::system::error_code&);
 // Why a client's QUIC connection ended.

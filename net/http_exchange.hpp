@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -99,6 +100,13 @@ public:
     // Cuts the exchange off; the client is told that it is not whole, and why where its version can say so
     // (http::h3_error::version_fallback: ask over HTTP/1.1).
     void reset(http::h3_error code = http::h3_error::internal_error) { state_->reset(code); }
+
+    // The HTTP datagrams of a tunnel, where QUIC carries them (http::server_session): datagram_tunnel joins them with those in
+    // capsules. `heard` is called when some have come, until receive_datagram() has given nothing.
+    std::size_t max_datagram() const { return state_->max_datagram(); }
+    http::datagram_result send_datagram(std::span<const std::uint8_t> datagram) { return state_->send_datagram(datagram); }
+    std::optional<std::vector<std::uint8_t>> receive_datagram() { return state_->receive_datagram(); }
+    void on_datagrams(std::function<void()> heard) { state_->on_datagrams(std::move(heard)); }
 
 private:
     std::shared_ptr<detail::exchange> state_;

@@ -119,6 +119,7 @@ bool http_origin::submit_to(link& l) {
     request.fields = wanted.fields;
     if (transfer->resuming) transfer->rest.ask_for_rest(request.fields);
     request.protocol = wanted.protocol;
+    request.datagrams = wanted.datagrams;
     if (!request.protocol.empty()) request.method = "CONNECT";
     if (wanted.prepare) wanted.prepare(request, info.protocol);
     std::unique_ptr<http::body_source> body;
@@ -234,6 +235,8 @@ void http_origin::on_event(link& l, http::client_event& event, time_point at) {
         end(std::move(node.mapped()), std::nullopt);
     } else if (auto* failed = std::get_if<http::client_events::failed>(&event)) {
         request_failed(l, failed->id, failed->failure, at);
+    } else if (auto* datagrams = std::get_if<http::client_events::datagrams>(&event)) {
+        read_datagrams(l, datagrams->id);
     } else if (std::holds_alternative<http::client_events::going_away>(event) ||
                std::holds_alternative<http::client_events::closed>(event)) {
         l.going_away = true;
@@ -406,7 +409,7 @@ std::optional<http_error> http_origin::overdue(const pending_transfer& t, time_p
     return std::nullopt;
 }
 
-bool http_origin::cancel(std::uint64_t handle, const http_error& why) {
+bool http_origin::cancel(std::uint64_t handle, const http_error& why, http::h3_error code) {
     auto queued = std::find_if(queue_.begin(), queue_.end(), [&](const auto& t) { return t->handle == handle; });
     if (queued != queue_.end()) {
         auto transfer = std::move(*queued);
@@ -419,7 +422,7 @@ bool http_origin::cancel(std::uint64_t handle, const http_error& why) {
             if (it->second->handle != handle) continue;
             auto node = l.active.extract(it);
             --active_;
-            if (auto* session = l.connection->session()) session->cancel(node.key(), now());
+            if (auto* session = l.connection->session()) session->cancel(node.key(), now(), code);
             l.connection->wake();
             end(std::move(node.mapped()), why);
             return true;

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -36,8 +37,12 @@ public:
     void submit(std::unique_ptr<pending_transfer> transfer);
     // Who takes what the server refuses to serve over HTTP/2 or HTTP/3; without it such transfers fail.
     void on_unserved(std::function<void(std::unique_ptr<pending_transfer>)> take) { unserved_ = std::move(take); }
-    bool resume(std::uint64_t handle);                         // false: not ours
-    bool cancel(std::uint64_t handle, const http_error& why);  // false: not ours
+    bool resume(std::uint64_t handle);  // false: not ours
+    bool cancel(std::uint64_t handle, const http_error& why,
+                http::h3_error code = http::h3_error::request_cancelled);  // false: not ours
+    // http_origin_datagrams.cpp; nothing: not ours, or not under way.
+    std::optional<http::datagram_result> send_datagram(std::uint64_t handle, std::span<const std::uint8_t> datagram);
+    std::optional<std::size_t> max_datagram(std::uint64_t handle) const;
     void close_idle();
     void stop();
 
@@ -81,6 +86,11 @@ private:
     void end_idle();
     void sweep();
     std::optional<http_error> overdue(const pending_transfer& transfer, time_point at) const;
+
+    // http_origin_datagrams.cpp
+    void read_datagrams(link& l, http::request_id id);
+    // Null if it is not ours, or not under way.
+    std::pair<const link*, http::request_id> under_way(std::uint64_t handle) const;
 
     // http_origin_silence.cpp
     void watch();

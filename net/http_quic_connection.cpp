@@ -132,6 +132,7 @@ void quic_connection_client::try_address(const ip_endpoint& remote) {
     connect.tls = options_.tls;
     connect.config = options_.quic;
     connect.config.alpn = {std::string(http::alpn_h3)};
+    if (options_.limits.datagram_buffer > 0) connect.config.max_datagram_frame_size = 65535;  // RFC 9297 2.1, RFC 9221 3
     connect.config.handshake_timeout =
         std::max(connect.config.handshake_timeout, options_.connect_timeout);  // the walk keeps the time
     connect.ticket = sessions_.take_ticket();

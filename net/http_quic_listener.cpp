@@ -21,7 +21,9 @@ quic::endpoint_config endpoint_config(const http_server_options& options, const 
     config.accepted.early_data_application = "h3 " + std::to_string(limits.field_section_size) + ' ' +
                                              std::to_string(limits.qpack_table) + ' ' +
                                              std::to_string(limits.qpack_blocked_streams) +
-                                             (limits.tunnel_protocols.empty() || !limits.extended_connect ? "" : " connect");
+                                             (limits.tunnel_protocols.empty() || !limits.extended_connect ? "" : " connect") +
+                                             (limits.datagram_buffer > 0 ? " datagrams" : "");  // RFC 9297 2.1.1
+    if (limits.datagram_buffer > 0) config.accepted.max_datagram_frame_size = 65535;            // RFC 9221 3
     worker.configure(config);
     return config;
 }

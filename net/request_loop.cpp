@@ -31,6 +31,8 @@ void request_loop::on_event(http::server_event& event, time_point now) {
         over(done->id, true, now);
     } else if (auto* gone = std::get_if<failed>(&event)) {
         over(gone->id, false, now);
+    } else if (auto* arrived = std::get_if<datagrams>(&event)) {
+        if (auto e = find(arrived->id)) e->datagrams_available();
     }
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
@@ -64,6 +65,11 @@ public:
     void cancel_write();
     void finish(http::fields trailers);
     void reset(http::h3_error code);
+    // HTTP datagrams (exchange_datagrams.cpp).
+    std::size_t max_datagram() const;
+    http::datagram_result send_datagram(std::span<const std::uint8_t> datagram);
+    std::optional<std::vector<std::uint8_t>> receive_datagram();
+    void on_datagrams(std::function<void()> heard) { on_datagrams_ = std::move(heard); }
     void released();
 
     // The loop's side.
@@ -72,6 +78,7 @@ public:
         discard_limit_ = discarded;
     }
     void body_available(time_point now);
+    void datagrams_available();
     void set_trailers(http::fields fields) { trailers_ = std::move(fields); }
     void received();
     void ended();  // nothing of the connection is used after it
@@ -105,6 +112,7 @@ private:
     time_point begun_;
     http::fields trailers_;
     std::function<void()> on_over_;
+    std::function<void()> on_datagrams_;
     int status_ = 0;                      // 0: not answered
     std::optional<std::uint64_t> bytes_;  // of the response's body, if known
     std::shared_ptr<outgoing> outgoing_;  // of a response in pieces

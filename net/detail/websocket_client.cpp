@@ -18,27 +18,6 @@ namespace {
 namespace error = boost::asio::error;
 namespace errc = boost::system::errc;
 
-boost::system::error_code error_of(const http_error& e) {
-    switch (e.kind) {
-        case failure_class::resolve:
-            return error::host_not_found;
-        case failure_class::refused:
-            return error::connection_refused;
-        case failure_class::unreachable:
-            return error::network_unreachable;
-        case failure_class::timed_out:
-            return error::timed_out;
-        case failure_class::cancelled:
-            return error::operation_aborted;
-        case failure_class::unsupported:
-            return error::operation_not_supported;
-        case failure_class::lost:
-            return error::connection_reset;
-        default:
-            return errc::make_error_code(errc::protocol_error);
-    }
-}
-
 std::string new_key() {
     std::array<std::uint8_t, 16> nonce;
     for (std::size_t i = 0; i < nonce.size(); i += sizeof(std::uint64_t)) {
@@ -73,7 +52,7 @@ public:
     void on_body_end() override { state_->on_end(); }
     void on_end(const std::optional<http_error>& e, const transfer_info&) override {
         ended_ = true;
-        if (e) return state_->on_gone(error_of(*e), e->text);
+        if (e) return state_->on_gone(to_error_code(*e), e->text);
         state_->on_gone(error::connection_reset, "the stream has ended");
     }
     bool ended() const { return ended_; }

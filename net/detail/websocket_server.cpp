@@ -5,6 +5,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <tandem/net/detail/state_keeper.hpp>
 #include <tandem/net/detail/websocket_state.hpp>
 #include <tandem/net/http_exchange.hpp>
 
@@ -13,21 +14,6 @@ namespace tandem::net::detail {
 namespace {
 
 constexpr std::size_t write_size = 16 * 1024;
-
-// What an operation on the exchange keeps. One that never completes, since its executor ends, tells the state so.
-class keeper {
-public:
-    explicit keeper(std::shared_ptr<websocket_state> state) : state_(std::move(state)) {}
-    ~keeper() {
-        if (state_) state_->dropped();
-    }
-    keeper(keeper&&) noexcept = default;
-    keeper& operator=(keeper&&) = delete;
-    std::shared_ptr<websocket_state> take() { return std::move(state_); }
-
-private:
-    std::shared_ptr<websocket_state> state_;
-};
 
 // Belongs to the state, which every operation on the exchange keeps.
 class server_channel final : public websocket_channel {
@@ -66,7 +52,7 @@ void server_channel::read(const std::shared_ptr<websocket_state>& s) {
     if (reading_ || read_to_end_ || !s->hungry()) return;
     reading_ = true;
     exchange_->async_read_some(boost::asio::buffer(incoming_),
-                               [this, kept = keeper(s)](boost::system::error_code error, std::size_t n) mutable {
+                               [this, kept = state_keeper(s)](boost::system::error_code error, std::size_t n) mutable {
                                    const auto state = kept.take();
                                    reading_ = false;
                                    read_to_end_ = static_cast<bool>(error);
@@ -98,7 +84,7 @@ void server_channel::write_rest(const std::shared_ptr<websocket_state>& s, std::
         return write(s);
     }
     exchange_->async_write_some(boost::asio::buffer(outgoing_) + from,
-                                [this, kept = keeper(s), from](boost::system::error_code error, std::size_t n) mutable {
+                                [this, kept = state_keeper(s), from](boost::system::error_code error, std::size_t n) mutable {
                                     const auto state = kept.take();
                                     if (error) return state->on_gone(error, error.message());
                                     write_rest(state, from + n);
