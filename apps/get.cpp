@@ -195,7 +195,7 @@ void getter::submit(std::size_t index, unsigned retries) {
     if (options_.verbose) {
         std::string text =
             plan_.method + " " + job.url.path + "\nhost: " + (plan_.host.empty() ? job.url.authority() : plan_.host) + "\n";
-        for (const auto& f : plan_.fields) text += f.name + ": " + f.value + "\n";
+        for (const auto& f : plan_.fields) text.append(f.name).append(": ").append(f.value).append("\n");
         trace(text, '>');
     }
     auto sink = std::make_shared<get_transfer>(job, plan_.method, transfer_options_,

@@ -31,7 +31,7 @@ std::string get_transfer::header_text(const http::response& response, net::http_
     std::string out = "HTTP/" + std::string(version_text(protocol)) + " " + std::to_string(response.status);
     if (protocol == net::http_protocol::http1 && !reason.empty()) out += " " + std::string(reason);
     out += "\r\n";
-    for (const auto& f : response.fields) out += f.name + ": " + f.value + "\r\n";
+    for (const auto& f : response.fields) out.append(f.name).append(": ").append(f.value).append("\r\n");
     return out + "\r\n";
 }
 
@@ -154,7 +154,7 @@ bool get_transfer::wants_body() {
 void get_transfer::on_trailers(const http::fields& fields) {
     if (!options_.trace) return;
     std::string text = "trailers:\n";
-    for (const auto& f : fields) text += f.name + ": " + f.value + "\n";
+    for (const auto& f : fields) text.append(f.name).append(": ").append(f.value).append("\n");
     options_.trace(text);
 }
 

@@ -1,6 +1,7 @@
 #include <tandem/bytes/block_list.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace tandem {
@@ -8,12 +9,12 @@ namespace {
 
 constexpr std::size_t medium_block_size = 4096;
 
-// Of a block whose bytes all lie before `end`. Only a stream's first block grows in two steps: of the later ones of a long stream
+// Of a block whose bytes all lie before `end`. Only a stream's first block grows in steps: of the later ones of a long stream
 // each would begin anew with memory that is not kept.
 constexpr std::size_t capacity_for(std::uint64_t index, std::size_t end) {
     if (end <= block_list::small_block_size) return block_list::small_block_size;
-    if (index == 0 && end <= medium_block_size) return medium_block_size;
-    return block_list::block_size;
+    if (index > 0 || end > medium_block_size) return block_list::block_size;
+    return std::bit_ceil(end);
 }
 
 }  // namespace
@@ -69,38 +70,35 @@ const block_list::block& block_list::find(std::uint64_t index) const { return bl
 block_list::block& block_list::at_least(std::uint64_t index, std::size_t capacity) {
     const auto i = position(index);
     if (i == blocks_.size()) {
-        blocks_.push_back({index, 0, nullptr});
+        blocks_.push_back({index, {}});
     } else if (blocks_[i].index != index) {
-        blocks_.insert(blocks_.begin() + i, {index, 0, nullptr});
+        blocks_.insert(blocks_.begin() + i, {index, {}});
     }
     auto& b = blocks_[i];
-    if (b.capacity < capacity) take_memory(b, capacity);
+    if (b.bytes.size() < capacity) take_memory(b, capacity);
     return b;
 }
 
 void block_list::take_memory(block& b, std::size_t capacity) {
-    std::unique_ptr<std::uint8_t[]> bytes;
+    recycled::bytes bytes;
     if (!spares_.empty()) {
         bytes = std::move(spares_.back());
         spares_.pop_back();
-        capacity = block_size;
     } else {
-        capacity = capacity_for(b.index, capacity);
-        bytes.reset(new std::uint8_t[capacity]);  // left uninitialised: only written bytes are read
-        allocated_ += capacity;
+        bytes = recycled::bytes(capacity_for(b.index, capacity));
+        allocated_ += bytes.size();
     }
-    if (b.capacity > 0) std::memcpy(bytes.get(), b.bytes.get(), b.capacity);
-    allocated_ -= b.capacity;
+    if (b.bytes) std::memcpy(bytes.get(), b.bytes.get(), b.bytes.size());
+    allocated_ -= b.bytes.size();
     b.bytes = std::move(bytes);
-    b.capacity = capacity;
 }
 
 void block_list::give_back(block& b) {
-    if (b.capacity == block_size && spares_.size() < max_spares) {
+    if (b.bytes.size() == block_size && spares_.size() < max_spares) {
         spares_.push_back(std::move(b.bytes));
     } else {
-        allocated_ -= b.capacity;
-        b.bytes.reset();
+        allocated_ -= b.bytes.size();
+        b.bytes = {};
     }
 }
 

@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include <tandem/bytes/front_vector.hpp>
+#include <tandem/bytes/recycled.hpp>
 
 namespace tandem {
 
@@ -17,7 +17,7 @@ namespace tandem {
 class block_list {
 public:
     static constexpr std::size_t block_size = 16384;
-    static constexpr std::size_t small_block_size = 1024;
+    static constexpr std::size_t small_block_size = 512;
     static constexpr std::size_t max_spares = 64;  // 1 MiB kept for reuse covers the burst one acknowledgment or read releases
 
     // Copies data to where `offset` is, making blocks as needed.
@@ -35,8 +35,7 @@ public:
 private:
     struct block {
         std::uint64_t index = 0;  // of block_size bytes each
-        std::size_t capacity = 0;
-        std::unique_ptr<std::uint8_t[]> bytes;
+        recycled::bytes bytes;
     };
 
     block& at_least(std::uint64_t index, std::size_t capacity);
@@ -47,7 +46,7 @@ private:
 
     front_vector<block> blocks_;
     std::size_t allocated_ = 0;
-    std::vector<std::unique_ptr<std::uint8_t[]>> spares_;  // of block_size each
+    std::vector<recycled::bytes> spares_;  // of block_size each
 };
 
 }  // namespace tandem

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <tandem/bytes/recycled.hpp>
+
 namespace tandem {
 
 // A vector with a free part in front. pop_front is O(1), push_back amortised O(1), and a queue whose length stays within bounds
@@ -26,13 +28,17 @@ public:
     T& operator[](std::size_t i) { return items_[head_ + i]; }
     const T& operator[](std::size_t i) const { return items_[head_ + i]; }
 
-    void push_back(T item) {
+    void push_back(T item) { emplace_back(std::move(item)); }
+
+    // The arguments must not lie in this vector.
+    template <class... Arguments>
+    T& emplace_back(Arguments&&... arguments) {
         // Moving the items down is paid for by the pops that made the free part.
         if (items_.size() == items_.capacity() && head_ > 0 && 2 * head_ >= items_.size()) {
             items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
             head_ = 0;
         }
-        items_.push_back(std::move(item));
+        return items_.emplace_back(std::forward<Arguments>(arguments)...);
     }
 
     void pop_front() {
@@ -75,7 +81,7 @@ public:
     }
 
 private:
-    std::vector<T> items_;
+    std::vector<T, recycled::allocator<T>> items_;
     std::size_t head_ = 0;
 };
 

@@ -26,6 +26,7 @@ public:
     std::span<const std::uint8_t> bytes(std::uint64_t count);
     std::span<const std::uint8_t> rest() { return bytes(remaining()); }
     void skip(std::uint64_t count) { bytes(count); }
+    std::span<const std::uint8_t> ahead() const { return in_.subspan(at_); }  // what is left, not read
     std::uint8_t peek() const { return empty() ? 0 : in_[at_]; }
     void fail() {
         ok_ = false;

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include <tandem/bytes/recycled.hpp>
 
 namespace tandem {
 
@@ -53,9 +54,9 @@ public:
     operator std::span<const T>() const { return {data(), size_}; }
 
 private:
-    std::byte* storage() { return heap_ ? heap_.get() : inline_; }
+    std::uint8_t* storage() { return heap_ ? heap_.get() : inline_; }
     void grow() {
-        auto bigger = std::make_unique<std::byte[]>(capacity_ * 2 * sizeof(T));
+        recycled::bytes bigger(capacity_ * 2 * sizeof(T));
         std::memcpy(bigger.get(), storage(), size_ * sizeof(T));
         heap_ = std::move(bigger);
         capacity_ *= 2;
@@ -76,8 +77,8 @@ private:
 
     std::uint32_t size_ = 0;
     std::uint32_t capacity_ = N;
-    std::unique_ptr<std::byte[]> heap_;
-    alignas(T) std::byte inline_[N * sizeof(T)];
+    recycled::bytes heap_;
+    alignas(T) std::uint8_t inline_[N * sizeof(T)];
 };
 
 }  // namespace tandem

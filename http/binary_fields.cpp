@@ -1,39 +1,49 @@
 #include <tandem/http/binary_fields.hpp>
 
+#include <charconv>
 #include <string>
 
 namespace tandem::http {
 
-std::vector<field> request_lines(const request& r, const body_source* body) {
-    std::vector<field> lines{{":method", r.method}, {":scheme", r.scheme}, {":authority", r.authority}, {":path", r.path}};
-    if (!r.protocol.empty()) lines.push_back({":protocol", r.protocol});  // RFC 8441 4
-    for (const auto& f : r.fields) {
-        if (f.name != "content-length" || !body) lines.push_back(f);
+message_lines::message_lines(const request& r, const body_source* body) {
+    lines_.reserve(r.fields.size() + 7);
+    for (const auto& pseudo : {field{":method", r.method}, {":scheme", r.scheme}, {":authority", r.authority}, {":path", r.path}})
+        lines_.push_back(pseudo);
+    if (!r.protocol.empty()) lines_.push_back({":protocol", r.protocol});  // RFC 8441 4
+    for (const auto f : r.fields) {
+        if (f.name != "content-length" || !body) lines_.push_back(f);
     }
     if (r.priority && !r.fields.contains("priority")) {
-        if (auto value = to_string(*r.priority); !value.empty()) lines.push_back({"priority", value});
+        priority_ = to_string(*r.priority);
+        if (!priority_.empty()) lines_.push_back({"priority", priority_});
     }
-    if (auto length = body ? body->content_length() : std::nullopt) lines.push_back({"content-length", std::to_string(*length)});
-    return lines;
+    if (auto length = body ? body->content_length() : std::nullopt) add_length(*length);
 }
 
-std::vector<field> response_lines(response&& r, const body_source* body, std::string_view request_method) {
-    std::vector<field> lines;
-    lines.reserve(r.fields.size() + 2);
-    lines.push_back({":status", std::to_string(r.status)});
+message_lines::message_lines(const response& r, const body_source* body, std::string_view request_method) {
+    lines_.reserve(r.fields.size() + 2);
+    add_status(r.status);
     auto length = body ? body->content_length() : std::nullopt;
-    for (auto& f : r.fields.take()) {
-        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status)))
-            lines.push_back(std::move(f));
+    for (const auto f : r.fields) {
+        if (f.name != "content-length" || (!length && !response_has_body(request_method, r.status))) lines_.push_back(f);
     }
-    if (length && r.status != 204) lines.push_back({"content-length", std::to_string(*length)});
-    return lines;
+    if (length && r.status != 204) add_length(*length);
 }
 
-std::vector<field> interim_lines(const response& r) {
-    std::vector<field> lines{{":status", std::to_string(r.status)}};
-    lines.insert(lines.end(), r.fields.begin(), r.fields.end());
-    return lines;
+message_lines::message_lines(const response& interim) {
+    lines_.reserve(interim.fields.size() + 1);
+    add_status(interim.status);
+    lines_.insert(lines_.end(), interim.fields.begin(), interim.fields.end());
+}
+
+void message_lines::add_status(int status) {
+    const auto* end = std::to_chars(status_.data(), status_.data() + status_.size(), status).ptr;
+    lines_.push_back({":status", {status_.data(), end}});
+}
+
+void message_lines::add_length(std::uint64_t length) {
+    const auto* end = std::to_chars(length_.data(), length_.data() + length_.size(), length).ptr;
+    lines_.push_back({"content-length", {length_.data(), end}});
 }
 
 bool prepare(response& r, std::unique_ptr<body_source>& body, bool asks_tunnel) {
@@ -69,7 +79,7 @@ void join_cookies(fields& list) {
     if (list.count("cookie") < 2) return;
     std::string all;
     for (const auto& f : list) {
-        if (f.name == "cookie") all += (all.empty() ? "" : "; ") + f.value;
+        if (f.name == "cookie") all.append(all.empty() ? "" : "; ").append(f.value);
     }
     list.set("cookie", all);
 }

@@ -2,21 +2,52 @@
 // private part of their sessions.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <tandem/bytes/recycled.hpp>
 #include <tandem/http/body.hpp>
 #include <tandem/http/message.hpp>
 
 namespace tandem::http {
 
-// The pseudo-header fields first, then the others, the length of the body if it is known, and the priority.
-std::vector<field> request_lines(const request&, const body_source* body);
-// `request_method` tells whether a Content-Length without a body is one of the answer to HEAD.
-std::vector<field> response_lines(response&&, const body_source* body, std::string_view request_method);
+// The lines of a message in the order in which they are sent: the pseudo-header fields first, then the others, the length of the
+// body if it is known, and the priority. Views of the message and of what is made here: valid while both stay where they are.
+class message_lines {
+public:
+    message_lines(const request&, const body_source* body);
+    // `request_method` tells whether a Content-Length without a body is one of the answer to HEAD.
+    message_lines(const response&, const body_source* body, std::string_view request_method);
+    explicit message_lines(const response& interim);
+    message_lines(const message_lines&) = delete;
+    message_lines& operator=(const message_lines&) = delete;
 
-std::vector<field> interim_lines(const response&);
+    auto begin() const { return lines_.begin(); }
+    auto end() const { return lines_.end(); }
+    std::size_t size() const { return lines_.size(); }
+
+private:
+    void add_status(int status);
+    void add_length(std::uint64_t length);
+
+    std::vector<field, recycled::allocator<field>> lines_;
+    std::array<char, 4> status_{};
+    std::array<char, 20> length_{};
+    std::string priority_;
+};
+
+// The head of a response that a session's library still points into.
+struct sent_head : recycled::object {
+    sent_head(response&& r, const body_source* body, std::string_view request_method)
+        : message(std::move(r)), lines(message, body, request_method) {}
+    response message;
+    message_lines lines;
+};
 
 // What the sessions make of a response to be sent: 500 of one that may not be; of 101 to a request for another protocol what
 // accepts it, true then; 501 where a 2xx would accept it unawares (RFC 8441 5). Without its body where it was changed.

@@ -10,11 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include <tandem/bytes/recycled.hpp>
 #include <tandem/http/message.hpp>
 
 namespace tandem::http {
 
-class body_source {
+class body_source : public recycled::object {
 public:
     // n bytes were put into `out`. Nothing and neither flag: there will be more, call the session's resume_body() then.
     struct result {

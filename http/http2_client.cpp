@@ -64,7 +64,7 @@ void http2_client::state::begin(pending& p) {
             client_events::failed{p.id, {failure_kind::unsupported, 0, false, "the server does not offer extended CONNECT"}, {}});
         return;
     }
-    const auto stream = submit_request(request_lines(p.message, p.body.get()), p.body != nullptr);
+    const auto stream = submit_request(message_lines(p.message, p.body.get()), p.body != nullptr);
     if (stream < 0) {
         const bool ids_used_up = stream == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE;
         events.push_back(client_events::failed{p.id, {failure_kind::rejected, 0, true, nghttp2_strerror(stream)}, {}});

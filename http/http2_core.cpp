@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include <tandem/http/codec_memory.hpp>
 #include <tandem/http/http2_callbacks.hpp>
 
 namespace tandem::http {
@@ -25,10 +26,10 @@ constexpr std::array<h3_error, 14> h3_counterparts{h3_error::no_error,
                                                    h3_error::general_protocol_error,
                                                    h3_error::version_fallback};
 
-std::vector<nghttp2_nv> nv_of(const std::vector<field>& lines) {
-    std::vector<nghttp2_nv> nva;
+std::vector<nghttp2_nv, recycled::allocator<nghttp2_nv>> nv_of(const message_lines& lines) {
+    std::vector<nghttp2_nv, recycled::allocator<nghttp2_nv>> nva;
     nva.reserve(lines.size());
-    for (const auto& f : lines) {  // nghttp2 copies them and does not write to them
+    for (const auto f : lines) {  // nghttp2 copies them and does not write to them
         nva.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.name.data())),
                        reinterpret_cast<std::uint8_t*>(const_cast<char*>(f.value.data())), f.name.size(), f.value.size(),
                        NGHTTP2_NV_FLAG_NONE});
@@ -46,9 +47,9 @@ nghttp2_session* make_session(http2_core::side side, http2_core* core) {
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);  // RFC 9218 7.1
         if (side == http2_core::side::server) {
-            nghttp2_session_server_new2(&session, callbacks, core, option);
+            nghttp2_session_server_new3(&session, callbacks, core, option, nghttp2_memory());
         } else {
-            nghttp2_session_client_new2(&session, callbacks, core, option);
+            nghttp2_session_client_new3(&session, callbacks, core, option, nghttp2_memory());
         }
     }
     nghttp2_option_del(option);
@@ -224,19 +225,19 @@ std::size_t http2_core::transmit(std::span<std::uint8_t> out, time_point now) {
     return written;
 }
 
-bool http2_core::submit_response(http2_exchange& e, const std::vector<field>& lines) {
+bool http2_core::submit_response(http2_exchange& e, const message_lines& lines) {
     nghttp2_data_provider provider{};
     provider.read_callback = http2_callbacks::read_data;
     const auto nva = nv_of(lines);
     return nghttp2_submit_response(session_, e.stream, nva.data(), nva.size(), e.source ? &provider : nullptr) == 0;
 }
 
-bool http2_core::submit_interim(http2_exchange& e, const std::vector<field>& lines) {
+bool http2_core::submit_interim(http2_exchange& e, const message_lines& lines) {
     const auto nva = nv_of(lines);
     return nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, e.stream, nullptr, nva.data(), nva.size(), nullptr) == 0;
 }
 
-std::int32_t http2_core::submit_request(const std::vector<field>& lines, bool has_body) {
+std::int32_t http2_core::submit_request(const message_lines& lines, bool has_body) {
     nghttp2_data_provider provider{};
     provider.read_callback = http2_callbacks::read_data;
     const auto nva = nv_of(lines);

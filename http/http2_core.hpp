@@ -8,10 +8,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include <tandem/bytes/range_set.hpp>
+#include <tandem/bytes/recycled.hpp>
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/body.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/client_session.hpp>
@@ -24,7 +25,7 @@ struct nghttp2_session;
 namespace tandem::http {
 
 // One request and its response, on one stream.
-struct http2_exchange {
+struct http2_exchange : recycled::object {
     request_id id = 0;
     std::int32_t stream = 0;
     std::string method;  // of the request
@@ -113,16 +114,16 @@ protected:
     void drop(http2_exchange&);
     // Sends GOAWAY and ends the session.
     void fail(std::uint32_t code, std::string text);
-    bool submit_response(http2_exchange&, const std::vector<field>& lines);
-    bool submit_interim(http2_exchange&, const std::vector<field>& lines);
+    bool submit_response(http2_exchange&, const message_lines& lines);
+    bool submit_interim(http2_exchange&, const message_lines& lines);
     // The new stream, or a negative number.
-    std::int32_t submit_request(const std::vector<field>& lines, bool has_body);
+    std::int32_t submit_request(const message_lines& lines, bool has_body);
 
     nghttp2_session* session_ = nullptr;
     limits limit_;
     time_point now_;
-    std::unordered_map<std::int32_t, std::unique_ptr<http2_exchange>> exchanges_;
-    std::unordered_map<request_id, http2_exchange*> by_id_;
+    recycled::map<std::int32_t, std::unique_ptr<http2_exchange>> exchanges_;
+    recycled::map<request_id, http2_exchange*> by_id_;
     std::optional<session_error> over_;
 
 private:

@@ -16,7 +16,7 @@ struct http2_server::state final : http2_core {
     explicit state(const limits& limit) : http2_core(side::server, limit) {}
 
     void respond(http2_exchange& e, response message, std::unique_ptr<body_source> body);
-    void inform(http2_exchange& e, const response& message) { submit_interim(e, interim_lines(message)); }
+    void inform(http2_exchange& e, const response& message) { submit_interim(e, message_lines(message)); }
     void finish(http2_exchange& e);
     void fail_exchange(http2_exchange& e, failure_kind kind, std::uint32_t code, std::string text);
     void count_abnormal_end();
@@ -89,7 +89,7 @@ void http2_server::state::respond(http2_exchange& e, response message, std::uniq
     e.tunnel = prepare(message, body, e.asks_tunnel);
     e.answered = true;
     const auto status = message.status;
-    const auto lines = response_lines(std::move(message), body.get(), e.method);
+    const message_lines lines(message, body.get(), e.method);
     if (response_has_body(e.method, status)) e.source = std::move(body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     if (!submit_response(e, lines)) {

@@ -200,8 +200,10 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
     auto* e = c.find(id_of(stream));
     if (!e || !e->source || e->source_failed) return NGHTTP3_ERR_WOULDBLOCK;
     if (e->awaits_switch) return NGHTTP3_ERR_WOULDBLOCK;  // nobody speaks the protocol before it is accepted
-    auto chunk = c.take_chunk();
-    auto result = e->source->read({chunk.bytes.get(), chunk.capacity});
+    // Small bodies get what they need, and a byte by which too long a one betrays itself.
+    const auto left = e->promised ? *e->promised - std::min(e->produced, *e->promised) : body_chunk_size;
+    auto chunk = left < body_chunk_size / 4 ? body_chunk(static_cast<std::size_t>(left) + 1) : c.take_chunk();
+    auto result = e->source->read({chunk.bytes.get(), chunk.bytes.size()});
     e->produced += result.n;
     // RFC 9114 4.1.2: a body of another length than was said is malformed; better not to end it than to end it wrong.
     bool wrong = e->promised && (e->produced > *e->promised || (result.end && e->produced != *e->promised));
@@ -215,12 +217,7 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
         *flags |= NGHTTP3_DATA_FLAG_EOF;
         auto trailers = e->source->trailers();
         if (!trailers.empty() && invalid_reason(trailers).empty()) {
-            std::vector<nghttp3_nv> lines;
-            for (const auto& f : trailers) {
-                lines.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()),
-                                 reinterpret_cast<const std::uint8_t*>(f.value.data()), f.name.size(), f.value.size(),
-                                 NGHTTP3_NV_FLAG_NONE});
-            }
+            const auto lines = nv_of(trailers, NGHTTP3_NV_FLAG_NONE);
             *flags |= NGHTTP3_DATA_FLAG_NO_END_STREAM;
             if (nghttp3_conn_submit_trailers(conn, stream, lines.data(), lines.size()) != 0) return NGHTTP3_ERR_CALLBACK_FAILURE;
         }
@@ -230,7 +227,7 @@ nghttp3_ssize http3_callbacks::read_data(nghttp3_conn* conn, std::int64_t stream
         c.keep_chunk(std::move(chunk));
         return (*flags & NGHTTP3_DATA_FLAG_EOF) ? 0 : NGHTTP3_ERR_WOULDBLOCK;
     }
-    if (result.n < chunk.capacity / 4) {  // many small bodies must not hold many large blocks
+    if (result.n < chunk.bytes.size() / 4) {  // many small bodies must not hold many large blocks
         body_chunk small(result.n);
         std::copy_n(chunk.bytes.get(), result.n, small.bytes.get());
         c.keep_chunk(std::exchange(chunk, std::move(small)));

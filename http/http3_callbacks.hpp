@@ -4,12 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include <nghttp3/nghttp3.h>
 
 #include <tandem/http/http3_core.hpp>
 
 namespace tandem::http {
+
+// Field lines as nghttp3 takes them; `flags` say whether it copies them.
+template <class Lines>
+std::vector<nghttp3_nv, recycled::allocator<nghttp3_nv>> nv_of(const Lines& lines, std::uint8_t flags) {
+    std::vector<nghttp3_nv, recycled::allocator<nghttp3_nv>> nva;
+    nva.reserve(lines.size());
+    for (const auto f : lines) {
+        nva.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()),
+                       reinterpret_cast<const std::uint8_t*>(f.value.data()), f.name.size(), f.value.size(), flags});
+    }
+    return nva;
+}
 
 struct http3_callbacks {
     static const nghttp3_callbacks& table();

@@ -81,7 +81,7 @@ bool http3_client::state::begin(pending& p) {
     e.source = std::move(p.body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
     transport_.set_priority(*stream, p.message.priority.value_or(priority{}));
-    if (http3_core::submit(e, request_lines(p.message, e.source.get()), true) != 0) {
+    if (submit_request(e, message_lines(p.message, e.source.get())) != 0) {
         fail_exchange(e, {failure_kind::rejected, code_of(h3_error::internal_error), true, "the request could not be submitted"});
     }
     return true;

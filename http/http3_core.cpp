@@ -5,13 +5,14 @@
 #include <limits>
 #include <utility>
 
+#include <tandem/http/codec_memory.hpp>
 #include <tandem/http/http3_callbacks.hpp>
 
 namespace tandem::http {
 namespace {
 
-constexpr std::size_t chunk_size = 16 * 1024;  // of a body, asked of its source at a time; one DATA frame
 constexpr std::size_t max_spare_chunks = 4;
+constexpr std::size_t small_message = 4096;   // bytes that are worth a copy to be one piece
 constexpr std::size_t read_size = 16 * 1024;  // bytes of a stream taken from the transport at a time
 // PRIORITY_UPDATE may name requests that did not come yet (RFC 9218 7.2); nghttp3 keeps something for each of them.
 constexpr std::uint64_t priority_updates_ahead = 128;
@@ -34,8 +35,8 @@ http3_core::http3_core(stream_transport& transport, const limits& limit, quic::p
     settings.h3_datagram = datagrams_offered_;  // RFC 9297 2.1.1
     auto make = side == quic::perspective::client ? &nghttp3_conn_client_new_versioned : &nghttp3_conn_server_new_versioned;
     // Fails only when memory is at its end.
-    if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nullptr, this) !=
-        0) {
+    if (make(&conn_, NGHTTP3_CALLBACKS_VERSION, &http3_callbacks::table(), NGHTTP3_SETTINGS_VERSION, &settings, nghttp3_memory(),
+             this) != 0) {
         over_ = session_error{static_cast<std::uint64_t>(h3_error::internal_error), false, "out of memory"};
     } else if (side == quic::perspective::server) {
         nghttp3_conn_set_max_client_streams_bidi(conn_, priority_updates_ahead);
@@ -92,14 +93,14 @@ void http3_core::close_dropped() {
 }
 
 body_chunk http3_core::take_chunk() {
-    if (spare_chunks_.empty()) return body_chunk(chunk_size);
+    if (spare_chunks_.empty()) return body_chunk(body_chunk_size);
     auto chunk = std::move(spare_chunks_.back());
     spare_chunks_.pop_back();
     return chunk;
 }
 
 void http3_core::keep_chunk(body_chunk chunk) {
-    if (chunk.capacity < chunk_size || spare_chunks_.size() == max_spare_chunks) return;
+    if (chunk.bytes.size() < body_chunk_size || spare_chunks_.size() == max_spare_chunks) return;
     chunk.size = 0;
     spare_chunks_.push_back(std::move(chunk));
 }
@@ -259,6 +260,27 @@ void http3_core::on_reset_event(quic::stream_id stream, std::uint64_t code) {
         fail(NGHTTP3_H3_CLOSED_CRITICAL_STREAM, "the peer reset a control stream");
 }
 
+// What nghttp3 wants to be sent of one stream: how much the transport took, and whether that was all.
+std::pair<std::size_t, bool> http3_core::write_pieces(quic::stream_id id, std::span<const nghttp3_vec> pieces, bool fin) {
+    std::array<std::uint8_t, small_message> scratch;
+    std::size_t size = 0;
+    for (const auto& piece : pieces) size += piece.len;
+    if (pieces.size() > 1 && size <= scratch.size()) {  // header section and small body: one write for both
+        auto* at = scratch.data();
+        for (const auto& piece : pieces) at = std::copy_n(piece.base, piece.len, at);
+        const auto n = transport_.write(id, {scratch.data(), size}, fin, now_);
+        return {n, n == size};
+    }
+    if (pieces.empty()) transport_.write(id, {}, fin, now_);
+    std::size_t accepted = 0;
+    for (const auto& piece : pieces) {
+        const auto n = transport_.write(id, {piece.base, piece.len}, fin && &piece == &pieces.back(), now_);
+        accepted += n;
+        if (n < piece.len) return {accepted, false};
+    }
+    return {accepted, true};
+}
+
 void http3_core::write_streams() {
     while (!over_) {
         std::int64_t stream = -1;
@@ -273,14 +295,7 @@ void http3_core::write_streams() {
         }
         if (stream < 0) break;
         quic::stream_id id{static_cast<std::uint64_t>(stream)};
-        std::size_t accepted = 0;
-        bool whole = true;
-        for (nghttp3_ssize i = 0; i < count && whole; ++i) {
-            auto n = transport_.write(id, {vec[i].base, vec[i].len}, fin && i + 1 == count, now_);
-            accepted += n;
-            whole = n == vec[i].len;
-        }
-        if (count == 0) transport_.write(id, {}, fin != 0, now_);
+        const auto [accepted, whole] = write_pieces(id, {vec, static_cast<std::size_t>(count)}, fin != 0);
         if (accepted > 0 || whole) {
             nghttp3_conn_add_write_offset(conn_, stream, accepted);
             nghttp3_conn_add_ack_offset(conn_, stream, accepted);  // the transport has its own copy
@@ -301,18 +316,17 @@ void http3_core::end_broken() {
     }
 }
 
-int http3_core::submit(http3_exchange& e, const std::vector<field>& lines, bool is_request) {
-    std::vector<nghttp3_nv> nva;
-    nva.reserve(lines.size());
-    for (const auto& f : lines) {
-        nva.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()),
-                       reinterpret_cast<const std::uint8_t*>(f.value.data()), f.name.size(), f.value.size(),
-                       NGHTTP3_NV_FLAG_NONE});
-    }
-    nghttp3_data_reader reader{http3_callbacks::read_data};
-    auto* body = e.source ? &reader : nullptr;
-    return is_request ? nghttp3_conn_submit_request(conn_, number(e.stream), nva.data(), nva.size(), body, nullptr)
-                      : nghttp3_conn_submit_response(conn_, number(e.stream), nva.data(), nva.size(), body);
+int http3_core::submit_request(http3_exchange& e, const message_lines& lines) {
+    const auto nva = nv_of(lines, NGHTTP3_NV_FLAG_NONE);
+    const nghttp3_data_reader reader{http3_callbacks::read_data};
+    return nghttp3_conn_submit_request(conn_, number(e.stream), nva.data(), nva.size(), e.source ? &reader : nullptr, nullptr);
+}
+
+int http3_core::submit_response(http3_exchange& e, std::unique_ptr<sent_head> head) {
+    e.head_sent = std::move(head);
+    const auto nva = nv_of(e.head_sent->lines, NGHTTP3_NV_FLAG_NO_COPY_NAME | NGHTTP3_NV_FLAG_NO_COPY_VALUE);
+    const nghttp3_data_reader reader{http3_callbacks::read_data};
+    return nghttp3_conn_submit_response(conn_, number(e.stream), nva.data(), nva.size(), e.source ? &reader : nullptr);
 }
 
 void http3_core::tell_received(http3_exchange& e) {

@@ -7,10 +7,12 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <tandem/bytes/front_vector.hpp>
+#include <tandem/bytes/recycled.hpp>
+#include <tandem/http/binary_fields.hpp>
 #include <tandem/http/body.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/client_session.hpp>
@@ -20,20 +22,22 @@
 #include <tandem/http/stream_transport.hpp>
 
 struct nghttp3_conn;
+struct nghttp3_vec;
 
 namespace tandem::http {
 
+constexpr std::size_t body_chunk_size = 16 * 1024;  // of a body, asked of its source at a time; one DATA frame
+
 // Bytes of a body on their way to the transport.
 struct body_chunk {
-    explicit body_chunk(std::size_t n = 0) : bytes(n == 0 ? nullptr : new std::uint8_t[n]), capacity(n) {}
+    explicit body_chunk(std::size_t n = 0) : bytes(n) {}
 
-    std::unique_ptr<std::uint8_t[]> bytes;  // not zeroed: they are written before they are read
-    std::size_t capacity = 0;
-    std::size_t size = 0;
+    recycled::bytes bytes;
+    std::size_t size = 0;  // bytes in use
 };
 
 // One request and its response, on one stream.
-struct http3_exchange {
+struct http3_exchange : recycled::object {
     request_id id = 0;
     quic::stream_id stream;
     std::string method;  // of the request
@@ -68,6 +72,7 @@ struct http3_exchange {
     std::unique_ptr<datagram_queue> datagrams;  // those that came; made for the first one
     bool tunnel = false;                        // and it was accepted
     bool awaits_switch = false;                 // client: the source is not asked before it is
+    std::unique_ptr<sent_head> head_sent;       // of a response
     std::unique_ptr<body_source> source;
     std::optional<std::uint64_t> promised;  // content length
     std::uint64_t produced = 0;
@@ -138,7 +143,9 @@ protected:
     // Forgets an exchange; its stream is not looked at any more. Safe at any time.
     void drop(http3_exchange& e);
     void reset_both(http3_exchange& e, h3_error code);
-    int submit(http3_exchange& e, const std::vector<field>& lines, bool is_request);
+    int submit_request(http3_exchange& e, const message_lines& lines);
+    // The head stays with the exchange, until nghttp3 does not point into it any more.
+    int submit_response(http3_exchange& e, std::unique_ptr<sent_head> head);
     // Of datagrams that came before it was known whether they are wanted; only if there are any (http3_exchange::datagrams).
     void tell_datagrams(http3_exchange& e);
     void forget_datagrams(http3_exchange& e);
@@ -148,8 +155,8 @@ protected:
     limits limit_;
     quic::perspective side_;
     time_point now_;
-    std::unordered_map<std::uint64_t, std::unique_ptr<http3_exchange>> exchanges_;
-    std::unordered_map<request_id, http3_exchange*> by_id_;
+    recycled::map<std::uint64_t, std::unique_ptr<http3_exchange>> exchanges_;
+    recycled::map<request_id, http3_exchange*> by_id_;
     wait_ledger waits_;  // of control streams and of exchanges that are over
     wait_ledger sum_;
     std::optional<session_error> over_;
@@ -166,6 +173,7 @@ private:
     void read_stream(quic::stream_id stream);
     void feed(quic::stream_id stream, http3_exchange* e, std::span<const std::uint8_t> data, bool end);
     void write_streams();
+    std::pair<std::size_t, bool> write_pieces(quic::stream_id, std::span<const nghttp3_vec> pieces, bool fin);
     void end_broken();
     void on_reset_event(quic::stream_id stream, std::uint64_t code);
     void close_dropped();

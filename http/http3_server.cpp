@@ -8,7 +8,7 @@
 #include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/binary_fields.hpp>
 #include <tandem/http/capsule_protocol.hpp>
-#include <tandem/http/http3_core.hpp>
+#include <tandem/http/http3_callbacks.hpp>
 
 namespace tandem::http {
 namespace {
@@ -91,7 +91,7 @@ void http3_server::state::on_head(http3_exchange& e) {
     e.head_told = true;
     take_priority(e);
     if (!is_safe_method(e.method) && transport_.may_be_replayed(e.stream)) unproven.push_back(e.id);
-    events.push_back(server_events::request{e.id, std::exchange(message, {}), !e.ends_with_head});
+    events.emplace_back(std::in_place_type<server_events::request>, e.id, std::move(message), !e.ends_with_head);
     if (e.datagrams) tell_datagrams(e);
 }
 
@@ -150,23 +150,18 @@ void http3_server::state::respond(http3_exchange& e, response message, std::uniq
     e.tunnel = prepare(message, body, e.asks_tunnel);
     e.answered = true;
     const auto status = message.status;
-    auto lines = response_lines(std::move(message), body.get(), e.method);
+    auto head = std::make_unique<sent_head>(std::move(message), body.get(), e.method);
     if (response_has_body(e.method, status)) e.source = std::move(body);
     e.promised = e.source ? e.source->content_length() : std::nullopt;
-    if (submit(e, lines, false) != 0) {
+    if (submit_response(e, std::move(head)) != 0) {
         reset_both(e, h3_error::internal_error);
         fail_exchange(e, failure_kind::reset, code_of(h3_error::internal_error), "the response could not be submitted");
     }
 }
 
 void http3_server::state::inform(http3_exchange& e, const response& message) {
-    const auto lines = interim_lines(message);
-    std::vector<nghttp3_nv> nva;
-    for (const auto& f : lines) {
-        nva.push_back({reinterpret_cast<const std::uint8_t*>(f.name.data()),
-                       reinterpret_cast<const std::uint8_t*>(f.value.data()), f.name.size(), f.value.size(),
-                       NGHTTP3_NV_FLAG_NONE});
-    }
+    const message_lines lines(message);
+    const auto nva = nv_of(lines, NGHTTP3_NV_FLAG_NONE);
     nghttp3_conn_submit_info(conn_, static_cast<std::int64_t>(e.stream.value), nva.data(), nva.size());
 }
 
@@ -333,9 +328,11 @@ datagram_counts http3_server::datagram_statistics() const { return state_->datag
 
 std::optional<server_event> http3_server::poll_event() {
     auto& events = state_->events;
-    auto* next = std::find_if(events.begin(), events.end(), [this](const server_event& e) { return state_->may_tell(e); });
+    auto* next = events.begin();
+    if (!state_->unproven.empty())
+        next = std::find_if(events.begin(), events.end(), [this](const server_event& e) { return state_->may_tell(e); });
     if (next == events.end()) return std::nullopt;
-    auto event = std::move(*next);
+    std::optional<server_event> event(std::move(*next));
     events.erase(next, next + 1);
     if (state_->active() == 0) events.shrink();
     return event;

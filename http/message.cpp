@@ -2,19 +2,33 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace tandem::http {
 namespace {
 
-constexpr std::size_t usual = 8;  // field lines of a message: room is made for them at once
+constexpr std::size_t usual_size = 512;  // bytes of a section: room is made for them at once
 
-bool is_token_character(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+// What may stand where: every message is looked through, so each character costs a look into a table.
+enum character : std::uint8_t { of_token = 1, upper_case = 2, of_authority = 4, of_path = 8 };
+constexpr auto characters = [] {
+    std::array<std::uint8_t, 256> out{};
+    for (int c = 'a'; c <= 'z'; ++c) out[static_cast<std::size_t>(c)] |= of_token;
+    for (int c = 'A'; c <= 'Z'; ++c) out[static_cast<std::size_t>(c)] |= of_token | upper_case;
+    for (int c = '0'; c <= '9'; ++c) out[static_cast<std::size_t>(c)] |= of_token;
+    for (const char c : std::string_view("!#$%&'*+-.^_`|~")) out[static_cast<std::size_t>(c)] |= of_token;
+    for (std::size_t c = 0x21; c < out.size(); ++c) {
+        if (c == 0x7f) continue;
+        if (std::string_view("/?#@\\\"<>^`{|},").find(static_cast<char>(c)) == std::string_view::npos) out[c] |= of_authority;
+        if (c != '#') out[c] |= of_path;
+    }
+    return out;
+}();
+std::uint8_t kind(char c) { return characters[static_cast<unsigned char>(c)]; }
 
-bool is_visible(char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; }
+bool is_token_character(char c) { return (kind(c) & of_token) != 0; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -24,34 +38,90 @@ fields::fields(std::initializer_list<field> list) {
     for (const auto& f : list) append(f.name, f.value);
 }
 
+fields::fields(const fields& other) : used_(other.used_), count_(other.count_) {
+    if (used_ == 0) return;
+    lines_ = recycled::bytes(std::max(usual_size, used_));
+    std::memcpy(lines_.get(), other.lines_.get(), used_);
+}
+
+fields::fields(fields&& other) noexcept
+    : lines_(std::move(other.lines_)), used_(std::exchange(other.used_, 0)), count_(std::exchange(other.count_, 0)) {}
+
+fields& fields::operator=(const fields& other) { return this == &other ? *this : *this = fields(other); }
+
+fields& fields::operator=(fields&& other) noexcept {
+    lines_ = std::move(other.lines_);
+    used_ = std::exchange(other.used_, 0);
+    count_ = std::exchange(other.count_, 0);
+    return *this;
+}
+
+void fields::clear() {
+    used_ = 0;
+    count_ = 0;
+}
+
+bool operator==(const fields& a, const fields& b) {
+    return a.count_ == b.count_ && a.used_ == b.used_ &&
+           (a.used_ == 0 || std::memcmp(a.lines_.get(), b.lines_.get(), a.used_) == 0);
+}
+
 void fields::append(std::string_view name, std::string_view value) {
-    if (list_.capacity() == 0) list_.reserve(usual);
-    list_.push_back({to_lower(name), std::string(value)});
+    const sizes s{static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
+    const auto needed = used_ + size_of(s);
+    recycled::bytes before;  // name and value may lie in it
+    if (needed > lines_.size()) {
+        before = std::exchange(lines_, recycled::bytes(std::max({usual_size, 2 * lines_.size(), needed})));
+        if (used_ > 0) std::memcpy(lines_.get(), before.get(), used_);
+    }
+    auto* at = lines_.get() + used_;
+    std::memcpy(at, &s, sizeof s);
+    auto* text = reinterpret_cast<char*>(at + sizeof s);
+    std::transform(name.begin(), name.end(), text, lower);
+    std::copy(value.begin(), value.end(), text + name.size());
+    used_ = needed;
+    ++count_;
 }
 
 void fields::set(std::string_view name, std::string_view value) {
-    auto lowered = to_lower(name);
+    const auto lowered = to_lower(name);
+    const std::string kept(value);
     erase(lowered);
-    list_.push_back({std::move(lowered), std::string(value)});
+    append(lowered, kept);
 }
 
 std::size_t fields::erase(std::string_view name) {
-    return std::erase_if(list_, [&](const field& f) { return f.name == name; });
+    std::size_t gone = 0;
+    for (std::size_t at = 0; at < used_;) {
+        auto* line = lines_.get() + at;
+        const auto size = size_of(sizes_at(line));
+        if (field_at(line).name == name) {
+            std::memmove(line, line + size, used_ - at - size);
+            used_ -= size;
+            ++gone;
+        } else {
+            at += size;
+        }
+    }
+    count_ -= gone;
+    return gone;
 }
 
 std::optional<std::string_view> fields::find(std::string_view name) const {
-    auto it = std::find_if(list_.begin(), list_.end(), [&](const field& f) { return f.name == name; });
-    return it == list_.end() ? std::nullopt : std::optional<std::string_view>(it->value);
+    for (const auto f : *this) {
+        if (f.name == name) return f.value;
+    }
+    return std::nullopt;
 }
 
 std::size_t fields::count(std::string_view name) const {
-    return static_cast<std::size_t>(std::count_if(list_.begin(), list_.end(), [&](const field& f) { return f.name == name; }));
+    return static_cast<std::size_t>(std::count_if(begin(), end(), [&](const field& f) { return f.name == name; }));
 }
 
 std::string fields::joined(std::string_view name) const {
     std::string all;
     bool first = true;
-    for (const auto& f : list_) {
+    for (const auto f : *this) {
         if (f.name != name) continue;
         if (!first) all += ", ";
         all += f.value;
@@ -63,26 +133,30 @@ std::string fields::joined(std::string_view name) const {
 bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character); }
 
 bool is_lower_token(std::string_view text) {
-    return is_token(text) && std::none_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return (kind(c) & (of_token | upper_case)) == of_token; });
 }
 
 bool is_field_value(std::string_view text) {
     if (text.empty()) return true;
-    auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-    return !is_space(text.front()) && !is_space(text.back()) &&
-           std::all_of(text.begin(), text.end(), [&](char c) { return is_space(c) || is_visible(c); });
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    if (is_space(text.front()) || is_space(text.back())) return false;
+    std::uint8_t wrong = 0;  // without a branch for each, so that the compiler looks at many at a time
+    for (const char c : text) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        wrong |= static_cast<std::uint8_t>((byte < 0x20) & (byte != '\t')) | static_cast<std::uint8_t>(byte == 0x7f);
+    }
+    return wrong == 0;
 }
 
 bool is_authority(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_visible(c) && std::string_view("/?#@\\\"<>^`{|},").find(c) == std::string_view::npos;
-    });
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return (kind(c) & of_authority) != 0; });
 }
 
 bool is_path(std::string_view text) {
     if (text == "*") return true;
     return !text.empty() && text.front() == '/' &&
-           std::all_of(text.begin(), text.end(), [](char c) { return is_visible(c) && c != '#'; });
+           std::all_of(text.begin(), text.end(), [](char c) { return (kind(c) & of_path) != 0; });
 }
 
 bool is_connection_specific(std::string_view name) {
@@ -92,7 +166,7 @@ bool is_connection_specific(std::string_view name) {
 }
 
 std::string_view invalid_reason(const fields& list) {
-    for (const auto& f : list) {
+    for (const auto f : list) {
         if (!is_lower_token(f.name)) return "a field name holds characters it may not hold";
         if (!is_field_value(f.value)) return "a field value holds control characters or begins or ends with a space";
         if (is_connection_specific(f.name)) return "a field that belongs to one connection";

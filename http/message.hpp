@@ -3,29 +3,38 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
+#include <tandem/bytes/recycled.hpp>
 #include <tandem/http/priority.hpp>
 
 namespace tandem::http {
 
-// A field line. The name is in lower case.
+// A field line, where it lies in its section (or anywhere else). The name is in lower case.
 struct field {
-    std::string name;
-    std::string value;
+    std::string_view name;
+    std::string_view value;
     friend bool operator==(const field&, const field&) = default;
 };
 
-// A header or trailer section: field lines in the order they came (RFC 9110 5.2). Names given to it are lowered.
+// A header or trailer section: field lines in the order they came (RFC 9110 5.2), in one piece of memory. Names given to it are
+// lowered. What it hands out are views, valid until it is changed or moved.
 class fields {
 public:
+    class iterator;
+
     fields() = default;
     fields(std::initializer_list<field> list);
+    fields(const fields& other);
+    fields(fields&& other) noexcept;
+    fields& operator=(const fields& other);
+    fields& operator=(fields&& other) noexcept;
+    ~fields() = default;
 
     void append(std::string_view name, std::string_view value);
     void set(std::string_view name, std::string_view value);  // replaces all lines of that name
@@ -38,17 +47,69 @@ public:
     // All lines of that name joined with ", " (RFC 9110 5.3).
     std::string joined(std::string_view name) const;
 
-    auto begin() const { return list_.begin(); }
-    auto end() const { return list_.end(); }
-    std::size_t size() const { return list_.size(); }
-    bool empty() const { return list_.empty(); }
-    void clear() { list_.clear(); }
-    std::vector<field> take() { return std::exchange(list_, {}); }  // all lines, given away
-    friend bool operator==(const fields&, const fields&) = default;
+    inline iterator begin() const;
+    inline iterator end() const;
+    std::size_t size() const { return count_; }
+    bool empty() const { return count_ == 0; }
+    void clear();
+    friend bool operator==(const fields& a, const fields& b);
 
 private:
-    std::vector<field> list_;
+    // Each line: the sizes of name and value, then both.
+    struct sizes {
+        std::uint32_t name = 0;
+        std::uint32_t value = 0;
+    };
+    static sizes sizes_at(const std::uint8_t* line) {
+        sizes out;
+        std::memcpy(&out, line, sizeof out);
+        return out;
+    }
+    static std::size_t size_of(sizes s) { return sizeof s + s.name + s.value; }
+    static field field_at(const std::uint8_t* line) {
+        const auto s = sizes_at(line);
+        const auto* name = reinterpret_cast<const char*>(line + sizeof s);
+        return {{name, s.name}, {name + s.name, s.value}};
+    }
+
+    recycled::bytes lines_;
+    std::size_t used_ = 0;  // bytes of them
+    std::size_t count_ = 0;
 };
+
+class fields::iterator {
+public:
+    using value_type = field;
+    using reference = field;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::input_iterator_tag;  // its fields are made as they are asked for
+    struct pointer {
+        field f;
+        const field* operator->() const { return &f; }
+    };
+
+    iterator() = default;
+    field operator*() const { return field_at(at_); }
+    pointer operator->() const { return {**this}; }
+    iterator& operator++() {
+        at_ += size_of(sizes_at(at_));
+        return *this;
+    }
+    iterator operator++(int) {
+        auto before = *this;
+        ++*this;
+        return before;
+    }
+    friend bool operator==(const iterator&, const iterator&) = default;
+
+private:
+    friend class fields;
+    explicit iterator(const std::uint8_t* at) : at_(at) {}
+    const std::uint8_t* at_ = nullptr;
+};
+
+inline fields::iterator fields::begin() const { return iterator(lines_.get()); }
+inline fields::iterator fields::end() const { return iterator(lines_.get() + used_); }
 
 // `authority` is "host" or "host:port". `path` is origin-form with the query ("/a?b"), or "*" for OPTIONS; empty for CONNECT
 // without `protocol` (only a server sees that: sessions are no proxies). No field repeats what these say: no Host, no

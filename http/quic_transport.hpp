@@ -1,10 +1,10 @@
 // A QUIC connection as a stream_transport. A private part of quic_client and quic_server.
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <vector>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/error.hpp>
 #include <tandem/http/stream_transport.hpp>
 #include <tandem/quic/connection.hpp>
@@ -37,7 +37,7 @@ public:
 
 private:
     quic::connection& connection_;
-    std::deque<stream_event> events_;
+    front_vector<stream_event> events_;
     time_point now_;
 };
 

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include <tandem/bytes/recycled.hpp>
+
 namespace tandem::net {
 
 request_loop::~request_loop() {
@@ -73,7 +75,8 @@ void request_loop::answer(http::server_events::request& event, time_point now) {
     ++requests_;
     const auto id = event.id;
     detail::exchange_host& host = *this;
-    auto e = std::make_shared<detail::exchange>(host, event, source_, executor_, now);
+    auto e =
+        std::allocate_shared<detail::exchange>(recycled::allocator<detail::exchange>(), host, event, source_, executor_, now);
     e->set_limits(limits_.largest_body, limits_.request_body);
     if (exchanges_.empty()) slow_since_ = now, moved_ = 0;
     exchanges_.emplace(id, e);

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <tandem/bytes/address.hpp>
+#include <tandem/bytes/recycled.hpp>
 #include <tandem/bytes/time.hpp>
 #include <tandem/http/server_session.hpp>
 #include <tandem/net/http_exchange.hpp>
@@ -110,7 +110,7 @@ private:
     std::function<void()> wake_;
     http::server_session* session_ = nullptr;
     const http::fields* common_ = nullptr;
-    std::unordered_map<http::request_id, std::shared_ptr<detail::exchange>> exchanges_;
+    recycled::map<http::request_id, std::shared_ptr<detail::exchange>> exchanges_;
     std::uint64_t requests_ = 0;
     time_point opened_;
     time_point quiet_since_;                  // the last byte, or the end of the last exchange

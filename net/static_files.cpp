@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <span>
+#include <utility>
 
 #include <tandem/http/date.hpp>
 #include <tandem/http/range.hpp>
@@ -104,18 +107,44 @@ struct coded_file {
 };
 constexpr coded_file coded_files[] = {{"zstd", ".zst"}, {"br", ".br"}, {"gzip", ".gz"}};
 
-http_answer serve_file(const http::request& request, std::string_view name, int descriptor, const struct stat& status,
+// What may be answered with a part of, or not at all: a descriptor, or contents that are held.
+struct found_file {
+    int descriptor = -1;
+    std::shared_ptr<const detail::small_file> held;
+
+    std::unique_ptr<http::body_source> body(range bytes) && {
+        if (!held) return std::make_unique<file_body>(std::exchange(descriptor, -1), bytes);
+        const std::span<const std::uint8_t> all(held->contents.get(), held->contents.size());
+        return std::make_unique<http::memory_body>(held, all.subspan(bytes.begin, bytes.size()));
+    }
+    found_file(int d) : descriptor(d) {}                                             // NOLINT: takes it over
+    found_file(std::shared_ptr<const detail::small_file> h) : held(std::move(h)) {}  // NOLINT
+    found_file(found_file&& other) noexcept : descriptor(std::exchange(other.descriptor, -1)), held(std::move(other.held)) {}
+    found_file& operator=(found_file&&) = delete;
+    ~found_file() {
+        if (descriptor >= 0) ::close(descriptor);
+    }
+};
+
+http::fields fields_of(const validators& file) {
+    return {{"last-modified", http::format_date(file.modified)}, {"etag", file.etag}, {"accept-ranges", "bytes"}};
+}
+
+void describe_contents(http::fields& fields, std::string_view name, const char* coding) {
+    if (coding != nullptr) fields.append("content-encoding", coding);
+    fields.append("content-type", mime_type(name));
+    fields.append("x-content-type-options", "nosniff");
+}
+
+http_answer serve_file(const http::request& request, std::string_view name, found_file found, const struct stat& status,
                        std::int64_t now, const char* coding = nullptr) {
     auto file = validators_of(status);
     if (coding != nullptr) file.etag.insert(file.etag.size() - 1, std::string("-") + coding);
     auto size = static_cast<std::uint64_t>(status.st_size);
     http_answer out;
     auto& fields = out.head.fields;
-    fields.append("last-modified", http::format_date(file.modified));
-    fields.append("etag", file.etag);
-    fields.append("accept-ranges", "bytes");
+    fields = fields_of(file);
     if (int conditional = conditional_status(request.fields, file, now); conditional != 0) {
-        ::close(descriptor);
         if (conditional != 304) return status_page(conditional);
         out.head.status = conditional;
         return out;
@@ -125,7 +154,6 @@ http_answer serve_file(const http::request& request, std::string_view name, int 
     if (wanted && request.method == "GET" && range_applies(request.fields, file, now)) {
         auto asked = http::parse_range(*wanted, size);
         if (asked.what == http::range_request::kind::unsatisfiable) {
-            ::close(descriptor);
             auto page = status_page(416);
             page.head.fields.append("content-range", http::content_range_unsatisfied(size));
             return page;
@@ -136,10 +164,28 @@ http_answer serve_file(const http::request& request, std::string_view name, int 
             fields.append("content-range", http::content_range(bytes, size));
         }
     }
-    if (coding != nullptr) fields.append("content-encoding", coding);
-    fields.append("content-type", mime_type(name));
-    fields.append("x-content-type-options", "nosniff");
-    out.body = std::make_unique<file_body>(descriptor, bytes);
+    describe_contents(fields, name, coding);
+    out.body = std::move(found).body(bytes);
+    return out;
+}
+
+// Whether a request may be answered with something else than the whole file.
+bool has_conditions(const http::fields& fields) {
+    return std::any_of(fields.begin(), fields.end(),
+                       [](const auto& f) { return f.name == "range" || std::string_view(f.name).starts_with("if-"); });
+}
+
+// The answer from contents that are held: mostly made already.
+http_answer serve_held(const http::request& request, std::string_view name, std::shared_ptr<const detail::small_file> held,
+                       std::int64_t now) {
+    if (has_conditions(request.fields)) {
+        const auto status = held->status;
+        return serve_file(request, name, std::move(held), status, now);
+    }
+    http_answer out;
+    out.head.fields = held->fields;
+    const range all{0, held->contents.size()};
+    out.body = found_file(std::move(held)).body(all);
     return out;
 }
 
@@ -148,6 +194,8 @@ bool is_hidden(std::string_view path) {
     if (path == ".well-known" || path.starts_with(".well-known/")) path.remove_prefix(1);
     return path.starts_with('.') || path.find("/.") != std::string_view::npos;
 }
+
+std::string index_of(const std::string& directory) { return directory.empty() ? "index.html" : directory + "/index.html"; }
 
 int status_of_errno(int error) {
     switch (error) {
@@ -207,6 +255,14 @@ http_answer static_files::respond(const http::request& request, std::int64_t now
     auto path = relative_path(request.path);
     if (!path) return status_page(400);
     if (!options_.hidden && is_hidden(*path)) return missing(request, now);
+    auto url_path = std::string_view(request.path).substr(0, request.path.find('?'));
+    const bool of_directory = url_path.ends_with('/');
+    if (of_directory) {
+        const auto index = index_of(*path);
+        if (auto held = held_.find(root_, index, now)) return serve_held(request, index, std::move(held), now);
+    } else if (auto held = held_.find(root_, *path, now)) {
+        return serve_held(request, *path, std::move(held), now);
+    }
     int descriptor = open_beneath(root_, *path);
     if (descriptor < 0) {
         const int status = status_of_errno(errno);
@@ -217,9 +273,8 @@ http_answer static_files::respond(const http::request& request, std::int64_t now
         ::close(descriptor);
         return status_page(500);
     }
-    auto url_path = std::string_view(request.path).substr(0, request.path.find('?'));
     if (S_ISDIR(status.st_mode)) return directory(request, *path, url_path, descriptor, now);
-    if (!S_ISREG(status.st_mode) || url_path.ends_with('/')) {
+    if (!S_ISREG(status.st_mode) || of_directory) {
         ::close(descriptor);
         return missing(request, now);
     }
@@ -239,7 +294,16 @@ http_answer static_files::missing(const http::request& request, std::int64_t now
 // A compressed copy where there is one that is not older than the file and the client takes it.
 http_answer static_files::file(const http::request& request, const std::string& path, int descriptor, const struct stat& status,
                                std::int64_t now) const {
-    if (!options_.precompressed) return serve_file(request, path, descriptor, status, now);
+    if (!options_.precompressed) {
+        auto held = held_.take(path, descriptor, status, now, [&](const struct stat& s) {
+            auto fields = fields_of(validators_of(s));
+            describe_contents(fields, path, nullptr);
+            return fields;
+        });
+        if (!held) return serve_file(request, path, descriptor, status, now);
+        ::close(descriptor);
+        return serve_held(request, path, std::move(held), now);
+    }
     const auto accepted = request.fields.joined("accept-encoding");
     bool any = false;
     for (const auto& [coding, suffix] : coded_files) {
@@ -277,7 +341,7 @@ http_answer static_files::directory(const http::request& request, const std::str
         page.head.fields.append("location", location + '/');
         return page;
     }
-    auto index_path = path.empty() ? std::string("index.html") : path + "/index.html";
+    const auto index_path = index_of(path);
     int index = open_beneath(root_, index_path);
     struct stat status {};
     if (index >= 0 && ::fstat(index, &status) == 0 && S_ISREG(status.st_mode)) {

@@ -10,8 +10,7 @@
 
 #include <tandem/http/body.hpp>
 #include <tandem/http/message.hpp>
-
-struct stat;
+#include <tandem/net/detail/small_file_cache.hpp>
 
 namespace tandem::net {
 
@@ -32,7 +31,9 @@ struct static_files_options {
 };
 
 // Nothing outside the directory can be reached: paths are resolved beneath it by the kernel (openat2), symbolic links that lead
-// out of it included; where the kernel cannot do that, no symbolic link is followed. Only regular files are served.
+// out of it included; where the kernel cannot do that, no symbolic link is followed. Only regular files are served. Contents of
+// small ones are held for a second at most, and told only while the path leads to the same file, unchanged
+// (detail/small_file_cache.hpp); not with precompressed copies. Thread-safe.
 class static_files {
 public:
     static std::unique_ptr<static_files> open(const std::string& directory, const static_files_options&,
@@ -53,6 +54,7 @@ private:
 
     int root_;
     static_files_options options_;
+    mutable detail::small_file_cache held_;
 };
 
 }  // namespace tandem::net

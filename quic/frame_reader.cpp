@@ -56,7 +56,10 @@ bool frame_reader::parse(frame& out) {
     switch (type_) {
         case frame_type::padding: {
             padding_frame f;
-            for (; !in_.empty() && in_.peek() == 0; in_.skip(1)) ++f.count;
+            const auto ahead = in_.ahead();
+            const auto run = std::find_if(ahead.begin(), ahead.end(), [](std::uint8_t b) { return b != 0; }) - ahead.begin();
+            f.count += static_cast<std::size_t>(run);
+            in_.skip(static_cast<std::uint64_t>(run));
             out = f;
             return true;
         }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <tandem/bytes/recycled.hpp>
 #include <tandem/quic/receive_stream.hpp>
 #include <tandem/quic/send_stream.hpp>
 #include <tandem/quic/types.hpp>
@@ -23,7 +24,7 @@ struct stream_hook {
     stream_list* list = nullptr;
 };
 
-struct stream {
+struct stream : recycled::object {
     explicit stream(stream_id i) : id(i) {}
 
     stream_id id;

@@ -5,6 +5,8 @@
 
 #include <malloc.h>
 
+#include <tandem/bytes/recycled.hpp>
+
 namespace {
 
 std::uint64_t count = 0;
@@ -38,4 +40,7 @@ void operator delete(void* p, std::size_t) noexcept { release(p); }
 void operator delete[](void* p, std::size_t) noexcept { release(p); }
 
 std::uint64_t tandem::test::allocations() { return count; }
-std::uint64_t tandem::test::live_bytes() { return live; }
+std::uint64_t tandem::test::live_bytes() {
+    tandem::recycled::trim();
+    return live;
+}

@@ -6,6 +6,6 @@
 namespace tandem::test {
 
 std::uint64_t allocations();  // calls of operator new so far
-std::uint64_t live_bytes();   // held now; what comes from malloc alone (BoringSSL's) is not seen
+std::uint64_t live_bytes();   // held now, but for what this thread keeps to be used again; malloc alone (BoringSSL's) is not seen
 
 }  // namespace tandem::test

@@ -71,18 +71,14 @@ private:
     std::shared_ptr<outgoing> out_;
 };
 
-// Who is to hear how much of a body the session took.
-struct exchange::meter {
-    exchange_host* host = nullptr;  // null when the exchange is over
-};
-
+// Tells the connection how much of a body its session took, while both are there.
 class exchange::metered_body final : public http::body_source {
 public:
-    metered_body(std::unique_ptr<http::body_source> body, std::shared_ptr<meter> m)
-        : body_(std::move(body)), meter_(std::move(m)) {}
+    metered_body(std::unique_ptr<http::body_source> body, std::shared_ptr<exchange> of)
+        : body_(std::move(body)), of_(std::move(of)) {}
     result read(std::span<std::uint8_t> out) override {
         const auto got = body_->read(out);
-        if (meter_->host != nullptr) meter_->host->moved(got.n);
+        if (of_->host_ != nullptr) of_->host_->moved(got.n);
         return got;
     }
     std::optional<std::uint64_t> content_length() const override { return body_->content_length(); }
@@ -90,7 +86,7 @@ public:
 
 private:
     std::unique_ptr<http::body_source> body_;
-    std::shared_ptr<meter> meter_;
+    std::shared_ptr<exchange> of_;
 };
 
 exchange::exchange(exchange_host& host, http::server_events::request& event, const request_source& source,
@@ -169,7 +165,6 @@ void exchange::received() {
 
 void exchange::ended() {
     host_ = nullptr;
-    if (meter_) meter_->host = nullptr;
     reading_.complete(boost::system::error_code(error::connection_reset), 0);
     if (outgoing_) outgoing_->writing.complete(error::connection_reset, 0);
     if (auto done = std::exchange(on_over_, {})) boost::asio::post(executor_, std::move(done));
@@ -187,8 +182,7 @@ void exchange::respond(http::response head, std::unique_ptr<http::body_source> b
     status_ = head.status;
     if (body) {
         bytes_ = body->content_length();
-        meter_ = std::make_shared<meter>(meter{host_});
-        body = std::make_unique<metered_body>(std::move(body), meter_);
+        body = std::make_unique<metered_body>(std::move(body), shared_from_this());
     }
     discarding_ = outgoing_ == nullptr;
     host_->session().respond(id_, std::move(head), std::move(body), now());

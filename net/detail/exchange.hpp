@@ -39,7 +39,7 @@ public:
     virtual void moved(std::uint64_t bytes) = 0;  // of a request's body, to the handler, or of a response's, to the session
 };
 
-class exchange {
+class exchange : public std::enable_shared_from_this<exchange> {
 public:
     using operation = pending<boost::system::error_code, std::size_t>;
     // Bytes of a response in pieces that are held before writes wait: enough to fill a turn of the connection.
@@ -98,7 +98,6 @@ private:
     struct outgoing;
     class streamed_body;
     class metered_body;
-    struct meter;
 
     std::size_t take(std::span<std::uint8_t> out, time_point now);
     bool body_too_large(time_point now);
@@ -118,7 +117,6 @@ private:
     std::shared_ptr<outgoing> outgoing_;  // of a response in pieces
     std::span<std::uint8_t> reading_into_;
     operation reading_;
-    std::shared_ptr<meter> meter_;  // of the response's body, while the session has it
     std::uint64_t largest_body_ = UINT64_MAX;
     std::uint64_t body_taken_ = 0;  // of the request's
     std::uint64_t discard_limit_ = 0;

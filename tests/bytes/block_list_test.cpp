@@ -18,7 +18,9 @@ TEST(block_list, a_short_stream_takes_a_small_block) {
     block_list b;
     b.write(0, std::vector<std::uint8_t>(100, 7));
     EXPECT_EQ(b.allocated(), block_list::small_block_size);
-    b.write(100, std::vector<std::uint8_t>(2000, 8));
+    b.write(100, std::vector<std::uint8_t>(900, 8));
+    EXPECT_EQ(b.allocated(), 1024u);
+    b.write(1000, std::vector<std::uint8_t>(1100, 8));
     EXPECT_EQ(b.allocated(), 4096u);
     b.write(2100, std::vector<std::uint8_t>(2000, 9));
     EXPECT_EQ(b.allocated(), block);

@@ -19,6 +19,32 @@ TEST(fields, keep_order_and_lower_names) {
     EXPECT_EQ(list.joined("none"), "");
 }
 
+TEST(fields, may_be_given_their_own_text) {
+    fields f{{"a", std::string(300, 'x')}};
+    for (int i = 0; i < 8; ++i) f.append("b", *f.find("a"));  // moves all of it now and then
+    f.set("c", *f.find("a"));
+    f.set("a", *f.find("a"));
+    EXPECT_EQ(f.count("b"), 8u);
+    for (const auto line : f) EXPECT_EQ(line.value, std::string(300, 'x'));
+}
+
+TEST(fields, lines_go_and_the_others_stay) {
+    fields f{{"a", "1"}, {"b", "2"}, {"a", "3"}, {"c", ""}, {"a", "4"}};
+    const auto copy = f;
+    EXPECT_EQ(f.erase("a"), 3u);
+    EXPECT_EQ(f, (fields{{"b", "2"}, {"c", ""}}));
+    EXPECT_EQ(f.erase("a"), 0u);
+    EXPECT_EQ(copy.joined("a"), "1, 3, 4");
+    auto moved = std::move(f);
+    EXPECT_TRUE(f.empty());
+    EXPECT_EQ(f.begin(), f.end());
+    EXPECT_EQ(moved.size(), 2u);
+    f = moved;
+    f.append("d", "5");
+    EXPECT_FALSE(moved.contains("d"));
+    EXPECT_NE(f, moved);
+}
+
 TEST(message, tokens_and_values) {
     EXPECT_TRUE(is_token("GET"));
     EXPECT_TRUE(is_token("!#$%&'*+-.^_`|~09azAZ"));

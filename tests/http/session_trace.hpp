@@ -38,7 +38,7 @@ std::string read_all(Session& session, request_id id, time_point now, std::size_
 
 inline std::string describe(const fields& list) {
     std::string text;
-    for (const auto& f : list) text += " " + f.name + "=" + f.value;
+    for (const auto& f : list) text.append(" ").append(f.name).append("=").append(f.value);
     return text;
 }
 

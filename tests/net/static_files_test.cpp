@@ -1,5 +1,10 @@
 #include <tandem/net/static_files.hpp>
 
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -241,13 +246,132 @@ TEST_F(StaticFiles, RangeOfAnotherVersionGetsTheWholeFile) {
 }
 
 TEST_F(StaticFiles, FileThatShrinksFailsItsBody) {
-    auto answer = ask("/hello.txt");
-    ASSERT_EQ(::truncate((root.path() / "hello.txt").c_str(), 3), 0);
+    root.write("large", std::string(detail::small_file_cache::largest + 1, 'x'));
+    auto answer = ask("/large");
+    ASSERT_EQ(::truncate((root.path() / "large").c_str(), 3), 0);
     std::array<std::uint8_t, 100> buffer;
     auto first = answer.body->read(buffer);
     EXPECT_EQ(first.n, 3U);
     EXPECT_FALSE(first.end);
     EXPECT_TRUE(answer.body->read(buffer).failed);
+}
+
+// The etag, and the text that goes with it.
+TEST_F(StaticFiles, SmallFilesThatAreHeldFollowEveryChange) {
+    const auto path = root.path() / "hello.txt";
+    const auto seen = [&] {
+        auto answer = ask("/hello.txt");
+        return std::pair(field(answer, "etag"), text(answer));
+    };
+    const auto first = seen();
+    EXPECT_EQ(first.second, "Hello, world");
+    EXPECT_EQ(seen(), first);
+
+    root.write("hello.txt", "HELLO, WORLD");  // in place, of the same size
+    std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
+    const auto second = seen();
+    EXPECT_EQ(second.second, "HELLO, WORLD");
+    EXPECT_NE(second.first, first.first);
+
+    ASSERT_EQ(::truncate(path.c_str(), 5), 0);
+    EXPECT_EQ(seen().second, "HELLO");
+
+    root.write("new", "replaced");
+    std::filesystem::rename(root.path() / "new", path);
+    EXPECT_EQ(seen().second, "replaced");
+
+    std::filesystem::remove(path);
+    EXPECT_EQ(ask("/hello.txt").head.status, 404);
+
+    outside.write("hello.txt", "replaced");
+    std::filesystem::create_symlink(outside.path() / "hello.txt", path);
+    EXPECT_EQ(ask("/hello.txt").head.status, 403);
+}
+
+TEST_F(StaticFiles, ContentsThatAreHeldAnswerConditionsAndRanges) {
+    ask("/hello.txt");
+    auto part = ask("/hello.txt", {{"range", "bytes=7-"}});
+    EXPECT_EQ(part.head.status, 206);
+    EXPECT_EQ(field(part, "content-range"), "bytes 7-11/12");
+    EXPECT_EQ(text(part), "world");
+    const auto etag = field(part, "etag");
+    EXPECT_EQ(ask("/hello.txt", {{"if-none-match", etag}}).head.status, 304);
+    EXPECT_EQ(ask("/hello.txt", {{"if-match", "\"other\""}}).head.status, 412);
+    EXPECT_EQ(ask("/hello.txt", {{"range", "bytes=50-"}}).head.status, 416);
+}
+
+TEST_F(StaticFiles, IndexThatIsHeldGoesAwayWithItsDirectory) {
+    auto page = ask("/indexed/");
+    EXPECT_EQ(text(page), "<p>index</p>");
+    auto again = ask("/indexed/");
+    EXPECT_EQ(text(again), "<p>index</p>");
+    EXPECT_EQ(ask("/indexed").head.status, 301);
+    EXPECT_EQ(ask("/indexed/index.html/").head.status, 404);
+    std::filesystem::remove_all(root.path() / "indexed");
+    EXPECT_EQ(ask("/indexed/").head.status, 404);
+}
+
+class SmallFiles : public testing::Test {
+protected:
+    SmallFiles() : directory(::open(root.path().c_str(), O_PATH | O_DIRECTORY)) {}
+    ~SmallFiles() override { ::close(directory); }
+    detail::small_file_cache::file take(const std::string& name, std::int64_t at = now) {
+        const int descriptor = ::openat(directory, name.c_str(), O_RDONLY);
+        struct stat status {};
+        ::fstat(descriptor, &status);
+        auto out = cache.take(name, descriptor, status, at, [](const struct stat&) { return http::fields(); });
+        ::close(descriptor);
+        return out;
+    }
+
+    test::temporary_directory root;
+    int directory;
+    detail::small_file_cache cache;
+};
+
+TEST_F(SmallFiles, AreHeldForTheSecondInWhichTheyWereRead) {
+    root.write("a", "text");
+    const auto held = take("a");
+    ASSERT_NE(held, nullptr);
+    EXPECT_EQ(cache.find(directory, "a", now), held);
+    EXPECT_EQ(cache.find(directory, "b", now), nullptr);
+    EXPECT_EQ(cache.find(directory, "a", now + 1), nullptr);
+}
+
+// Another change could leave the same times.
+TEST_F(SmallFiles, AreNotHeldWhileTheyAreFresh) {
+    struct stat status {};
+    ASSERT_EQ(::stat(root.write("a", "text").c_str(), &status), 0);
+    const auto settled = status.st_ctim.tv_sec + detail::small_file_cache::settled_after;
+    EXPECT_EQ(take("a", settled - 1), nullptr);
+    EXPECT_NE(take("a", settled), nullptr);
+}
+
+TEST_F(SmallFiles, AreNotHeldWhenTheyAreLarge) {
+    root.write("a", std::string(detail::small_file_cache::largest, 'a'));
+    root.write("b", std::string(detail::small_file_cache::largest + 1, 'b'));
+    EXPECT_NE(take("a"), nullptr);
+    EXPECT_EQ(take("b"), nullptr);
+}
+
+TEST_F(SmallFiles, AreForgottenWhenTheirPermissionsChange) {
+    const auto path = root.write("a", "text");
+    ASSERT_NE(take("a"), nullptr);
+    ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+    EXPECT_EQ(cache.find(directory, "a", now), nullptr);
+}
+
+TEST_F(SmallFiles, TogetherHaveALimitAndTheOldMakeRoom) {
+    constexpr auto most = detail::small_file_cache::most_bytes / detail::small_file_cache::largest;
+    const auto name = [](std::size_t i) { return std::to_string(i); };
+    for (std::size_t i = 0; i <= most; ++i) {
+        root.write(name(i), std::string(detail::small_file_cache::largest, 'x'));
+        EXPECT_NE(take(name(i)), nullptr);
+    }
+    EXPECT_NE(cache.find(directory, name(most - 1), now), nullptr);
+    EXPECT_EQ(cache.find(directory, name(most), now), nullptr);
+    EXPECT_NE(take(name(most), now + 1), nullptr);
+    EXPECT_NE(cache.find(directory, name(most), now + 1), nullptr);
 }
 
 TEST_F(StaticFiles, UnreadableRootIsAnError) {
