@@ -25,7 +25,9 @@ public:
           options_(std::move(options)),
           handlers_(std::move(handlers)),
           context_{options_, handlers_, {}, {}, {}},
-          timer_(executor_) {}
+          timer_(executor_) {
+        options_.limits.head_time = std::min(options_.limits.head_time, options_.requests.header_timeout);
+    }
 
     listen_error start();
     void stop(duration deadline, std::function<void()> done);

@@ -48,6 +48,7 @@ private:
         std::uint64_t received = 0;
         std::uint64_t sent = 0;
         std::uint64_t unacknowledged = 0;  // at the last sweep
+        bool secure = false;               // TLS is done
     };
     using connection_list = std::list<connection>;
 
@@ -120,13 +121,14 @@ template <class Transport>
 void tcp_listener<Transport>::run(connection& c, time_point now) {
     auto received = c.stream->bytes_received(), sent = c.stream->bytes_sent();
     if (received != c.received || sent != c.sent) {
-        // What comes before TLS is done is no part of a request.
-        c.requests.progress(now, received != c.received && c.stream->engine().session() != nullptr);
+        // What comes before TLS is done, and what makes it so, is no part of a request.
+        c.requests.progress(now, received != c.received && c.secure);
         c.received = received;
         c.sent = sent;
     }
     auto* session = c.stream->engine().session();
     if (session == nullptr) return;
+    c.secure = true;
     if (c.stream->engine().alpn() == http::alpn_h2) c.requests.set_protocol("HTTP/2");
     if (c.stream->engine().alpn() == http::alpn_h3_qmux) c.requests.set_protocol("HTTP/3 over QMux");
     auto before = c.requests.requests();
@@ -156,6 +158,8 @@ void tcp_listener<Transport>::sweep(time_point now) {
         auto c = it++;
         auto* session = c->stream->engine().session();
         if (c->stream->lingering()) continue;
+        if (const auto due = c->stream->engine().next_timeout(); due && *due <= now)
+            continue;  // what it says then goes first: 408
         // TCP takes megabytes that a slow client reads for minutes.
         const auto before = std::exchange(c->unacknowledged, c->stream->unacknowledged());
         if (c->unacknowledged < before) c->requests.still_read(now, before - c->unacknowledged, c->unacknowledged);

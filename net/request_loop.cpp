@@ -131,7 +131,8 @@ bool request_loop::overdue(const http::server_session* session, time_point now) 
     if (session == nullptr) return now - opened_ >= limits_.handshake_timeout;
     const auto begun = session->unfinished_head();
     if (begun && now - *begun >= limits_.header_timeout) return true;
-    if (session->active_requests() == 0) return header_begun_ && now - *header_begun_ >= limits_.header_timeout;
+    if (session->active_requests() == 0)  // a section that has begun has its own time: HTTP/1.1 answers 408 then
+        return header_begun_ && now - std::max(*header_begun_, begun.value_or(*header_begun_)) >= limits_.header_timeout;
     if (exchanges_.empty()) return now - quiet_since_ >= limits_.stall_timeout;
     return stalled(now);
 }

@@ -47,7 +47,7 @@ std::optional<connection_error> datagrams::receive(const datagram_frame& f, bool
     if (own_limit_ == 0) {
         return connection_error::transport(transport_error::protocol_violation, frame_type::datagram, "DATAGRAM was not offered");
     }
-    if (1 + f.data.size() > own_limit_) {
+    if (f.header + f.data.size() > own_limit_) {
         return connection_error::transport(transport_error::protocol_violation, frame_type::datagram,
                                            "DATAGRAM larger than permitted");
     }

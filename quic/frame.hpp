@@ -158,6 +158,7 @@ struct handshake_done_frame {
 
 struct datagram_frame {
     std::span<const std::uint8_t> data;
+    std::uint64_t header = 0;  // bytes of type and length, of a frame that was read
 };
 
 // How often its sender wants to be acknowledged (draft-ietf-quic-ack-frequency 4).

@@ -260,11 +260,14 @@ bool frame_reader::parse_connection(frame& out) {
             return true;
         }
         case frame_type::datagram:
-            out = datagram_frame{in_.bytes(in_.remaining())};
+            out = datagram_frame{in_.bytes(in_.remaining()), 1};
             return true;
-        case frame_type::datagram_with_length:
-            out = datagram_frame{in_.bytes(in_.varint())};
+        case frame_type::datagram_with_length: {
+            const auto before = in_.offset();
+            const auto size = in_.varint();
+            out = datagram_frame{in_.bytes(size), 1 + in_.offset() - before - size};
             return in_.ok();
+        }
         default: {
             connection_close_frame f;
             f.application = type_ == frame_type::connection_close_application;
