@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <tandem/http/udp_proxying.hpp>
 #include <tandem/net/clock.hpp>
 #include <tandem/net/control_server.hpp>
 #include <tandem/net/http_server.hpp>
@@ -42,6 +43,8 @@
 namespace tandem::apps {
 
 namespace {
+
+constexpr std::size_t udp_proxy_buffer = 128 * 1024;  // bytes of a tunnel's datagrams that came and wait for their socket
 
 // Every connection takes a descriptor; the soft limit is often 1024 where the hard one is far higher.
 void raise_descriptor_limit() {
@@ -189,6 +192,10 @@ net::http_server_options server_options(const serve_options& o, std::shared_ptr<
     quic.accepted.early_data = o.early_data && o.proxies.empty();  // the server behind would have to be told (RFC 8470 5.1)
     quic.retry = o.retry ? quic::retry_policy::always : quic::retry_policy::when_busy;
     out.requests.idle_timeout = seconds(o.idle_timeout);
+    if (o.udp_proxy) {
+        out.limits.tunnel_protocols = out.limits.datagram_protocols = {std::string(http::connect_udp_protocol)};
+        out.limits.datagram_buffer = udp_proxy_buffer;
+    }
     if (o.log || o.log_format != "plain") {
         out.access = make_access_log(o.log_format);
         if (o.log_format == "plain") out.log = [](std::string_view line) { print_line(std::string(line)); };

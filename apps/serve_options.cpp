@@ -105,6 +105,13 @@ void add_serve(CLI::App& app, command& chosen) {
         ->take_all()
         ->allow_extra_args(false);
     sub->add_flag("--proxy-insecure", o->proxy_insecure, "Accept any certificate of a --proxy server");
+    sub->add_flag("--udp-proxy", o->udp_proxy,
+                  "Carry clients' UDP to other hosts (connect-udp, RFC 9298) at /.well-known/masque/udp/HOST/PORT/; to public\n"
+                  "addresses, unless --udp-proxy-allow says to which. Who may ask: see --client-ca and --bind");
+    sub->add_option("--udp-proxy-allow", o->udp_proxy_allow,
+                    "ADDR[/BITS][:PORT[-PORT]]: carry UDP there and nowhere else; IPv6 as [ADDR]; more than once if wanted")
+        ->take_all()
+        ->allow_extra_args(false);
     sub->add_option("--metrics", o->metrics, "Path at which to tell Prometheus how things go, for example /metrics");
     sub->add_option("--idle-timeout", o->idle_timeout, "End connections without a request after this many seconds")
         ->check(CLI::Range(0.1, 86400.0))

@@ -35,7 +35,9 @@ struct serve_options {
     std::string max_body = "1GiB";
     std::vector<std::string> proxies;  // [PATH=]URL
     bool proxy_insecure = false;
-    std::string metrics;  // path; empty: none
+    bool udp_proxy = false;
+    std::vector<std::string> udp_proxy_allow;  // ADDR[/BITS][:PORT[-PORT]]
+    std::string metrics;                       // path; empty: none
     std::string client_ca;
     std::string config;        // read before, see config_file.hpp
     double idle_timeout = 30;  // seconds

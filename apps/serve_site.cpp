@@ -32,6 +32,23 @@ bool parse_proxy(const std::string& text, std::string& path, http::url& origin, 
     return true;
 }
 
+// --udp-proxy, and how much of it there is: tunnels in all, divided among the threads, and of one client's address.
+constexpr std::size_t udp_tunnels = 1024, udp_tunnels_per_address = 32;
+
+bool parse_udp_proxy(const serve_options& o, std::size_t threads, std::optional<net::udp_proxy_options>& out, std::string& why) {
+    if (!o.udp_proxy && !o.udp_proxy_allow.empty()) return why = "--udp-proxy-allow is for --udp-proxy", false;
+    if (!o.udp_proxy) return true;
+    out.emplace();
+    out->max_tunnels = std::max<std::size_t>(udp_tunnels / threads, 1);
+    out->max_tunnels_per_address = udp_tunnels_per_address;
+    for (const auto& text : o.udp_proxy_allow) {
+        const auto rule = net::udp_proxy_rule::parse(text);
+        if (!rule) return why = "--udp-proxy-allow " + text + ": not ADDR[/BITS][:PORT[-PORT]]", false;
+        out->allow.push_back(*rule);
+    }
+    return true;
+}
+
 void tell(const std::shared_ptr<net::http_exchange>& exchange, std::string text) {
     exchange->respond(200, "text/plain; version=0.0.4; charset=utf-8", std::move(text));
 }
@@ -68,6 +85,7 @@ std::optional<site> site::make(const serve_options& o, const net::static_files& 
         options.client.concurrent_requests = std::max(proxy_requests / threads, min_proxy_requests);
         out.proxies_.push_back(std::move(options));
     }
+    if (!parse_udp_proxy(o, threads, out.udp_proxy_, why)) return std::nullopt;
     if (!o.metrics.empty() && !o.metrics.starts_with('/'))
         return why = "--metrics " + o.metrics + ": a path begins with '/'", std::nullopt;
     out.metrics_ = o.metrics;
@@ -77,7 +95,7 @@ std::optional<site> site::make(const serve_options& o, const net::static_files& 
 net::server_handlers site::handlers(const boost::asio::any_io_executor& executor, metrics& counted, const totals& ask,
                                     net::access_log& access) const {
     const auto file = [files = files_](const http::request& request) { return files->respond(request, net::wall_seconds()); };
-    if (proxies_.empty() && metrics_.empty()) {  // at once, without a router
+    if (proxies_.empty() && !udp_proxy_ && metrics_.empty()) {  // at once, without a router
         return {[file](const http::request& request, const net::request_source&) { return file(request); }, {}};
     }
     net::http_router router;
@@ -89,6 +107,11 @@ net::server_handlers site::handlers(const boost::asio::any_io_executor& executor
         auto pass = net::reverse_proxy(executor, options);
         router.add("*", options.strip + "/*", pass);
         if (!options.strip.empty()) router.add("*", options.strip, pass);
+    }
+    if (udp_proxy_) {
+        auto proxy = std::make_shared<net::udp_proxy>(executor, *udp_proxy_);
+        router.add("*", "/.well-known/masque/udp/*",
+                   [proxy, pass = proxy->handler()](std::shared_ptr<net::http_exchange> e) { pass(std::move(e)); });
     }
     if (!metrics_.empty()) {
         router.add("GET", metrics_, tell_totals(ask));

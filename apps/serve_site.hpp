@@ -11,6 +11,7 @@
 #include <tandem/net/http_server.hpp>
 #include <tandem/net/reverse_proxy.hpp>
 #include <tandem/net/static_files.hpp>
+#include <tandem/net/udp_proxy.hpp>
 
 #include "metrics.hpp"
 #include "serve_options.hpp"
@@ -35,6 +36,7 @@ private:
 
     const net::static_files* files_;
     std::vector<net::reverse_proxy_options> proxies_;
+    std::optional<net::udp_proxy_options> udp_proxy_;
     std::string metrics_;  // path
 };
 

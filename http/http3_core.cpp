@@ -136,8 +136,8 @@ void http3_core::pump(time_point now) {
     now_ = now;
     take_events();
     if (!over_) bind_control_streams();
+    if (datagrams_wait_) take_datagrams();  // before the ends of their streams
     if (!over_ && control_bound_) read_streams();
-    if (datagrams_wait_) take_datagrams();
     close_dropped();
     if (!over_ && control_bound_) before_write();
     if (!over_ && control_bound_) write_streams();

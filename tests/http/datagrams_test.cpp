@@ -316,6 +316,16 @@ TEST_F(datagrams, requests_that_go_with_no_capsules_are_malformed) {
     }
 }
 
+TEST_F(datagrams, that_come_with_the_end_are_before_it) {
+    open();
+    *up = true;
+    client->resume_body(0);
+    say(*client, "last words");
+    run();
+    EXPECT_EQ(served.datagrams[0], texts{"last words"});
+    EXPECT_EQ(served.text, "datagrams 0; received 0; ");
+}
+
 TEST_F(datagrams, too_large_and_too_many) {
     open();
     EXPECT_EQ(say(*client, std::string(999, 'x')), datagram_result::queued);

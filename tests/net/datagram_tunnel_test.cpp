@@ -572,6 +572,7 @@ protected:
         client_options.connection.sessions = std::make_shared<tls::session_cache>();
         client_options.connection.trace = [this](std::string_view line) { lines += std::string(line) + '\n'; };
     }
+    ~HttpDatagramsEarly() override { client.reset(); }  // whose last lines are still heard
     // A connection of its own, after whose answer there is a ticket for the next.
     void ask(std::size_t server_takes) {
         server_options.limits.datagram_buffer = server_takes;

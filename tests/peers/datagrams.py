@@ -5,6 +5,7 @@ and with a peer that takes none; HTTP/2 and HTTP/1.1 against capsules made here.
   datagrams.py DIRECTORY    where example_datagram_server and example_datagram_client are
 
 One line for each case; exits with 1 if one fails. TANDEM_PEERS: where aioquic is, as tests/peers/run fetches it; it is left out if it is not there.
+TANDEM: the program, whose UDP proxy is tried.
 """
 import os
 import pathlib
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import hpack
@@ -135,6 +137,32 @@ def aioquic_server(client, work, expected, *options):
         server.wait()
 
 
+def udp_proxy(work):
+    """aioquic, through `tandem serve --udp-proxy`, to a socket that sends back what it hears."""
+    certificate = f"{work}/proxy.pem"
+    proxy = subprocess.Popen([os.environ["TANDEM"], "serve", work, "--port", "0", "--save-cert", certificate, "--udp-proxy", "--udp-proxy-allow",
+                              "127.0.0.1/32"], stdout=subprocess.PIPE, text=True)
+    target = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    target.bind(("127.0.0.1", 0))
+
+    def echo():
+        while True:
+            data, client = target.recvfrom(65536)
+            if data == b"end":
+                return
+            target.sendto(data, client)
+
+    port = target.getsockname()[1]
+    threading.Thread(target=echo, daemon=True).start()
+    try:
+        line = proxy.stdout.readline()
+        aioquic_client(int(line.split("/ ")[0].rsplit(":", 1)[1]), certificate, "--udp", str(port))
+    finally:
+        target.sendto(b"end", ("127.0.0.1", port))
+        proxy.kill()
+        proxy.wait()
+
+
 def main(directory):
     server_program, client = directory / "example_datagram_server", directory / "example_datagram_client"
     with tempfile.TemporaryDirectory() as work:
@@ -149,6 +177,8 @@ def main(directory):
                 case("server, HTTP/3, aioquic without QUIC datagrams", aioquic_client, port, certificate, "--capsules")
                 case("client, HTTP/3, aioquic", aioquic_server, client, work, "hello over HTTP/3 in a QUIC datagram")
                 case("client, HTTP/3, aioquic without QUIC datagrams", aioquic_server, client, work, "hello over HTTP/3 in a capsule", "--capsules")
+                if "TANDEM" in os.environ:
+                    case("UDP proxy, HTTP/3, aioquic", udp_proxy, work)
         finally:
             server.kill()
             server.wait()

@@ -17,6 +17,7 @@ parser.add_argument("--port", type=int)
 parser.add_argument("--cert", help="the server's chain, or what the client trusts")
 parser.add_argument("--key")
 parser.add_argument("--capsules", action="store_true", help="offer no QUIC datagrams")
+parser.add_argument("--udp", type=int, help="a client: through a UDP proxy (RFC 9298) to this port, where what comes is sent back")
 arguments = parser.parse_args()
 
 
@@ -61,9 +62,9 @@ class Peer(QuicConnectionProtocol):
 
     # A client's verbs.
 
-    def ask(self, method="CONNECT", protocol=b"echo", end=False):
+    def ask(self, method="CONNECT", protocol=b"echo", end=False, path="/echo"):
         stream = self._quic.get_next_available_stream_id()
-        fields = [(b":method", method.encode()), (b":scheme", b"https"), (b":authority", b"localhost"), (b":path", b"/echo")]
+        fields = [(b":method", method.encode()), (b":scheme", b"https"), (b":authority", b"localhost"), (b":path", path.encode())]
         fields += [(b":protocol", protocol), (b"capsule-protocol", b"?1")] if method == "CONNECT" else []
         self.http.send_headers(stream, fields, end_stream=end)
         self.transmit()
@@ -76,8 +77,8 @@ class Peer(QuicConnectionProtocol):
             if isinstance(event, kind) and event.stream_id == stream and not ending:
                 return event
 
-    async def open(self):
-        stream = self.ask()
+    async def open(self, **named):
+        stream = self.ask(**named)
         answer = dict((await self.wait_for(HeadersReceived, stream)).headers)
         assert answer[b":status"] == b"200" and answer[b"capsule-protocol"] == b"?1", answer
         return stream
@@ -121,6 +122,17 @@ async def client():
     def connection():
         return connect("127.0.0.1", arguments.port, configuration=made, create_protocol=Peer, local_port=0)
 
+    if arguments.udp:
+        async with connection() as peer:
+            stream = await peer.open(protocol=b"connect-udp", path=f"/.well-known/masque/udp/127.0.0.1/{arguments.udp}/")
+            for payload in (b"payload", b"", b"x" * 1000):
+                peer.send(stream, b"\2of an extension")
+                peer.send(stream, b"\0" + payload)
+                assert await peer.back(stream) == b"\0" + payload
+            peer.send(stream, b"")
+            assert await peer.reset_of(stream) is not None
+            print("UDP payloads come back")
+        return
     async with connection() as peer:
         stream = await peer.open()
         if not arguments.capsules:
