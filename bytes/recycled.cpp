@@ -23,7 +23,7 @@ struct trimmer {
 
 // Whole grains, so that a piece serves every size of its class.
 void* allocate_anew(std::size_t n) {
-    if (n > largest || n == 0) return ::operator new(n);
+    if (!TANDEM_RECYCLES_MEMORY || n > largest || n == 0) return ::operator new(n);
     static thread_local trimmer ends_with_thread;
     return ::operator new(size_class(n) * grain);
 }

@@ -25,9 +25,9 @@ namespace tandem::recycled {
 // Requests come in batches of dozens, for which the general allocator's caches of a few pieces of each size are too small: it
 // then searches, splits and joins. Each thread has its own pieces, so nothing is locked; a piece may be released by another
 // thread than took it.
-constexpr std::size_t largest = 4096;          // bytes; what is larger goes the usual way
-constexpr std::size_t most_kept = 512 * 1024;  // bytes of pieces in wait on one thread, whatever peers do
-constexpr std::size_t grain = 64;              // sizes are multiples of it
+constexpr std::size_t largest = 4096;       // bytes; what is larger goes the usual way
+constexpr std::size_t most_kept = 2 << 20;  // bytes of pieces in wait on one thread, whatever peers do
+constexpr std::size_t grain = 64;           // sizes are multiples of it
 
 // n bytes, aligned as operator new aligns them; throws bad_alloc.
 inline void* allocate(std::size_t n);

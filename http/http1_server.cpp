@@ -1,9 +1,9 @@
 #include <tandem/http/http1_server.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
+#include <tandem/bytes/front_vector.hpp>
 #include <tandem/http/body_buffer.hpp>
 #include <tandem/http/capsule_protocol.hpp>
 #include <tandem/http/http1_parser.hpp>
@@ -71,7 +71,7 @@ struct http1_server::state {
     time_point own_ready;
     std::optional<time_point> head_since;
     std::optional<time_point> last_progress;
-    std::deque<server_event> events;
+    front_vector<server_event> events;
     std::function<void(time_point)> refill;
     wait_ledger waits;
     std::vector<carried> carried_ranges;
@@ -104,7 +104,7 @@ void http1_server::state::on_head(time_point) {
     if (const auto wrong = message->datagrams ? wrong_with_capsules(message->fields) : ""; !wrong.empty())
         return refuse({400, std::string(wrong)});
     const bool more = head.has_body || !current->protocol.empty();
-    events.push_back(server_events::request{current->id, std::move(*message), more});
+    events.emplace_back(std::in_place_type<server_events::request>, current->id, std::move(*message), more);
     if (!more) on_received();
 }
 
@@ -379,8 +379,9 @@ void http1_server::close(time_point) {
 std::optional<server_event> http1_server::poll_event() {
     auto& events = state_->events;
     if (events.empty()) return std::nullopt;
-    auto event = std::move(events.front());
+    std::optional<server_event> event(std::move(events.front()));
     events.pop_front();
+    if (!state_->current) events.shrink();  // an idle connection holds none
     return event;
 }
 

@@ -8,6 +8,8 @@
 namespace tandem::http {
 namespace {
 
+constexpr std::size_t usual_head = 512;  // bytes of a response's
+
 void append_field(std::string& text, std::string_view name, std::string_view value) {
     text.append(name).append(": ").append(value).append("\r\n");
 }
@@ -167,7 +169,8 @@ std::string frame_interim(const response& r) {
 http1_framed_head frame_response(const response& r, const body_source* body, std::string_view request_method, int version,
                                  bool close, bool announce_keep_alive) {
     http1_framed_head out;
-    out.text = "HTTP/1.1 " + std::to_string(r.status) + ' ' + std::string(reason_phrase(r.status)) + "\r\n";
+    out.text.reserve(usual_head);
+    out.text.append("HTTP/1.1 ").append(std::to_string(r.status)).append(" ").append(reason_phrase(r.status)).append("\r\n");
     append_fields(out.text, r.fields);
     bool may_have_body = response_has_body(request_method, r.status);
     auto length = body ? body->content_length() : std::nullopt;

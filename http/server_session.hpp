@@ -52,8 +52,9 @@ struct closed {
 };
 }  // namespace server_events
 
+// The first is what empty places of a queue hold: one that costs nothing to make.
 using server_event =
-    std::variant<server_events::request, server_events::body, server_events::trailers, server_events::received,
+    std::variant<server_events::received, server_events::request, server_events::body, server_events::trailers,
                  server_events::finished, server_events::failed, server_events::datagrams, server_events::closed>;
 
 class server_session {

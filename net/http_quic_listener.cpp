@@ -63,6 +63,8 @@ private:
     void application(time_point now);
     void on_event(const quic::endpoint_event& event, time_point now);
     void closed(quic::connection_handle handle, const quic::connection_closed& why);
+    using connection_map = std::map<quic::connection_handle, connection>;
+    connection_map::iterator find(quic::connection_handle handle);
     void touch(quic::connection_handle handle);
 
     http_listener_context& context_;
@@ -71,9 +73,10 @@ private:
     udp_options udp_;
     quic::endpoint endpoint_;
     std::unique_ptr<driver<quic::endpoint>> driver_;
-    std::map<quic::connection_handle, connection> connections_;
-    std::vector<quic::connection_handle> touched_;  // had events, or were given work by a handler
-    std::vector<quic::connection_handle> turn_;     // whose turn it is
+    connection_map connections_;
+    connection_map::iterator recent_ = connections_.end();  // found last: events of a connection come one after another
+    std::vector<quic::connection_handle> touched_;          // had events, or were given work by a handler
+    std::vector<quic::connection_handle> turn_;             // whose turn it is
     bool draining_ = false;
 };
 
@@ -97,7 +100,7 @@ void quic_listener::application(time_point now) {
     turn_.clear();
     std::swap(turn_, touched_);
     for (auto handle : turn_) {
-        auto it = connections_.find(handle);
+        auto it = find(handle);
         if (it == connections_.end()) continue;
         auto& c = it->second;
         c.touched = false;
@@ -110,7 +113,7 @@ void quic_listener::application(time_point now) {
 }
 
 void quic_listener::on_event(const quic::endpoint_event& event, time_point now) {
-    auto it = connections_.find(event.connection);
+    auto it = find(event.connection);
     if (it == connections_.end()) {
         auto* transport = endpoint_.find(event.connection);
         if (transport == nullptr || std::holds_alternative<quic::connection_closed>(event.event)) return;
@@ -135,13 +138,18 @@ void quic_listener::on_event(const quic::endpoint_event& event, time_point now) 
     touch(event.connection);
 }
 
+auto quic_listener::find(quic::connection_handle handle) -> connection_map::iterator {
+    if (recent_ == connections_.end() || recent_->first != handle) recent_ = connections_.find(handle);
+    return recent_;
+}
+
 void quic_listener::touch(quic::connection_handle handle) {
-    auto it = connections_.find(handle);
+    auto it = find(handle);
     if (it != connections_.end() && !std::exchange(it->second.touched, true)) touched_.push_back(handle);
 }
 
 void quic_listener::closed(quic::connection_handle handle, const quic::connection_closed& why) {
-    auto it = connections_.find(handle);
+    auto it = find(handle);
     if (context_.options.log) {
         auto line = "QUIC " + it->second.remote.to_string() + ": ";
         switch (why.cause) {
@@ -164,6 +172,7 @@ void quic_listener::closed(quic::connection_handle handle, const quic::connectio
         if (why.error.code != 0 || !why.error.reason.empty()) line += ": " + to_string(why.error);
         context_.options.log(line);
     }
+    recent_ = connections_.end();
     connections_.erase(it);
 }
 

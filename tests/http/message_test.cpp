@@ -58,6 +58,22 @@ TEST(message, tokens_and_values) {
     }
 }
 
+TEST(message, values_are_looked_through_to_their_end) {
+    for (std::size_t size = 3; size < 40; ++size) {
+        for (std::size_t at = 1; at + 1 < size; ++at) {
+            const auto with = [&](char c) {
+                std::string text(size, 'x');
+                text[at] = c;
+                return text;
+            };
+            for (const char good : {'\t', ' ', '~', '\x80', '\xff', '!'})
+                EXPECT_TRUE(is_field_value(with(good))) << size << ' ' << at;
+            for (const char bad : {'\0', '\r', '\n', '\x1f', '\x7f', '\x01'})
+                EXPECT_FALSE(is_field_value(with(bad))) << size << ' ' << at;
+        }
+    }
+}
+
 TEST(message, authorities_and_paths) {
     for (auto good : {"localhost", "example.org:443", "[::1]:80", "a-b.c"}) EXPECT_TRUE(is_authority(good)) << good;
     for (auto bad : {"", "a b", "user@host", "host/path", "a?b", "a#b", "a\r\n", "a,b"}) EXPECT_FALSE(is_authority(bad)) << bad;
