@@ -1,9 +1,11 @@
 // What connections cost: handshakes, heap, and packets among many. Endpoints in one process, in virtual time, without sockets.
 //
-//   connections handshakes [SECONDS=3]   a server's full QUIC handshakes a second of one core, against the cryptography they
-//   cannot avoid connections memory [N=50000]         heap of each idle established QUIC connection of a server connections
-//   tcp-memory [N=50000]     the same of our TCP connections packets [N=10000]        cost of a packet with N connections, and
-//   with N streams, against one
+// connections handshakes [SECONDS=3]: a server's full QUIC handshakes a second of one core, against the cryptography they cannot
+// avoid.
+//
+// connections memory [N=50000]: heap of each idle established QUIC connection of a server; tcp-memory: the same of our TCP.
+//
+// connections packets [N=10000]: what a packet costs with N connections, and with N streams, against one.
 #include <malloc.h>
 
 #include <chrono>

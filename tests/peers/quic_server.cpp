@@ -1,7 +1,6 @@
 // Serves as no option of `tandem serve` asks for: updates keys, moves clients to QUIC version 2, echoes datagrams.
 //   quic_server --cert FILE --key FILE [--packets-per-key N] [--move-to v2] [--qlog-dir DIR] DIRECTORY    HTTP/3
-//   quic_server --cert FILE --key FILE [--qlog-dir DIR] --echo ALPN                                       streams and datagrams
-//   come back
+//   quic_server --cert FILE --key FILE [--qlog-dir DIR] --echo ALPN    streams and datagrams come back
 #include <csignal>
 #include <ctime>
 #include <fstream>

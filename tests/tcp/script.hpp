@@ -1,17 +1,17 @@
 // Literal segments with times: a script plays the peer and the application of one TCP connection, in virtual time.
 //
-//     0.000  connect                                            a line: when (seconds; +0.1 is after the line before), then what
+//     0.000  connect                                    a line: when (seconds; +0.1 is after the line before), then what
 //     0.000  > S 0:0(0) win 65535 <mss 1460,sackOK,TS val 0 ecr 0,nop,wscale 7>
-//     0.100  < S. 0:0(0) ack 1 win 65535 <mss 1460>             arrives: flags, begin:end(bytes), ack, window as on the wire,
-//     options 0.100  > . 1:1(0) ack 1                                   must have left then (within 0.1 ms), next and with these
-//     flags 0.100  write 1000 0.200  state ESTABLISHED
+//     0.100  < S. 0:0(0) ack 1 win 65535 <mss 1460>     arrives: flags, begin:end(bytes), ack, window as on the wire, options
+//     0.100  > . 1:1(0) ack 1                           must have left then (within 0.1 ms), next and with these flags
+//     0.100  write 1000
+//     0.200  state ESTABLISHED
 //
 // Sequence numbers count from each side's initial number; timestamps of ours are milliseconds of the script, the peer's are raw.
 // In expectations ack, win, ecn (0 to 3, the IP header's field) and options are checked where they are written (<> means no
 // options at all). Nothing else may leave. Verbs: connect, listen, write N, read N (all that is readable if N is missing),
-// shutdown, abort, release, nodelay,
-//        nothing. Looking: event NAME... (all events since the last such line), state NAME, readable N, unsent N, cwnd N, srtt
-//        MS, gone.
+// shutdown, abort, release, nodelay, nothing.
+// Looking: event NAME... (all events since the last such line), state NAME, readable N, unsent N, cwnd N, srtt MS, gone.
 // # starts a comment. Byte i of both streams is i % 251.
 #pragma once
 
