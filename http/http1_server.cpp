@@ -104,7 +104,7 @@ void http1_server::state::on_head(time_point) {
     if (const auto wrong = message->datagrams ? wrong_with_capsules(message->fields) : ""; !wrong.empty())
         return refuse({400, std::string(wrong)});
     const bool more = head.has_body || !current->protocol.empty();
-    events.emplace_back(std::in_place_type<server_events::request>, current->id, std::move(*message), more);
+    events.emplace_back(server_events::request{current->id, std::move(*message), more});
     if (!more) on_received();
 }
 

@@ -91,7 +91,7 @@ void http3_server::state::on_head(http3_exchange& e) {
     e.head_told = true;
     take_priority(e);
     if (!is_safe_method(e.method) && transport_.may_be_replayed(e.stream)) unproven.push_back(e.id);
-    events.emplace_back(std::in_place_type<server_events::request>, e.id, std::move(message), !e.ends_with_head);
+    events.emplace_back(server_events::request{e.id, std::move(message), !e.ends_with_head});
     if (e.datagrams) tell_datagrams(e);
 }
 
