@@ -99,7 +99,7 @@ public:
     produced produce(std::span<std::uint8_t> out);
     bool has_output() const { return engine_.wants_to_transmit(); }
     // The closing handshake is complete: what is left is to end the stream.
-    bool over() const { return engine_.over(); }
+    bool closing() const { return engine_.over(); }
 
 private:
     void refused(boost::system::error_code error, std::string why);
